@@ -1,0 +1,40 @@
+"""How a channel to the server is made: limits, keepalive, TLS."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ChannelOptions:
+    """Settings of a connection.
+
+    Attributes:
+        tls: encrypt; the server's certificate is checked.
+        root_certificates: PEM bytes to check it against; None uses the system's roots.
+        keepalive_seconds: a ping goes out after this long without traffic.
+        keepalive_timeout_seconds: a connection whose ping is not answered this fast is dead.
+        max_message_bytes: the largest chunk accepted.
+    """
+
+    tls: bool = False
+    root_certificates: bytes | None = None
+    keepalive_seconds: float = 20.0
+    keepalive_timeout_seconds: float = 10.0
+    max_message_bytes: int = 64 * 2**20
+
+    @property
+    def arguments(self) -> list[tuple[str, int]]:
+        """gRPC channel arguments."""
+        return [
+            ("grpc.max_receive_message_length", self.max_message_bytes),
+            ("grpc.max_send_message_length", self.max_message_bytes),
+            ("grpc.keepalive_time_ms", int(self.keepalive_seconds * 1000)),
+            ("grpc.keepalive_timeout_ms", int(self.keepalive_timeout_seconds * 1000)),
+            ("grpc.http2.max_pings_without_data", 0),
+            # Retries are ours: gRPC's own know nothing of chunks that were already delivered.
+            ("grpc.enable_retries", 0),
+        ]
+
+
+def call_metadata(token: str) -> tuple[tuple[str, str], ...]:
+    """What goes with every call: the token, where there is one."""
+    return (("authorization", f"Bearer {token}"),) if token else ()

@@ -1,0 +1,98 @@
+"""The ``framecast`` command.
+
+`generate`, `plan` and `info` need the base install only. The other commands live in extras and are imported by name
+when they are invoked, never to print help.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Annotated
+
+import typer
+
+from framecast.client import commands
+from framecast.client.report import fail
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A command that lives in another part of Framecast.
+
+    Attributes:
+        target: ``module:attribute``, a function to be run as a Typer command, or a Typer app.
+        extra: of the ``framecast`` distribution that brings its dependencies.
+        help: one line.
+    """
+
+    target: str
+    extra: str
+    help: str
+
+
+MOUNTS = {
+    "serve": Mount("framecast.gateway.serve:command", "server", "Start Triton and the gateway, and serve videos."),
+    "export": Mount("framecast.export.cli:command", "export", "Turn a bundle into a served repository."),
+    "train": Mount("framecast.train.cli:app", "train", "Train and evaluate the storybook models."),
+    "bench": Mount("framecast.bench.cli:app", "bench", "Measure latency, load, kernels and capacity."),
+}
+
+app = typer.Typer(
+    help="Turn a story into video.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
+    app(prog_name="framecast")
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(metadata.version("framecast"))
+        raise typer.Exit
+
+
+app.command("generate")(commands.generate)
+app.command("plan")(commands.plan)
+app.command("info")(commands.info)
+
+
+def _mount(name: str, mount: Mount) -> None:
+    # The command takes every argument, --help too, unread: only the real command knows what they mean.
+    @app.command(
+        name,
+        help=mount.help,
+        add_help_option=False,
+        context_settings={
+            "allow_extra_args": True,
+            "ignore_unknown_options": True,
+            "allow_interspersed_args": False,
+        },
+    )
+    def run(context: typer.Context) -> None:
+        try:
+            code = _load(name, mount)(args=list(context.args), prog_name=context.command_path, standalone_mode=False)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package == "framecast":
+                fail(f"framecast {name} is not part of this installation ({error.name} is missing)", 1)
+            fail(f"framecast {name} needs {package}: pip install 'framecast[{mount.extra}]'", 1)
+        if isinstance(code, int) and code:
+            raise typer.Exit(code)
+
+
+def _load(name: str, mount: Mount) -> Callable[..., object]:
+    module, _, attribute = mount.target.partition(":")
+    found = getattr(import_module(module), attribute)
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        found.command(name)(function)
+    return typer.main.get_command(found).main
+
+
+for _name, _target in MOUNTS.items():
+    _mount(_name, _target)

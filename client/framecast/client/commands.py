@@ -1,0 +1,158 @@
+"""``framecast generate``, ``plan`` and ``info``."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framecast.client.channel import ChannelOptions
+from framecast.client.errors import InvalidArgument
+from framecast.client.files import VideoWriter, check_output
+from framecast.client.report import VideoProgress, counted, one_sentence_errors, print_event, print_json
+from framecast.client.sync import VideoClient
+from framecast.client.types import Codec, Scene, VideoOptions
+
+StoryArgument = Annotated[str | None, typer.Argument(help="The story, in any language the server's planner knows.")]
+StoryFile = Annotated[Path | None, typer.Option(help="Read the story from a UTF-8 file; - is stdin.", allow_dash=True)]
+MaxScenes = Annotated[int, typer.Option(help="At most this many scenes; 0: the server's default.")]
+Address = Annotated[str, typer.Option(envvar="FRAMECAST_ADDRESS", help="host:port of the server.")]
+Token = Annotated[str, typer.Option(envvar="FRAMECAST_TOKEN", help="Bearer token, where the server wants one.")]
+Tls = Annotated[bool, typer.Option("--tls", help="Encrypt the connection.")]
+CaFile = Annotated[Path | None, typer.Option(help="PEM roots to check the server against; implies --tls.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds for the whole call.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+@one_sentence_errors()
+def generate(
+    story: StoryArgument = None,
+    story_file: StoryFile = None,
+    scene: Annotated[list[str] | None, typer.Option(help="A scene's prompt instead of a story; repeatable.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File, or folder for jpeg, png and webp.", show_default=False)
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length of each --scene; 0: one segment.")] = 0.0,
+    max_scenes: MaxScenes = 0,
+    width: Annotated[int, typer.Option(help="Pixels; 0: the server's default.")] = 0,
+    height: Annotated[int, typer.Option(help="Pixels; 0: the server's default.")] = 0,
+    fps: Annotated[int, typer.Option(help="Frames per second; 0: the server's default.")] = 0,
+    steps: Annotated[int, typer.Option(help="Denoising steps; 0: the server's default.")] = 0,
+    guidance: Annotated[float | None, typer.Option(help="Classifier-free guidance.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same video.")] = None,
+    codec: Annotated[Codec, typer.Option(help="How frames are encoded.")] = Codec.H264,
+    address: Address = DEFAULT_ADDRESS,
+    token: Token = "",
+    tls: Tls = False,
+    ca_file: CaFile = None,
+    timeout: Timeout = None,
+    json: Json = False,
+) -> None:
+    """Make a video of a story or of scenes."""
+    text = None if scene else _story(story, story_file)
+    if scene and (story is not None or story_file is not None):
+        raise InvalidArgument("--scene: give either a story or scenes")
+    if seconds and not scene:
+        raise InvalidArgument("--seconds: is the length of each --scene; the planner times the scenes of a story")
+    target = output or Path("out" if codec.is_image else "out.mp4")
+    check_output(target, codec)
+    options = VideoOptions(
+        width=width, height=height, fps=fps, seed=seed, steps=steps, guidance_scale=guidance, codec=codec
+    )
+    scenes = [Scene(prompt, seconds) for prompt in scene] if scene else None
+
+    with (
+        _client(address, token, tls, ca_file) as client,
+        VideoProgress(seconds * len(scenes or ())) as progress,
+        VideoWriter(target) as writer,
+    ):
+        for event in client.generate(text, scenes=scenes, options=options, max_scenes=max_scenes, timeout=timeout):
+            progress.see(event)
+            writer.write(event)
+            if json:
+                print_event(event)
+    total, first = progress.elapsed, progress.first_frame_seconds or 0.0
+    if json:
+        print_json("saved", path=str(target), first_frame_seconds=first, total_seconds=total, **_size(writer))
+    else:
+        length = f"{writer.frames / progress.fps:.1f} s" if progress.fps else "unknown length"
+        typer.echo(
+            f"{target}: {counted(writer.frames, 'frame')}, {length}, {counted(progress.scenes, 'scene')};"
+            f" first frame after {first:.2f} s, total {total:.2f} s"
+        )
+
+
+@one_sentence_errors()
+def plan(
+    story: StoryArgument = None,
+    story_file: StoryFile = None,
+    max_scenes: MaxScenes = 0,
+    address: Address = DEFAULT_ADDRESS,
+    token: Token = "",
+    tls: Tls = False,
+    ca_file: CaFile = None,
+    timeout: Timeout = None,
+    json: Json = False,
+) -> None:
+    """Plan a story's scenes without filming them."""
+    text = _story(story, story_file)
+    with _client(address, token, tls, ca_file) as client:
+        for index, scene in enumerate(client.plan(text, max_scenes=max_scenes, timeout=timeout)):
+            if json:
+                print_json("scene", index=index, **asdict(scene))
+            else:
+                typer.echo(f"{index + 1}. {scene.prompt} ({scene.seconds:g} s, {scene.camera.value})")
+
+
+@one_sentence_errors()
+def info(
+    address: Address = DEFAULT_ADDRESS,
+    token: Token = "",
+    tls: Tls = False,
+    ca_file: CaFile = None,
+    timeout: Timeout = 10.0,
+    json: Json = False,
+) -> None:
+    """Show what a server makes, and its limits."""
+    with _client(address, token, tls, ca_file) as client:
+        answer = client.server_info(timeout=timeout)
+    if json:
+        print_json("server_info", **asdict(answer))
+        return
+    defaults = answer.defaults
+    typer.echo(f"Framecast {answer.version} serving {answer.bundle} at {address}")
+    typer.echo(f"  size      {defaults.width}x{defaults.height}, at most {answer.max_width}x{answer.max_height},"
+               f" multiples of {answer.size_multiple}")  # fmt: skip
+    typer.echo(f"  length    {answer.segment_seconds:g} s a segment, at most {answer.max_scene_seconds:g} s a scene,"
+               f" {answer.max_video_seconds:g} s and {answer.max_scenes} scenes a video")  # fmt: skip
+    typer.echo(f"  steps     {defaults.steps}, from {answer.min_steps} to {answer.max_steps};"
+               f" guidance {defaults.guidance_scale:g}; {defaults.fps} fps")  # fmt: skip
+    typer.echo(f"  codecs    {', '.join(codec.value for codec in answer.codecs)}")
+
+
+def _client(address: str, token: str, tls: bool, ca_file: Path | None) -> VideoClient:
+    roots = ca_file.read_bytes() if ca_file else None
+    return VideoClient(
+        address, token=token, channel=ChannelOptions(tls=tls or roots is not None, root_certificates=roots)
+    )
+
+
+def _story(argument: str | None, file: Path | None) -> str:
+    if (argument is None) == (file is None):
+        raise InvalidArgument("story: give a story, a --story-file or, to film them, one --scene or more")
+    if file is None:
+        return argument or ""
+    try:
+        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return raw.decode("utf-8").strip()
+    except OSError as error:
+        raise InvalidArgument(f"--story-file: {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"--story-file: {file} is not UTF-8 text") from None
+
+
+def _size(writer: VideoWriter) -> dict[str, int]:
+    return {"frames": writer.frames, "bytes": writer.bytes}

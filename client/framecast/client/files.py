@@ -1,0 +1,118 @@
+"""Events to files: a video in one file, pictures in a folder, never a half-written file under the final name."""
+
+import os
+from collections.abc import AsyncIterable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from framecast.client.errors import InvalidArgument
+from framecast.client.types import Accepted, Chunk, Codec, Event
+
+_VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov"}
+_IMAGE_SUFFIXES = {Codec.JPEG: ".jpg", Codec.PNG: ".png", Codec.WEBP: ".webp"}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was written: `path` is the file of a video or the folder of pictures; `bytes` and `frames` in all."""
+
+    path: Path
+    frames: int
+    bytes: int
+
+
+class VideoWriter:
+    """Writes the events of one video; a context manager.
+
+    A video grows in ``<output>.part`` and takes its name when the ``with`` block ends well. When it ends with an
+    exception the part file is removed, or kept with `keep_partial`: it plays up to its last whole chunk. Pictures
+    are written to the folder `output` one by one as ``000000.jpg``…, numbered by frame, each complete or absent;
+    those already written stay.
+
+    Args:
+        output: file, or folder for the image codecs; parents are made.
+        keep_partial: keep the part file of a video that was not finished.
+    """
+
+    def __init__(self, output: str | os.PathLike[str], *, keep_partial: bool = False) -> None:
+        self.path = Path(output)
+        self.part = self.path.with_name(self.path.name + ".part")
+        self.frames = 0
+        self.bytes = 0
+        self._keep_partial = keep_partial
+        self._codec = Codec.H264
+        self._file: IO[bytes] | None = None
+
+    def write(self, event: Event) -> None:
+        """Takes the next event. Raises InvalidArgument when the output cannot hold the codec; OSError as it comes."""
+        if isinstance(event, Accepted):
+            self._codec = event.options.codec or Codec.H264
+            check_output(self.path, self._codec)
+        elif isinstance(event, Chunk):
+            if self._codec.is_image:
+                self._write_picture(event)
+            else:
+                self._write_video(event)
+            self.frames += event.frames
+            self.bytes += len(event.data)
+
+    @property
+    def saved(self) -> Saved:
+        """What has been written so far."""
+        return Saved(self.path, self.frames, self.bytes)
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is None:
+            return
+        self._file.close()
+        if kind is None:
+            self.part.replace(self.path)
+        elif not self._keep_partial:
+            self.part.unlink(missing_ok=True)
+
+    def _write_video(self, chunk: Chunk) -> None:
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.part.open("wb")
+        self._file.write(chunk.data)
+        self._file.flush()  # whoever follows the part file sees each chunk at once
+
+    def _write_picture(self, chunk: Chunk) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        target = self.path / f"{chunk.first_frame:06d}{_IMAGE_SUFFIXES[self._codec]}"
+        part = target.with_name(target.name + ".part")
+        part.write_bytes(chunk.data)
+        part.replace(target)
+
+
+def check_output(output: Path, codec: Codec) -> None:
+    """Raises InvalidArgument when `output` cannot hold what `codec` makes."""
+    if codec.is_image and (output.suffix.lower() in _VIDEO_SUFFIXES or output.is_file()):
+        raise InvalidArgument(f"output: {codec.value} makes a folder of pictures, and {output} names a file")
+    if not codec.is_image and output.is_dir():
+        raise InvalidArgument(f"output: {codec.value} makes one file, and {output} is a folder")
+
+
+def save(events: Iterable[Event], output: str | os.PathLike[str], *, keep_partial: bool = False) -> Saved:
+    """Writes a whole video; see `VideoWriter`."""
+    with VideoWriter(output, keep_partial=keep_partial) as writer:
+        for event in events:
+            writer.write(event)
+    return writer.saved
+
+
+async def save_async(
+    events: AsyncIterable[Event], output: str | os.PathLike[str], *, keep_partial: bool = False
+) -> Saved:
+    """The same for the asynchronous client."""
+    with VideoWriter(output, keep_partial=keep_partial) as writer:
+        async for event in events:
+            writer.write(event)
+    return writer.saved

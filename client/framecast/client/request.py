@@ -1,0 +1,78 @@
+"""One video as it is asked for: what is sent, and whether it can be sent again."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+
+from framecast.client import wire
+from framecast.client.errors import InvalidArgument
+from framecast.client.types import Scene, VideoOptions
+from framecast.client.v1 import video_pb2 as pb
+
+
+class VideoRequest:
+    """A story, or scenes that may still be coming.
+
+    Args:
+        story: text for the server's planner; or
+        scenes: any iterable (asynchronous ones only for the asynchronous client), consumed as the server takes them.
+        options: how the video is made.
+        max_scenes: of a story; 0 is the server's default.
+
+    Raises:
+        InvalidArgument: both or neither of story and scenes, or a value that does not fit its field.
+    """
+
+    def __init__(
+        self,
+        story: str | None,
+        scenes: Iterable[Scene] | AsyncIterable[Scene] | None,
+        options: VideoOptions | None,
+        max_scenes: int,
+    ) -> None:
+        if (story is None) == (scenes is None):
+            raise InvalidArgument("story: give either a story or scenes")
+        if max_scenes and story is None:
+            raise InvalidArgument("max_scenes: limits the scenes of a story; scenes that you send need no limit")
+        self._head = [pb.GenerateRequest(options=wire.options_to_wire(wire.named(options)))]
+        self._scenes: Iterable[Scene] | AsyncIterable[Scene] = ()
+        if story is not None:
+            self._head.append(pb.GenerateRequest(story=wire.story_to_wire(story, max_scenes)))
+        elif isinstance(scenes, Sequence):
+            self._head.extend(map(_scene_request, scenes))
+        elif scenes is not None:
+            self._scenes = scenes
+        #: An iterable that has been consumed cannot be sent again.
+        self.replayable = story is not None or isinstance(scenes, Sequence)
+        #: What the caller's iterable raised, to be raised again where the caller reads events.
+        self.failure: Exception | None = None
+
+    def messages(self) -> Iterator[pb.GenerateRequest]:
+        """What goes over the wire, in order."""
+        yield from self._head
+        if isinstance(self._scenes, AsyncIterable):
+            self.failure = InvalidArgument("scenes: an asynchronous iterable needs AsyncVideoClient")
+            raise self.failure
+        try:
+            for scene in self._scenes:
+                yield _scene_request(scene)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    async def messages_async(self) -> AsyncIterator[pb.GenerateRequest]:
+        """The same for the asynchronous client."""
+        for message in self._head:
+            yield message
+        try:
+            if isinstance(self._scenes, AsyncIterable):
+                async for scene in self._scenes:
+                    yield _scene_request(scene)
+            else:
+                for scene in self._scenes:
+                    yield _scene_request(scene)
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def _scene_request(scene: Scene) -> pb.GenerateRequest:
+    return pb.GenerateRequest(scene=wire.scene_to_wire(scene))

@@ -1,0 +1,1 @@
+"""Generated messages and stubs of `framecast.v1` (`make proto`)."""

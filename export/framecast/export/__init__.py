@@ -1,0 +1,1 @@
+"""Bundle → ONNX → engines → served Triton repository, with parity checks on the way."""

@@ -1,0 +1,113 @@
+"""A bundle: a diffusers pipeline directory with a `planner/` beside the pipeline's parts.
+
+What the diffusers format has no field for is in the bundle's optional `framecast.json` (`Conventions`).
+"""
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from framecast.errors import InvalidRepository
+
+PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler", "planner")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """How many frames, pixel rows and pixel columns the VAE folds into its channels.
+
+    Channel ((frame · 3 + rgb) · rows + row) · columns + column of the VAE is pixel (row, column) of that frame's
+    block. An image VAE folds nothing.
+    """
+
+    frames: int = 1
+    rows: int = 1
+    columns: int = 1
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """`framecast.json`.
+
+    Attributes:
+        fold: see `Fold`.
+        fps, width, height, steps, guidance_scale: defaults for a video.
+        segment_latents: latents denoised together, as in training.
+        context_latents: latents of the segment before that condition the next.
+        chunk_latents: latents decoded and encoded together.
+        planner_max_scenes: of a storyboard.
+        planner_max_new_tokens: of an answer.
+        planner_instructions: a system message for a planner that was not trained on storyboards.
+    """
+
+    fold: Fold = field(default_factory=Fold)
+    fps: int = 8
+    width: int = 512
+    height: int = 512
+    steps: int = 25
+    guidance_scale: float = 7.5
+    segment_latents: int = 16
+    context_latents: int = 0
+    chunk_latents: int = 4
+    planner_max_scenes: int = 6
+    planner_max_new_tokens: int = 512
+    planner_instructions: str = ""
+
+    @classmethod
+    def load(cls, path: Path) -> "Conventions":
+        """Reads the file; the defaults when there is none. Unknown keys are notes and stay out.
+
+        Raises:
+            InvalidRepository: it is not such JSON.
+        """
+        if not path.is_file():
+            return cls()
+        try:
+            raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            known = {f.name for f in fields(cls)}
+            values = {name: value for name, value in raw.items() if name in known}
+            return cls(**{**values, "fold": Fold(**values.get("fold", {}))})
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InvalidRepository(f"{path} is not a bundle's conventions: {error}.") from error
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle's directory and conventions."""
+
+    path: Path
+    conventions: Conventions
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.path.name
+
+    @classmethod
+    def open(cls, path: Path) -> "Bundle":
+        """Checks that every part is there, in safetensors.
+
+        Raises:
+            InvalidRepository: what is missing, and where.
+        """
+        path = path.resolve()
+        if not path.is_dir():
+            raise InvalidRepository(f"The bundle {path} is not a directory.")
+        for part in ("model_index.json", *PARTS):
+            if not (path / part).exists():
+                raise InvalidRepository(f"The bundle {path} has no {part}.")
+        for part in ("unet", "vae", "text_encoder", "planner"):
+            if not any((path / part).glob("*.safetensors")):
+                raise InvalidRepository(
+                    f"{path / part} has no .safetensors weights; pickled weights are never loaded, convert them first."
+                )
+        return cls(path, Conventions.load(path / "framecast.json"))
+
+    def part(self, name: str) -> Path:
+        """Directory of a part."""
+        return self.path / name
+
+    def files(self) -> list[Path]:
+        """Every file of the bundle, in a fixed order."""
+        return sorted(file for file in self.path.rglob("*") if file.is_file())

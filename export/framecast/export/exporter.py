@@ -1,0 +1,274 @@
+"""Bundle to served repository, part by part."""
+
+import importlib.metadata
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framecast.denoiser.conditioning import TextEncoder
+from framecast.director.model import ServedModel
+from framecast.engines.manifest import FILE, Graph, Manifest, sha256
+from framecast.errors import InvalidRepository
+from framecast.export.bundle import Bundle
+from framecast.export.exported import Exported
+from framecast.export.graphs.causal_lm import export_causal_lm
+from framecast.export.graphs.decode_yuv import export_decode_yuv
+from framecast.export.graphs.denoise_step import export_denoise_step
+from framecast.export.graphs.text_states import export_text_states
+from framecast.export.samplers import sampler_table
+from framecast.export.source import source_digest
+from framecast.export.trajectory import check_trajectory
+from framecast.stages.contracts import write_configs
+from framecast.triton.served_model import with_served_model
+
+PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a bundle is exported.
+
+    Attributes:
+        engine: the runtime that will load the graphs.
+        opset: of the ONNX files; 23 is the fastest for ONNX Runtime on the CPU.
+        max_steps: sampler tables are made for 1 to this many steps.
+        max_side: largest height or width served, pixels.
+        models: the Triton models to copy, `model_repository/`.
+    """
+
+    models: Path
+    engine: str = "onnxruntime"
+    opset: int = 23
+    max_steps: int = 50
+    max_side: int = 1024
+
+
+Report = Callable[[str], None]
+
+
+def export_bundle(bundle: Bundle, output: Path, options: ExportOptions, report: Report = lambda line: None) -> Manifest:
+    """Writes the served repository `output`, whole or not at all.
+
+    Args:
+        bundle: what to export.
+        output: directory; replaced when it is an older export, refused when it is anything else.
+        options: see `ExportOptions`.
+        report: takes one line a part.
+
+    Raises:
+        InvalidRepository: the bundle cannot be exported, or `output` is in use by something else.
+        ParityError: a graph does not compute what its module does.
+    """
+    _refuse_foreign(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+        root = Path(folder) / output.name
+        shutil.copytree(options.models, root, ignore=shutil.ignore_patterns("__pycache__"))
+        manifest = _Exporter(bundle, root, options, report).run()
+        if output.exists():
+            output.rename(Path(folder) / "replaced")
+        root.rename(output)
+    return manifest
+
+
+def is_current(bundle: Bundle, output: Path, options: ExportOptions) -> bool:
+    """True when `output` already is what `export_bundle` would write, and nothing in it has changed."""
+    if not (output / FILE).is_file():
+        return False
+    manifest = Manifest.load(output)
+    if manifest.source != source_digest(bundle, options):
+        return False
+    manifest.verify(output)
+    return True
+
+
+def _refuse_foreign(output: Path) -> None:
+    if output.exists() and not (output / FILE).is_file() and (not output.is_dir() or any(output.iterdir())):
+        raise InvalidRepository(f"{output} exists and is not a served repository; choose another --output.")
+
+
+class _Exporter:
+    def __init__(self, bundle: Bundle, root: Path, options: ExportOptions, report: Report) -> None:
+        self._bundle, self._root, self._options, self._report = bundle, root, options, report
+        self._graphs: dict[str, Graph] = {}
+
+    def run(self) -> Manifest:
+        """Every part, then the manifest."""
+        pipeline, planner, planner_tokenizer = _load(self._bundle)
+        self._planner(planner, planner_tokenizer)
+        text = self._text_encoder(pipeline)
+        unet = self._unet(pipeline)
+        self._vae(pipeline)
+        table = sampler_table(pipeline.scheduler, range(1, self._options.max_steps + 1))
+        table.save(self._file("denoiser", "samplers.json"))
+        self._settings(pipeline)
+        trajectory = self._trajectory(pipeline, text, unet.engine, table)
+        manifest = Manifest(
+            source=source_digest(self._bundle, self._options),
+            bundle=self._bundle.name,
+            versions={name: importlib.metadata.version(name) for name in ("framecast", *PACKAGES)},
+            graphs=self._graphs,
+            checks={"trajectory": trajectory},
+            files={
+                str(file.relative_to(self._root)): sha256(file)
+                for file in sorted(self._root.rglob("*"))
+                if file.is_file()
+            },
+        )
+        manifest.save(self._root)
+        return manifest
+
+    def _planner(self, model: Any, tokenizer: Any) -> None:
+        conventions = self._bundle.conventions
+        self._graph("planner", "scene_planner", lambda path: export_causal_lm(model, path, opset=self._options.opset))
+        self._copy(self._bundle.part("planner") / "tokenizer.json", "scene_planner")
+        prefix, suffix = _template(tokenizer, conventions.planner_instructions)
+        self._write(
+            "scene_planner",
+            {
+                "prefix": prefix,
+                "suffix": suffix,
+                "eos_token": tokenizer.eos_token_id,
+                "vocabulary": model.config.vocab_size,
+                "context": model.config.max_position_embeddings,
+                "max_new_tokens": conventions.planner_max_new_tokens,
+                "max_scenes": conventions.planner_max_scenes,
+            },
+        )
+
+    def _text_encoder(self, pipeline: Any) -> TextEncoder:
+        exported = self._graph(
+            "text_encoder",
+            "text_encoder",
+            lambda path: export_text_states(pipeline.text_encoder, path, opset=self._options.opset),
+        )
+        tokenizer = self._copy(self._bundle.part("tokenizer") / "tokenizer.json", "text_encoder")
+        settings = self._write(
+            "text_encoder",
+            {"length": pipeline.tokenizer.model_max_length, "pad_token": pipeline.tokenizer.pad_token},
+        )
+        return TextEncoder(exported.engine, tokenizer, settings)
+
+    def _unet(self, pipeline: Any) -> Exported:
+        return self._graph(
+            "unet", "denoiser", lambda path: export_denoise_step(pipeline.unet, path, opset=self._options.opset)
+        )
+
+    def _vae(self, pipeline: Any) -> Exported:
+        fold = self._bundle.conventions.fold
+        return self._graph(
+            "vae_decoder",
+            "vae_decoder",
+            lambda path: export_decode_yuv(pipeline.vae, fold, path, opset=self._options.opset),
+        )
+
+    def _settings(self, pipeline: Any) -> None:
+        """The denoiser's limits, and the configs with the constants that gateways read from Triton."""
+        conventions, config = self._bundle.conventions, pipeline.unet.config
+        halvings = len(pipeline.vae.config.block_out_channels) - 1
+        downscale = conventions.fold.rows * 2**halvings
+        multiple = downscale * 2 ** (len(config.block_out_channels) - 1)
+        self._write(
+            "denoiser",
+            {
+                "channels": config.in_channels,
+                "width": config.cross_attention_dim,
+                "downscale": downscale,
+                "size_multiple": multiple,
+                "max_latents": conventions.segment_latents,
+                "max_side": self._options.max_side,
+            },
+        )
+        write_configs(self._root)
+        served = ServedModel(
+            bundle=self._bundle.name,
+            version=importlib.metadata.version("framecast"),
+            latent_frames=conventions.fold.frames,
+            segment_latents=conventions.segment_latents,
+            context_latents=conventions.context_latents,
+            chunk_latents=conventions.chunk_latents,
+            size_multiple=multiple,
+            width=conventions.width,
+            height=conventions.height,
+            fps=conventions.fps,
+            steps=conventions.steps,
+            guidance_scale=conventions.guidance_scale,
+            step_counts=tuple(range(1, self._options.max_steps + 1)),
+            max_scenes=conventions.planner_max_scenes,
+        )
+        config_file = self._root / "denoiser" / "config.pbtxt"
+        config_file.write_text(with_served_model(config_file.read_text(encoding="utf-8"), served), encoding="utf-8")
+
+    def _trajectory(self, pipeline: Any, text: TextEncoder, unet: Any, table: Any) -> dict[str, float]:
+        conventions = self._bundle.conventions
+        multiple = 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
+        side = multiple * max(1, 8 // multiple)
+        shape = (min(4, conventions.segment_latents), int(pipeline.unet.config.in_channels), side, side)
+        check = check_trajectory(
+            pipeline, text, unet, table, steps=conventions.steps, guidance=conventions.guidance_scale, shape=shape
+        )
+        self._report(f"trajectory    {conventions.steps} steps, max error {check['max_abs_error']:.1e} against diffusers")
+        return check
+
+    def _graph(self, name: str, model: str, export: Callable[[Path], Exported]) -> Exported:
+        path = self._file(model, f"{name}.onnx")
+        exported = export(path)
+        options = self._options
+        self._graphs[name] = Graph(
+            str(path.relative_to(self._root)), options.engine, "fp32", exported.opset, exported.parity
+        )
+        parity = ", ".join(f"{key.replace('_', ' ')} {value:.1e}" for key, value in exported.parity.items())
+        self._report(f"{name:<13} {path.stat().st_size / 1e6:.1f} MB, {parity}")
+        return exported
+
+    def _file(self, model: str, name: str) -> Path:
+        return self._root / model / "1" / name
+
+    def _copy(self, source: Path, model: str) -> Path:
+        return Path(shutil.copy(source, self._file(model, source.name)))
+
+    def _write(self, model: str, settings: Mapping[str, object]) -> Path:
+        path = self._file(model, "settings.json")
+        path.write_text(json.dumps(settings, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        return path
+
+
+def _load(bundle: Bundle) -> tuple[Any, Any, Any]:
+    """The diffusers pipeline, the planner and its tokenizer, in float32, from local safetensors only."""
+    import diffusers
+    import torch
+    import transformers
+    from diffusers import DiffusionPipeline
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    for library in (diffusers.utils.logging, transformers.utils.logging):  # our own report is the progress
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    pipeline = DiffusionPipeline.from_pretrained(
+        bundle.path, dtype=torch.float32, use_safetensors=True, local_files_only=True
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    folder = bundle.part("planner")
+    planner = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
+    )
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder, planner):
+        module.eval().requires_grad_(False)
+    return pipeline, planner, tokenizer
+
+
+def _template(tokenizer: Any, instructions: str) -> tuple[str, str]:
+    """What the planner's chat template puts before and after the story."""
+    mark = "\u2063story\u2063"
+    messages = [{"role": "system", "content": instructions}] if instructions else []
+    messages.append({"role": "user", "content": mark})
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    prefix, found, suffix = text.partition(mark)
+    if not found:
+        raise InvalidRepository("The planner's chat template does not pass the user's message through unchanged.")
+    return prefix, suffix

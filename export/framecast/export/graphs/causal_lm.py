@@ -1,0 +1,101 @@
+"""A causal language model with its key-value cache as inputs and outputs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+from framecast.engines.engine import Array, load_engine
+from framecast.export.exported import Exported
+from framecast.export.onnx_graph import export_onnx
+from framecast.export.parity import compare, gaussian
+
+
+class CausalLM(nn.Module):
+    """Prefill (empty cache) and decoding in one graph.
+
+    Args:
+        model: a `transformers` causal LM with standard key-value attention (Llama, Qwen).
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, past: Sequence[tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, ...]:
+        """Logits [B, 1, V] of the last position, then each layer's keys and values [B, heads, past + S, width].
+
+        Args:
+            input_ids: int64 [B, S].
+            attention_mask: int64 [B, past + S].
+            position_ids: int64 [B, S].
+            past: keys and values [B, heads, past, width] of each layer.
+        """
+        cache = DynamicCache(ddp_cache_data=[(keys, values) for keys, values in past])
+        out = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        present = [tensor for layer in out.past_key_values.layers for tensor in (layer.keys, layer.values)]
+        return (out.logits, *present)
+
+
+def export_causal_lm(model: nn.Module, path: Path, *, opset: int) -> Exported:
+    """Exports `model`, batch, length and cache length dynamic, and checks prefill and decoding. Raises ParityError."""
+    wrapper = CausalLM(model).eval()
+    layers = int(model.config.num_hidden_layers)
+    past = [f"past_{i}_{kind}" for i in range(layers) for kind in ("key", "value")]
+    outputs = ["logits", *(name.replace("past_", "present_", 1) for name in past)]
+    sample = _case(model, past, batch=2, tokens=3, known=5)
+    cache_axes = {0: "batch", 2: "past"}
+    export_onnx(
+        wrapper,
+        _arguments({name: torch.from_numpy(value) for name, value in sample.items()}, past),
+        {
+            "input_ids": {0: "batch", 1: "tokens"},
+            "attention_mask": {0: "batch", 1: "total"},
+            "position_ids": {0: "batch", 1: "tokens"},
+            "past": [(cache_axes, cache_axes) for _ in range(layers)],
+        },
+        outputs,
+        path,
+        opset=opset,
+        input_names=["input_ids", "attention_mask", "position_ids", *past],
+    )
+    engine = load_engine("onnxruntime", path)
+    cases = [
+        sample,
+        _case(model, past, batch=1, tokens=11, known=0),  # prefill
+        _case(model, past, batch=1, tokens=1, known=11),  # decode
+        _case(model, past, batch=3, tokens=1, known=4),
+    ]
+    parity = compare("planner", engine, lambda **i: wrapper(**_arguments(i, past)), cases, outputs)
+    return Exported(engine, opset, parity)
+
+
+def _arguments(inputs: dict[str, Tensor], past: Sequence[str]) -> dict[str, object]:
+    """The graph's flat inputs as the module's arguments."""
+    pairs = [(inputs[past[i]], inputs[past[i + 1]]) for i in range(0, len(past), 2)]
+    return {name: inputs[name] for name in ("input_ids", "attention_mask", "position_ids")} | {"past": pairs}
+
+
+def _case(model: nn.Module, past: Sequence[str], *, batch: int, tokens: int, known: int) -> dict[str, Array]:
+    """Random tokens behind a random cache of `known` positions."""
+    config = model.config
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    positions = np.arange(known, known + tokens, dtype=np.int64)[None].repeat(batch, 0)
+    return {
+        "input_ids": np.random.default_rng(0).integers(0, config.vocab_size, (batch, tokens)),
+        "attention_mask": np.ones((batch, known + tokens), np.int64),
+        "position_ids": positions,
+        **{name: gaussian(i, batch, config.num_key_value_heads, known, width) for i, name in enumerate(past)},
+    }

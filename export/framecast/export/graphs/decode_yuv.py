@@ -1,0 +1,92 @@
+"""A VAE decoder whose graph ends in the planes a video encoder takes."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+from torch.nn import functional as F
+
+from framecast.engines.engine import load_engine
+from framecast.export.bundle import Fold
+from framecast.export.exported import Exported
+from framecast.export.onnx_graph import export_onnx
+from framecast.export.parity import compare, gaussian
+
+# ITU-R BT.709-6, 8 bit, limited range: luma weights, and the rows Y, Cb, Cr of the matrix for R, G, B in 0 … 1.
+_KR, _KB = 0.2126, 0.0722
+_KG = 1 - _KR - _KB
+_MATRIX = (
+    (219 * _KR, 219 * _KG, 219 * _KB),
+    (-112 * _KR / (1 - _KB), -112 * _KG / (1 - _KB), 112.0),
+    (112.0, -112 * _KG / (1 - _KR), -112 * _KB / (1 - _KR)),
+)
+_OFFSET = (16.0, 128.0, 128.0)
+
+
+class DecodeYuv(nn.Module):
+    """Latents to frames: decode, unfold, denormalise, clamp, RGB → YUV 4:2:0 (BT.709, limited range).
+
+    Args:
+        vae: a `diffusers.AutoencoderKL`.
+        fold: of the bundle.
+    """
+
+    matrix: Tensor
+    offset: Tensor
+
+    def __init__(self, vae: nn.Module, fold: Fold) -> None:
+        super().__init__()
+        self.vae = vae
+        self.fold = fold
+        self.scale = float(vae.config.scaling_factor)
+        self.shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
+        self.register_buffer("matrix", torch.tensor(_MATRIX).reshape(3, 3, 1, 1))
+        self.register_buffer("offset", torch.tensor(_OFFSET).reshape(1, 3, 1, 1))
+
+    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Planes and RGB of F = N · fold.frames frames.
+
+        Args:
+            latents: float [N, C, h, w].
+
+        Returns:
+            y uint8 [F, H, W]; u, v uint8 [F, H/2, W/2], chroma averaged over 2 × 2 pixels; rgb float [F, 3, H, W]
+            in 0 … 1.
+        """
+        decoded = self.vae.decode(latents / self.scale + self.shift, return_dict=False)[0]
+        rgb = (self._unfold(decoded) / 2 + 0.5).clamp(0, 1)
+        yuv = F.conv2d(rgb, self.matrix) + self.offset
+        luma, chroma = yuv[:, :1], F.avg_pool2d(yuv[:, 1:], 2)
+        return (
+            luma.round().to(torch.uint8).squeeze(1),
+            chroma[:, 0].round().to(torch.uint8),
+            chroma[:, 1].round().to(torch.uint8),
+            rgb,
+        )
+
+    def _unfold(self, decoded: Tensor) -> Tensor:
+        """[N, frames · 3 · rows · columns, H / rows, W / columns] → [N · frames, 3, H, W]."""
+        fold = self.fold
+        n, _, h, w = decoded.shape
+        blocks = decoded.reshape(n * fold.frames, 3, fold.rows, fold.columns, h, w)
+        return blocks.permute(0, 1, 4, 2, 5, 3).reshape(n * fold.frames, 3, h * fold.rows, w * fold.columns)
+
+
+def export_decode_yuv(vae: nn.Module, fold: Fold, path: Path, *, opset: int) -> Exported:
+    """Exports the decoder of `vae`, batch, height and width dynamic, and checks it. Raises ParityError."""
+    decoder = DecodeYuv(vae, fold).eval()
+    outputs = ["y", "u", "v", "rgb"]
+    channels = int(vae.config.latent_channels)
+    sample = {"latents": gaussian(1, 2, channels, 4, 6)}
+    export_onnx(
+        decoder,
+        {name: torch.from_numpy(value) for name, value in sample.items()},
+        {"latents": {0: Dim("batch", max=1024), 2: Dim("height", max=512), 3: Dim("width", max=512)}},
+        outputs,
+        path,
+        opset=opset,
+    )
+    engine = load_engine("onnxruntime", path)
+    cases = [sample, {"latents": gaussian(2, 1, channels, 8, 8)}, {"latents": gaussian(3, 3, channels, 5, 3)}]
+    return Exported(engine, opset, compare("vae_decoder", engine, lambda **i: decoder(**i), cases, outputs))

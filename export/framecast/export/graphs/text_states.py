@@ -1,0 +1,53 @@
+"""The text encoder's graph."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from framecast.engines.engine import Array, load_engine
+from framecast.export.exported import Exported
+from framecast.export.onnx_graph import export_onnx
+from framecast.export.parity import compare
+
+
+class TextStates(nn.Module):
+    """Token ids to the states that condition the UNet, as the pipeline takes them.
+
+    Args:
+        text_encoder: a `transformers.CLIPTextModel`.
+    """
+
+    def __init__(self, text_encoder: nn.Module) -> None:
+        super().__init__()
+        self.text_encoder = text_encoder
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        """States [B, T, D] of ids int64 [B, T]."""
+        states: Tensor = self.text_encoder(input_ids=input_ids).last_hidden_state
+        return states
+
+
+def export_text_states(text_encoder: nn.Module, path: Path, *, opset: int) -> Exported:
+    """Exports `text_encoder`, batch and length dynamic, and checks it. Raises ParityError."""
+    states = TextStates(text_encoder).eval()
+    config = text_encoder.config
+    longest = int(config.max_position_embeddings)
+
+    def ids(seed: int, batch: int, tokens: int) -> dict[str, Array]:
+        return {"input_ids": np.random.default_rng(seed).integers(0, config.vocab_size, (batch, tokens))}
+
+    sample = ids(1, 2, min(9, longest))
+    export_onnx(
+        states,
+        {name: torch.from_numpy(value) for name, value in sample.items()},
+        {"input_ids": {0: Dim("batch", max=1024), 1: Dim("tokens", max=longest)}},
+        ["states"],
+        path,
+        opset=opset,
+    )
+    engine = load_engine("onnxruntime", path)
+    cases = [sample, ids(2, 1, longest), ids(3, 3, 3)]
+    return Exported(engine, opset, compare("text_encoder", engine, lambda **i: [states(**i)], cases, ["states"]))

@@ -1,0 +1,34 @@
+"""frame_encoder: YUV planes in, one encoded chunk out."""
+
+import time
+
+import numpy as np
+
+from framecast.media.encoder import encode_chunk
+from framecast.media.planes import Planes
+from framecast.stages import contracts as c
+from framecast.stages.backend import answer, number, read, text
+
+
+class TritonPythonModel:
+    def execute(self, requests):
+        return answer(c.FRAME_ENCODER, requests, self._encode)
+
+    def _encode(self, request):
+        started = time.perf_counter()
+        planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))
+        sequence = number(request, c.SEQUENCE)
+        chunk = encode_chunk(
+            planes[: number(request, c.FRAMES)],
+            codec=text(request, c.CODEC),
+            fps=number(request, c.FPS),
+            first_frame=number(request, c.FIRST_FRAME),
+            sequence=sequence + 1,  # ISO/IEC 14496-12 counts fragments from 1
+            include_header=sequence == 0,
+        )
+        return {
+            c.DATA: np.frombuffer(b"".join(chunk.parts), np.uint8),
+            c.PART_SIZES: np.array([len(part) for part in chunk.parts]),
+            c.MIME: [chunk.mime],
+            c.ENGINE_SECONDS: time.perf_counter() - started,
+        }

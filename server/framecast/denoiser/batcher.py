@@ -1,0 +1,186 @@
+"""Step-level continuous batching: one denoise step over all live segments, whatever step each is at.
+
+The idea is iteration-level scheduling (Orca, OSDI 2022) carried from tokens to denoise steps: a segment joins at
+the next step boundary, leaves when its last step is done, and is dropped at the next boundary when its caller has
+gone. A segment's result does not depend on its neighbours: the exported graph keeps the batch axis independent.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from framecast.denoiser.job import Floats, Job
+from framecast.engines.engine import Array, Engine
+from framecast.errors import Cancelled, CorruptOutput, FramecastError, Overloaded, StageFailed, StageUnavailable
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BatcherLimits:
+    """`max_live` segments take turns, `max_batch` of them in one step; `max_waiting` more may queue."""
+
+    max_live: int = 8
+    max_batch: int = 8
+    max_waiting: int = 64
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one turn did, for metrics: its batch size (0: no step was run), distinct timesteps, seconds, and who is
+    left, live and waiting.
+    """
+
+    batch: int
+    distinct_timesteps: int
+    seconds: float
+    live: int
+    waiting: int
+
+
+class StepBatcher:
+    """Runs submitted jobs on one thread (`start`), or step by step (`step`).
+
+    Args:
+        engine: the denoise-step graph (`framecast.export.graphs.denoise_step` names its tensors).
+        limits: how many jobs at once.
+        observe: takes a record after every step.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        limits: BatcherLimits | None = None,
+        observe: Callable[[StepRecord], None] = lambda record: None,
+    ) -> None:
+        self._engine = engine
+        self._limits = limits or BatcherLimits()
+        self._observe = observe
+        self._waiting: deque[Job] = deque()
+        self._live: list[Job] = []
+        self._turn = 0
+        self._closed = False
+        self._work = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="step-batcher", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queues a job. Raises Overloaded when the queue is full, StageUnavailable after `close`."""
+        with self._work:
+            if self._closed:
+                raise StageUnavailable("The denoiser is shutting down.")
+            if len(self._waiting) >= self._limits.max_waiting:
+                raise Overloaded(f"The denoiser's queue is full ({self._limits.max_waiting} segments wait).")
+            self._waiting.append(job)
+            self._work.notify()
+
+    def close(self) -> None:
+        """Fails what is left and ends the thread."""
+        with self._work:
+            self._closed = True
+            self._work.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        for job in [*self._live, *self._waiting]:
+            job.failed(StageUnavailable("The denoiser is shutting down."))
+
+    def step(self) -> None:
+        """One denoise step; the hot loop."""
+        # 1. Drop whoever has gone, and let waiting jobs, oldest first, take the free places.
+        self._drop_cancelled()
+        self._admit()
+        if not self._live:
+            self._report()
+            return
+
+        # 2. The job that has waited longest for a turn chooses the bucket; its neighbours come along.
+        self._live.sort(key=lambda job: (job.last_turn, job.submitted))
+        bucket = self._live[0].bucket
+        batch = [job for job in self._live if job.bucket == bucket][: self._limits.max_batch]
+
+        # 3. One run of the step graph over the batch.
+        started = time.perf_counter()
+        try:
+            latents = self._engine.run(_stack(batch))["next_latents"]
+        except Exception:  # noqa: BLE001 - a runtime may raise anything, and every caller must get an answer
+            _log.exception("denoise step failed")
+            self._end(batch, StageFailed("The denoiser could not compute a step."))
+            self._report()
+            return
+        seconds = time.perf_counter() - started
+
+        # 4. Hand the results back; those that are done leave.
+        self._turn += 1
+        timesteps = len({job.segment.schedule.timesteps[job.step] for job in batch})
+        for job, result in zip(batch, latents, strict=True):
+            job.latents = result
+            job.step += 1
+            job.last_turn = self._turn
+            job.engine_seconds += seconds
+        for job in [job for job in batch if job.done]:
+            self._live.remove(job)
+            if np.isfinite(job.latents).all():
+                job.finished(job)
+            else:
+                job.failed(CorruptOutput("The denoiser produced NaN or Inf."))
+        self._report(len(batch), timesteps, seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._work:
+                while not (self._live or self._waiting or self._closed):
+                    self._work.wait()
+                if self._closed:
+                    return
+            self.step()
+
+    def _drop_cancelled(self) -> None:
+        with self._work:
+            gone = [job for job in [*self._live, *self._waiting] if job.cancelled()]
+            for job in gone:
+                (self._live if job in self._live else self._waiting).remove(job)
+        for job in gone:
+            job.failed(Cancelled("The caller cancelled the segment."))
+
+    def _admit(self) -> None:
+        with self._work:
+            while self._waiting and len(self._live) < self._limits.max_live:
+                self._live.append(self._waiting.popleft())
+
+    def _end(self, jobs: Sequence[Job], error: FramecastError) -> None:
+        for job in jobs:
+            self._live.remove(job)
+            job.failed(error)
+
+    def _report(self, batch: int = 0, timesteps: int = 0, seconds: float = 0.0) -> None:
+        self._observe(StepRecord(batch, timesteps, seconds, len(self._live), len(self._waiting)))
+
+
+def _stack(batch: Sequence[Job]) -> dict[str, Array]:
+    """The step graph's inputs for a batch of jobs of one bucket."""
+
+    def stack(values: Sequence[Floats]) -> Floats:
+        return np.stack(values) if len(values) > 1 else values[0][None]
+
+    def column(values: Sequence[float] | Sequence[Sequence[float]]) -> Floats:
+        return np.asarray(values, np.float32)
+
+    segments = [job.segment for job in batch]
+    return {
+        "latents": stack([job.latents for job in batch]),
+        "timestep": column([job.segment.schedule.timesteps[job.step] for job in batch]),
+        "embedding": stack([segment.embedding for segment in segments]),
+        "negative_embedding": stack([segment.negative_embedding for segment in segments]),
+        "guidance": column([segment.guidance for segment in segments]),
+        "coefficients": column([job.segment.schedule.coefficients[job.step] for job in batch]),
+        "context": stack([job.context for job in batch]),
+        "given": stack([job.given for job in batch]),
+    }

@@ -1,0 +1,81 @@
+"""A segment being denoised."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framecast.denoiser.samplers import Schedule, initial_noise
+from framecast.errors import FramecastError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is to be denoised.
+
+    Attributes:
+        shape: (frames F, channels C, height h, width w) of the latents.
+        embedding, negative_embedding: [T, D] text states.
+        seed: of the initial noise.
+        schedule: the sampler's steps.
+        guidance: classifier-free guidance scale.
+        context: [k, C, h, w], k < F, finished latents that the segment begins with and is conditioned on.
+    """
+
+    shape: tuple[int, int, int, int]
+    embedding: Floats
+    negative_embedding: Floats
+    seed: int
+    schedule: Schedule
+    guidance: float
+    context: Floats
+
+
+@dataclass(eq=False)
+class Job:
+    """A segment in the batcher, with its caller's callbacks (called from the batcher's thread).
+
+    Attributes:
+        segment: what to denoise.
+        finished: takes the job when its last step is done; `latents` is the result.
+        failed: takes the error that ended it.
+        cancelled: True once the caller has gone; asked at every step until the job has ended, never after.
+        latents: [F, C, h, w], as far as they are.
+        context, given: the segment's context padded to F frames, and 1 for those frames, 0 for the rest: [F].
+        step: steps done.
+        last_turn: the batcher's step count when this job last took part.
+        engine_seconds: time of the steps it took part in.
+    """
+
+    segment: Segment
+    finished: Callable[["Job"], None]
+    failed: Callable[[FramecastError], None]
+    cancelled: Callable[[], bool]
+    submitted: float = field(default_factory=time.monotonic)
+    latents: Floats = field(init=False)
+    context: Floats = field(init=False)
+    given: Floats = field(init=False)
+    step: int = 0
+    last_turn: int = -1
+    engine_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        segment, known = self.segment, len(self.segment.context)
+        self.latents = initial_noise(segment.seed, segment.shape, segment.schedule.initial_scale)
+        self.context = np.zeros(segment.shape, np.float32)
+        self.context[:known] = segment.context
+        self.given = (np.arange(segment.shape[0]) < known).astype(np.float32)
+
+    @property
+    def bucket(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Jobs of one bucket fit into one batch."""
+        return self.segment.shape, self.segment.embedding.shape
+
+    @property
+    def done(self) -> bool:
+        """True after the last step."""
+        return self.step == self.segment.schedule.steps

@@ -1,0 +1,49 @@
+"""ONNX Runtime as an engine (CPU execution provider)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnxruntime as ort
+
+from framecast.engines.engine import Array, EngineOptions, TensorInfo
+from framecast.errors import InvalidRepository
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+}
+
+
+class OnnxRuntimeEngine:
+    """An ONNX file in an inference session.
+
+    Threads do not spin when idle: every stage is a process of its own, and spinning ones would take the cores
+    from the stage that is working.
+    """
+
+    def __init__(self, path: Path, options: EngineOptions) -> None:
+        settings = ort.SessionOptions()
+        settings.intra_op_num_threads = options.threads or len(os.sched_getaffinity(0))
+        settings.inter_op_num_threads = 1
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        settings.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+        except (ort.capi.onnxruntime_pybind11_state.Fail, ort.capi.onnxruntime_pybind11_state.InvalidProtobuf) as error:
+            raise InvalidRepository(f"ONNX Runtime {ort.__version__} cannot load {path}: {error}") from error
+        self.inputs = tuple(_info(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_info(node) for node in self._session.get_outputs())
+
+    def run(self, inputs: Mapping[str, Array], outputs: tuple[str, ...] | None = None) -> dict[str, Array]:
+        """See `Engine.run`."""
+        names = outputs or tuple(info.name for info in self.outputs)
+        return dict(zip(names, self._session.run(list(names), dict(inputs)), strict=True))
+
+
+def _info(node: ort.NodeArg) -> TensorInfo:
+    return TensorInfo(node.name, _DTYPES.get(node.type, node.type), tuple(node.shape))

@@ -1,0 +1,1 @@
+"""The RPC service in front of the director: authenticates, validates, admits, streams, maps errors to statuses."""

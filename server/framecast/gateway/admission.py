@@ -1,0 +1,139 @@
+"""Who may go ahead: decides at once, then lets the admitted in, first come first served."""
+
+import asyncio
+import time
+from collections import deque
+
+from framecast.errors import DeadlineTooShort, InvalidRequest, Overloaded, StageUnavailable
+from framecast.gateway.estimate import Estimator
+
+SHORTEST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 30.0
+
+
+class Admission:
+    """At most `max_live` at work and `max_queued` waiting; one loop's, not thread safe.
+
+    Args:
+        max_live, max_queued: places.
+        noun: what is admitted, for messages: "videos" or "plans".
+    """
+
+    def __init__(self, max_live: int, max_queued: int, noun: str = "videos") -> None:
+        self.max_live = max_live
+        self.max_queued = max_queued
+        self.estimator = Estimator()
+        self._noun = noun
+        self._draining = False
+        self._tickets: dict[str, Ticket] = {}
+        self._waiting: deque[Ticket] = deque()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def live(self) -> int:
+        """How many are at work."""
+        return len(self._tickets) - len(self._waiting)
+
+    @property
+    def queued(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
+
+    def admit(self, request_id: str, work: float = 1.0, seconds_left: float | None = None) -> "Ticket":
+        """Admits or refuses, without waiting.
+
+        Args:
+            request_id: one ticket at a time for each.
+            work: size of the job, in any fixed unit.
+            seconds_left: the caller's deadline.
+
+        Raises:
+            StageUnavailable: the server is shutting down.
+            InvalidRequest: the same request id is at work or waiting.
+            Overloaded: every place and every waiting place is taken.
+            DeadlineTooShort: not even the first frame can be ready in time.
+        """
+        if self._draining:
+            raise StageUnavailable("the server is shutting down")
+        if request_id in self._tickets:
+            raise InvalidRequest(
+                "options.request_id", f"{request_id!r} is at work already; a new request needs its own"
+            )
+        ahead = len(self._tickets) - self.max_live + 1  # places that must become free first
+        if ahead > self.max_queued:
+            raise Overloaded(
+                f"all {self.max_live} places and {self.max_queued} waiting places for {self._noun} are taken",
+                min(max(self._wait_seconds(1), SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS),
+            )
+        wait = self._wait_seconds(ahead)
+        soonest = wait + self.estimator.fastest_first_frame_seconds(work)
+        if seconds_left is not None and seconds_left < soonest:
+            raise DeadlineTooShort(
+                f"the deadline leaves {seconds_left:.2g} s and the first frame takes {soonest:.2g} s or more"
+            )
+        ticket = Ticket(self, request_id, work, wait + self.estimator.first_frame_seconds(work))
+        self._tickets[request_id] = ticket
+        self._idle.clear()
+        if ahead > 0:
+            self._waiting.append(ticket)
+        else:
+            ticket._let_in()
+        return ticket
+
+    def drain(self) -> None:
+        """From now on nobody is admitted; those who are already keep their places."""
+        self._draining = True
+
+    async def idle(self) -> None:
+        """Returns when nobody is at work or waiting."""
+        await self._idle.wait()
+
+    def _wait_seconds(self, places: int) -> float:
+        """Until that many places have become free, by the usual service time; 0 when nothing is known."""
+        return max(places, 0) * self.estimator.service_seconds() / self.max_live
+
+    def _leave(self, ticket: "Ticket") -> None:
+        if self._tickets.pop(ticket.request_id, None) is None:
+            return
+        if ticket in self._waiting:
+            self._waiting.remove(ticket)
+        elif self._waiting:
+            self._waiting.popleft()._let_in()
+        if not self._tickets:
+            self._idle.set()
+
+
+class Ticket:
+    """One admitted job; a context manager that gives its place back, also one that was only waiting.
+
+    Attributes:
+        request_id: whose it is.
+        first_frame_seconds: estimate from now, waiting included; 0 when nothing is known.
+    """
+
+    def __init__(self, admission: Admission, request_id: str, work: float, first_frame_seconds: float) -> None:
+        self.request_id = request_id
+        self.first_frame_seconds = first_frame_seconds
+        self._admission = admission
+        self._work = work
+        self._live = asyncio.Event()
+        self._live_since = 0.0
+
+    async def turn(self) -> None:
+        """Returns when the job may begin."""
+        await self._live.wait()
+
+    def done(self, first_frame_seconds: float) -> None:
+        """The job ended well; its times teach the estimator."""
+        self._admission.estimator.learn(self._work, first_frame_seconds, time.monotonic() - self._live_since)
+
+    def __enter__(self) -> "Ticket":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admission._leave(self)
+
+    def _let_in(self) -> None:
+        self._live_since = time.monotonic()
+        self._live.set()

@@ -1,0 +1,130 @@
+"""The gateway as a running server: service, health, reflection, start and graceful stop."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from framecast.client.v1 import video_pb2, video_pb2_grpc
+from framecast.director.model import ServedModel
+from framecast.gateway.auth import BearerTokens
+from framecast.gateway.config import GatewayConfig
+from framecast.gateway.service import Director, VideoService
+
+logger = logging.getLogger(__name__)
+
+SERVICE = video_pb2.DESCRIPTOR.services_by_name["Video"].full_name
+
+# How long calls that have ended, or were just cancelled, may take to leave.
+SETTLE_SECONDS = 1.0
+
+
+class Gateway:
+    """A started gateway (`start_gateway`).
+
+    Attributes:
+        port: it listens on.
+        service: for its counts of live and queued videos.
+    """
+
+    def __init__(
+        self, server: grpc.aio.Server, service: VideoService, health: health.aio.HealthServicer, port: int, grace: float
+    ) -> None:
+        self.port = port
+        self.service = service
+        self._server = server
+        self._health = health
+        self._grace = grace
+
+    async def set_serving(self, serving: bool) -> None:
+        """Health says so, and new calls are refused with UNAVAILABLE while it is False; running ones go on."""
+        if serving != self.service.serving:
+            logger.info("gateway serving=%s", serving)
+        self.service.serving = serving
+        status = health_pb2.HealthCheckResponse
+        for name in ("", SERVICE):
+            await self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
+
+    async def drain(self, grace: float | None = None) -> None:
+        """Stops: health flips, new calls are refused, accepted ones may finish, what is left is cancelled.
+
+        Args:
+            grace: seconds to finish; None is the configured time.
+        """
+        grace = self._grace if grace is None else grace
+        videos, plans = self.service.videos, self.service.plans
+        logger.info("gateway drains live=%d queued=%d grace=%g", videos.live, videos.queued, grace)
+        await self._health.enter_graceful_shutdown()
+        videos.drain()
+        plans.drain()
+        # The port stays open meanwhile: probes must be able to read NOT_SERVING, callers a clear refusal.
+        if await _idle(videos.idle(), plans.idle(), timeout=grace):
+            await self._server.stop(SETTLE_SECONDS)
+        else:
+            await self._server.stop(None)
+            await _idle(videos.idle(), plans.idle(), timeout=SETTLE_SECONDS)
+        logger.info("gateway stopped")
+
+    async def stop(self) -> None:
+        """Stops now; what runs is cancelled."""
+        await self.drain(0)
+
+    async def wait(self) -> None:
+        """Returns when the server has stopped."""
+        await self._server.wait_for_termination()
+
+
+async def start_gateway(config: GatewayConfig, director: Director, model: ServedModel) -> Gateway:
+    """Starts serving.
+
+    Raises:
+        OSError: the address cannot be listened on, or a TLS file cannot be read.
+    """
+    server = grpc.aio.server(
+        interceptors=[BearerTokens(config.tokens)] if config.tokens else [],
+        options=[
+            ("grpc.so_reuseport", 0),  # a second gateway on the same port must fail, not share it
+            ("grpc.max_receive_message_length", config.max_request_bytes),
+            ("grpc.max_send_message_length", config.max_response_bytes),
+            ("grpc.keepalive_time_ms", int(config.keepalive_seconds * 1000)),
+            ("grpc.keepalive_timeout_ms", int(config.keepalive_timeout_seconds * 1000)),
+            ("grpc.http2.max_pings_without_data", 0),
+            ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+        ],
+    )
+    service = VideoService(config, director, model)
+    health_service = health.aio.HealthServicer()
+    video_pb2_grpc.add_VideoServicer_to_server(service, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    port = _listen(server, config)
+    gateway = Gateway(server, service, health_service, port, config.grace_seconds)
+    await gateway.set_serving(True)
+    await server.start()
+    logger.info("gateway listens address=%s port=%d", config.address, port)
+    return gateway
+
+
+def _listen(server: grpc.aio.Server, config: GatewayConfig) -> int:
+    try:
+        if config.tls_certificate and config.tls_key:
+            pair = (config.tls_key.read_bytes(), config.tls_certificate.read_bytes())
+            port = server.add_secure_port(config.address, grpc.ssl_server_credentials([pair]))
+        else:
+            port = server.add_insecure_port(config.address)
+    except RuntimeError:
+        port = 0
+    if not port:
+        raise OSError(f"cannot listen on {config.address}; is the port taken?")
+    return int(port)
+
+
+async def _idle(*waits: Coroutine[None, None, None], timeout: float) -> bool:
+    tasks = {asyncio.create_task(wait) for wait in waits}
+    _, pending = await asyncio.wait(tasks, timeout=timeout)
+    for task in pending:
+        task.cancel()
+    return not pending

@@ -1,0 +1,142 @@
+"""The `framecast.v1.Video` service."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import Protocol
+
+import grpc
+
+from framecast.client.v1 import video_pb2 as pb
+from framecast.client.v1 import video_pb2_grpc
+from framecast.director.model import ServedModel
+from framecast.director.video import Done, Event, StoryRequest, VideoSpec
+from framecast.errors import DeadlineTooShort, StageUnavailable
+from framecast.gateway import wire
+from framecast.gateway.admission import Admission
+from framecast.gateway.config import GatewayConfig
+from framecast.gateway.requests import RequestStream
+from framecast.gateway.status import abort
+from framecast.gateway.validate import Validator
+from framecast.planner.storyboard import Scene
+
+logger = logging.getLogger(__name__)
+
+
+class Director(Protocol):
+    """What the gateway needs of `framecast.director.director.Director`. Closing a generator drops its work."""
+
+    def run(self, spec: VideoSpec, source: StoryRequest | AsyncIterator[Scene]) -> AsyncGenerator[Event, None]:
+        """Films a story, or scenes as they arrive."""
+
+    def plan(self, story: StoryRequest) -> AsyncGenerator[Scene, None]:
+        """Plans a story's scenes."""
+
+
+class VideoService(video_pb2_grpc.VideoServicer):
+    """Validates, admits, streams.
+
+    Attributes:
+        serving: while False, new Generate and Plan calls are refused with UNAVAILABLE.
+        videos, plans: who may go ahead.
+    """
+
+    def __init__(self, config: GatewayConfig, director: Director, model: ServedModel) -> None:
+        self.serving = True
+        self.videos = Admission(config.max_live_videos, config.max_queued_videos, "videos")
+        self.plans = Admission(config.max_live_plans, config.max_queued_plans, "plans")
+        self._config = config
+        self._director = director
+        self._model = model
+        self._validator = Validator(model, config.limits)
+
+    async def Generate(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.GenerateRequest], context: grpc.aio.ServicerContext
+    ) -> None:
+        """Films one video."""
+        stream = RequestStream(request_iterator, self._validator, self._config.idle_seconds)
+        async with self._answering(context, "generate") as call, stream:
+            # 1. Validate the options and the story or first scene: a bad request takes nobody's place.
+            spec = await stream.spec()
+            call.request_id = spec.request_id
+            source = await stream.source(spec)
+
+            # 2. Admit or refuse.
+            work = spec.width * spec.height * spec.steps
+            with self.videos.admit(spec.request_id, work, context.time_remaining()) as ticket:
+                logger.info("video accepted request_id=%s spec=%s peer=%s", spec.request_id, spec, context.peer())
+                await context.write(wire.accepted(spec, ticket.first_frame_seconds))
+                await ticket.turn()
+
+                # 3. Film. A write waits while the caller does not read: that holds the director back.
+                async with aclosing(self._director.run(spec, source)) as events:
+                    async for event in events:
+                        stream.check_nothing_follows()
+                        await context.write(wire.event(event))
+                        if isinstance(event, Done):
+                            ticket.done(event.stats.first_chunk_seconds)
+                            logger.info("video done request_id=%s stats=%s", spec.request_id, event.stats)
+
+    async def Plan(self, request: pb.PlanRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802
+        """Plans one story."""
+        async with self._answering(context, "plan") as call:
+            story = self._validator.story(request.text, request.max_scenes, prefix="")
+            with self.plans.admit(call.request_id, seconds_left=context.time_remaining()) as ticket:
+                await ticket.turn()
+                async with aclosing(self._director.plan(story)) as scenes:
+                    async for scene in scenes:
+                        await context.write(wire.scene(scene))
+
+    async def GetServerInfo(  # noqa: N802
+        self, request: pb.GetServerInfoRequest, context: grpc.aio.ServicerContext
+    ) -> pb.ServerInfo:
+        """What this server makes, and its limits."""
+        return wire.server_info(self._model, self._config.limits)
+
+    @asynccontextmanager
+    async def _answering(self, context: grpc.aio.ServicerContext, method: str) -> AsyncIterator["_Call"]:
+        """Ends the call with the right status, whatever happens inside."""
+        call = _Call()
+        try:
+            if not self.serving:
+                raise StageUnavailable("the server is not serving now")
+            with _time_limit(self._config.max_call_seconds):
+                yield call
+        except asyncio.CancelledError:
+            logger.info("call cancelled method=%s request_id=%s", method, call.request_id)
+            raise
+        except Exception as error:  # noqa: BLE001  (abort logs it and raises)
+            await abort(context, error, call.request_id)
+
+
+class _Call:
+    def __init__(self) -> None:
+        self.request_id = uuid.uuid4().hex
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raises DeadlineTooShort inside the block when it has run for `seconds`.
+
+    Not `asyncio.wait_for`: that could not tell its own timeout from a TimeoutError raised in the block.
+    """
+    task = asyncio.current_task()
+    expired = False
+
+    def expire() -> None:
+        nonlocal expired
+        expired = True
+        if task is not None:
+            task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, expire)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if expired:
+            raise DeadlineTooShort(f"the call ran longer than the {seconds:g} s this server allows") from None
+        raise
+    finally:
+        timer.cancel()

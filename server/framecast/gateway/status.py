@@ -1,0 +1,74 @@
+"""The error tree as gRPC statuses: each class once, and nothing that a backend wrote."""
+
+import logging
+import math
+from typing import NamedTuple, NoReturn
+
+import grpc
+
+from framecast.errors import (
+    Cancelled,
+    CorruptOutput,
+    DeadlineTooShort,
+    FramecastError,
+    InvalidRepository,
+    InvalidRequest,
+    Overloaded,
+    PlanningFailed,
+    StageFailed,
+    StageUnavailable,
+    Unauthenticated,
+)
+
+logger = logging.getLogger(__name__)
+
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+
+STATUS: dict[type[FramecastError], grpc.StatusCode] = {
+    FramecastError: grpc.StatusCode.INTERNAL,
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    DeadlineTooShort: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Cancelled: grpc.StatusCode.CANCELLED,
+    StageUnavailable: grpc.StatusCode.UNAVAILABLE,
+    StageFailed: grpc.StatusCode.INTERNAL,
+    PlanningFailed: grpc.StatusCode.INTERNAL,
+    CorruptOutput: grpc.StatusCode.DATA_LOSS,
+    InvalidRepository: grpc.StatusCode.INTERNAL,  # start-up only; here so that no class is without a status
+}
+
+
+class Status(NamedTuple):
+    """What goes over the wire when a call fails."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str], ...]
+
+
+def status_of(error: Exception) -> Status:
+    """The status of `error`; anything outside our tree is INTERNAL and its text stays here."""
+    if not isinstance(error, FramecastError):
+        return Status(grpc.StatusCode.INTERNAL, "the server met an unexpected error; its log says which", ())
+    code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    metadata: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, Overloaded):
+        metadata = ((PUSHBACK_KEY, str(math.ceil(error.retry_after * 1000))),)
+    return Status(code, str(error), metadata)
+
+
+async def abort(context: grpc.aio.ServicerContext, error: Exception, request_id: str) -> NoReturn:
+    """Ends the call with the status of `error`, and logs it: with its traceback when the fault is ours."""
+    status = status_of(error)
+    ours = status.code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN)
+    logger.log(
+        logging.ERROR if ours else logging.INFO,
+        "call refused or failed request_id=%s status=%s details=%r",
+        request_id or "-",
+        status.code.name,
+        status.details[:200],
+        exc_info=error if ours else None,
+    )
+    await context.abort(status.code, status.details, status.trailing_metadata)
+    raise AssertionError("abort always raises")

@@ -1,0 +1,75 @@
+"""Planes → a chunk on the wire. Stateless: all that ties a chunk to its video is in the arguments."""
+
+import operator
+from dataclasses import dataclass
+
+from framecast.media.codecs import Codec, find_codec
+from framecast.media.errors import EncodingFailed, InvalidTiming, MalformedMovie
+from framecast.media.fragments import place_movie
+from framecast.media.mime import movie_mime
+from framecast.media.movie import encode_movie
+from framecast.media.planes import Planes
+from framecast.media.stills import encode_stills
+
+FASTEST = 120  # frames a second
+
+
+@dataclass(frozen=True)
+class EncodedChunk:
+    """What a chunk became.
+
+    Attributes:
+        parts: for a video codec one part, a fragment of the movie; for a picture codec one file for each frame.
+        mime: media type of the movie or of each picture.
+    """
+
+    parts: tuple[bytes, ...]
+    mime: str
+
+
+def encode_chunk(
+    planes: Planes, *, codec: Codec | str, fps: int, first_frame: int, sequence: int, include_header: bool
+) -> EncodedChunk:
+    """Encodes consecutive frames of a video.
+
+    With a video codec they become one closed group of pictures in one fragment. All fragments of a video, in order,
+    the first with header, are one fragmented MP4; each decodes after the header alone. The same arguments give the
+    same bytes.
+
+    Args:
+        planes: the frames of the chunk.
+        codec: a codec or its name in `framecast.media.codecs.CODECS`.
+        fps: frames a second of the video, 1..120.
+        first_frame: frames of the video that come before.
+        sequence: place of the chunk in the video, from 1, below 2**32.
+        include_header: whether to put the init segment before the fragment; pictures have none.
+
+    Raises:
+        UnknownCodec: no codec has that name.
+        InvalidTiming: `fps`, `first_frame` or `sequence` is out of range.
+        EncodingFailed: the encoder gave up; chunks made before stay good.
+    """
+    if isinstance(codec, str):
+        codec = find_codec(codec)
+    fps = _whole("fps", fps, 1, FASTEST)
+    first_frame = _whole("first_frame", first_frame, 0, 2**48)  # far below what a 64-bit time can hold
+    sequence = _whole("sequence", sequence, 1, 2**32 - 1)
+
+    if not codec.is_video:
+        return EncodedChunk(encode_stills(planes, codec), codec.picture_mime)
+    movie = encode_movie(planes, codec, fps)
+    try:
+        part = place_movie(movie, fps=fps, first_frame=first_frame, sequence=sequence, include_header=include_header)
+        return EncodedChunk((part,), movie_mime(movie))
+    except MalformedMovie as error:
+        raise EncodingFailed(f"The encoder {codec.encoder} wrote a movie that cannot be cut into chunks.") from error
+
+
+def _whole(name: str, value: int, lowest: int, highest: int) -> int:
+    try:
+        whole = operator.index(value)  # an integer of NumPy would overflow later on
+    except TypeError:
+        raise InvalidTiming(f"{name} must be a whole number, not {value!r}.") from None
+    if not lowest <= whole <= highest:
+        raise InvalidTiming(f"{name} must be from {lowest} to {highest}, not {whole}.")
+    return whole

@@ -1,0 +1,118 @@
+"""Story to scenes: the LLM decoding loop, each scene handed over as soon as it is written."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import llguidance
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+from framecast.engines.engine import Engine
+from framecast.errors import Cancelled, InvalidRepository, InvalidRequest, PlanningFailed
+from framecast.planner.decoder import CachedDecoder
+from framecast.planner.grammar import Constraint
+from framecast.planner.storyboard import Scene, StoryboardReader
+
+
+@dataclass(frozen=True)
+class PlannerSettings:
+    """What the exporter stores beside the planner's graph.
+
+    Attributes:
+        prefix, suffix: the chat template around the story.
+        eos_token: id of the token that ends an answer.
+        vocabulary: size of the model's logits.
+        context: the most tokens the model can hold, prompt and answer together.
+        max_new_tokens: of an answer.
+        max_scenes: of a storyboard.
+    """
+
+    prefix: str
+    suffix: str
+    eos_token: int
+    vocabulary: int
+    context: int
+    max_new_tokens: int
+    max_scenes: int
+
+    @classmethod
+    def load(cls, path: Path) -> "PlannerSettings":
+        """Reads JSON. Raises InvalidRepository."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            raise InvalidRepository(f"{path} does not hold planner settings; export the bundle again.") from error
+
+
+@dataclass(frozen=True)
+class PlannedScene:
+    """A scene and the seconds the model took for it."""
+
+    scene: Scene
+    seconds: float
+
+
+class ScenePlanner:
+    """Plans stories with a causal language model under the storyboard grammar, greedily: same story, same scenes.
+
+    Args:
+        engine: the language model's graph.
+        tokenizer: path of its ``tokenizer.json``.
+        settings: see `PlannerSettings`.
+    """
+
+    def __init__(self, engine: Engine, tokenizer: Path, settings: PlannerSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        text = tokenizer.read_text(encoding="utf-8")
+        self._tokenizer = Tokenizer.from_str(text)
+        self._grammar_tokens = llguidance.LLTokenizer(
+            text, n_vocab=settings.vocabulary, eos_token=settings.eos_token
+        )
+
+    def plan(
+        self, story: str, max_scenes: int, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[PlannedScene]:
+        """Yields the scenes of `story`, at least one and at most `max_scenes`.
+
+        Raises:
+            InvalidRequest: the story does not fit into the model's context.
+            PlanningFailed: the token limit was reached before one scene was complete.
+            Cancelled: `cancelled()` became true; it is asked at every token.
+        """
+        settings = self._settings
+        prompt = self._prompt(story)
+        budget = min(settings.max_new_tokens, settings.context - len(prompt))
+        if budget < settings.max_new_tokens // 4:
+            room = settings.context - settings.max_new_tokens // 4
+            raise InvalidRequest("story.text", f"is {len(prompt)} tokens long; the planner reads up to {room}")
+
+        decoder = CachedDecoder(self._engine)
+        constraint = Constraint(self._grammar_tokens, min(max_scenes, settings.max_scenes))
+        reader, stream = StoryboardReader(), DecodeStream(skip_special_tokens=True)
+        planned, started, tokens = 0, time.perf_counter(), prompt
+        for _ in range(budget):
+            if cancelled():
+                raise Cancelled("The caller cancelled the plan.")
+            token = constraint.choose(decoder.feed(tokens))
+            tokens = [token]
+            for scene in reader.feed(stream.step(self._tokenizer, token) or ""):
+                now = time.perf_counter()
+                yield PlannedScene(scene, now - started)
+                planned, started = planned + 1, now
+            if constraint.complete:
+                break
+        if not planned:
+            raise PlanningFailed("The planner wrote no scene within its token limit; shorten the story.")
+
+    def _prompt(self, story: str) -> list[int]:
+        """Token ids of the template around the story, in which special tokens are plain text."""
+        settings, tokenizer = self._settings, self._tokenizer
+        tokenizer.encode_special_tokens = False
+        prefix = tokenizer.encode(settings.prefix, add_special_tokens=False).ids
+        suffix = tokenizer.encode(settings.suffix, add_special_tokens=False).ids
+        tokenizer.encode_special_tokens = True
+        return [*prefix, *tokenizer.encode(story, add_special_tokens=False).ids, *suffix]

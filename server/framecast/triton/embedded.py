@@ -1,0 +1,178 @@
+"""The tritonserver of the `nvidia-pytriton` wheel, run as a child process on loopback.
+
+It predates later security fixes, so nothing but loopback ever reaches it: HTTP inference is off, metrics and gRPC
+listen on 127.0.0.1. Production uses a Triton container and `--triton-address`.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from framecast.errors import StageUnavailable
+from framecast.triton.prerequisites import TritonFiles, find_triton
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class EmbeddedConfig:
+    """How the embedded server is run.
+
+    Attributes:
+        repository: the served repository.
+        stop_timeout: seconds that a clean shutdown may take before it is killed.
+        log: file for Triton's own log; None keeps it with the server's temporary files.
+        verbose: Triton's --log-verbose.
+    """
+
+    repository: Path
+    stop_timeout: float = 10.0
+    log: Path | None = None
+    verbose: int = 0
+
+
+class EmbeddedTriton:
+    """One tritonserver process. `start` may be called again after `stop`."""
+
+    def __init__(self, config: EmbeddedConfig) -> None:
+        self._config = config
+        self._files = find_triton()
+        self._process: asyncio.subprocess.Process | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._shm_prefix = f"framecast_{secrets.token_hex(4)}_"
+        self.grpc_port = _free_port()
+        self.metrics_port = _free_port()
+
+    @property
+    def address(self) -> str:
+        """host:port of Triton's gRPC."""
+        return f"{HOST}:{self.grpc_port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Triton's Prometheus page."""
+        return f"http://{HOST}:{self.metrics_port}/metrics"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running server."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Starts the process; it is not ready yet (see `framecast.triton.readiness`)."""
+        self._folder = tempfile.TemporaryDirectory(prefix="framecast-triton-")
+        backends = _backend_folder(self._files, Path(self._folder.name))
+        log = (self._config.log or Path(self._folder.name) / "triton.log").open("ab")
+        with log:
+            self._process = await asyncio.create_subprocess_exec(
+                *_die_with_parent(),
+                *(str(self._files.server), f"--model-repository={self._config.repository}"),
+                *(f"--backend-directory={backends}", "--model-control-mode=explicit", "--load-model=*"),
+                *("--allow-http=false", f"--grpc-address={HOST}", f"--grpc-port={self.grpc_port}"),
+                *(f"--metrics-address={HOST}", f"--metrics-port={self.metrics_port}"),
+                *(f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",),
+                *("--backend-config=python,shm-default-byte-size=16777216",),
+                *("--exit-timeout-secs=5", f"--log-verbose={self._config.verbose}"),
+                env=_environment(self._files),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches the gateway alone, which then stops Triton in order
+            )
+
+    async def stop(self) -> None:
+        """Stops it and its stubs, and removes temporary files and shared memory."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self._process.wait(), self._config.stop_timeout)
+            except asyncio.TimeoutError:
+                self.kill()
+                await self._process.wait()
+        if self._process is not None:
+            self.kill()  # stubs that outlived the server
+        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
+            region.unlink(missing_ok=True)
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def kill(self) -> None:
+        """SIGKILL to the whole process group."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def check_alive(self) -> None:
+        """Raises StageUnavailable, with the end of the log, when the process has ended."""
+        if self._process is None or self._process.returncode is not None:
+            raise StageUnavailable(f"tritonserver ended (exit code {self._code()}): {self.log_tail()}")
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines of Triton's log."""
+        path = self._config.log or (Path(self._folder.name) / "triton.log" if self._folder else None)
+        if path is None or not path.is_file():
+            return ""
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+    def stubs(self) -> dict[str, int]:
+        """Model name → pid of its python stub."""
+        found: dict[str, int] = {}
+        if self.pid is None:
+            return found
+        with suppress(OSError):
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+            for thread in Path(f"/proc/{self.pid}/task").iterdir():  # a child belongs to the thread that forked it
+                with suppress(OSError):
+                    children += (thread / "children").read_text(encoding="ascii").split()
+            for child in set(children):
+                with suppress(OSError):
+                    words = Path(f"/proc/{child}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+                    if words[0].endswith("triton_python_backend_stub"):
+                        found[Path(words[1]).parent.parent.name] = int(child)
+        return found
+
+    def _code(self) -> int | None:
+        return self._process.returncode if self._process else None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _backend_folder(files: TritonFiles, folder: Path) -> Path:
+    """The wheel keeps the stub apart from the backend; Triton wants them in one folder."""
+    backend = folder / "backends" / "python"
+    shutil.copytree(files.backend, backend)
+    shutil.copy2(files.stub, backend / files.stub.name)
+    return backend.parent
+
+
+def _environment(files: TritonFiles) -> dict[str, str]:
+    """Triton and its stubs use this interpreter's packages and see nothing else of our environment's Python setup."""
+    search = [entry for entry in sys.path if entry and not entry.endswith(".zip")]
+    return {
+        **os.environ,
+        "LD_LIBRARY_PATH": ":".join(str(folder) for folder in files.libraries),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+        "VIRTUAL_ENV": sys.prefix,
+        "PYTHONPATH": ":".join(search),
+        "PYTHONHOME": "",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _die_with_parent() -> tuple[str, ...]:
+    """A prefix that has the kernel kill Triton when the gateway dies, however it dies."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()

@@ -1,0 +1,71 @@
+"""What the embedded tritonserver needs on this machine, said plainly when it is missing."""
+
+import importlib.util
+import platform
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from framecast.errors import InvalidRepository
+
+
+@dataclass(frozen=True)
+class TritonFiles:
+    """Where the parts of the `nvidia-pytriton` wheel are.
+
+    Attributes:
+        server: the tritonserver binary.
+        backend: folder of the python backend.
+        stub: the python backend's stub for the running Python.
+        libraries: folders for LD_LIBRARY_PATH.
+        site: the site-packages folder.
+    """
+
+    server: Path
+    backend: Path
+    stub: Path
+    libraries: tuple[Path, ...]
+    site: Path
+
+
+def find_triton() -> TritonFiles:
+    """Finds the embedded tritonserver.
+
+    Raises:
+        InvalidRepository: something is missing; the sentence says what and how to get it.
+    """
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise InvalidRepository(
+            f"The embedded tritonserver runs on Linux x86-64, not {sys.platform} {platform.machine()}; "
+            "start a Triton container and pass its address with --triton-address."
+        )
+    spec = importlib.util.find_spec("pytriton")  # its files are used, its Python API is not imported
+    if spec is None or spec.origin is None:
+        raise InvalidRepository("The package nvidia-pytriton is missing; run: pip install 'framecast[server]'.")
+    package = Path(spec.origin).parent
+    stub = package / "tritonserver" / "python_backend_stubs" / version / "triton_python_backend_stub"
+    if not stub.is_file():
+        raise InvalidRepository(f"The embedded tritonserver has no stub for Python {version}; use Python 3.10 to 3.13.")
+    return TritonFiles(
+        server=package / "tritonserver" / "bin" / "tritonserver",
+        backend=package / "tritonserver" / "backends" / "python",
+        stub=stub,
+        libraries=(package.parent / "nvidia_pytriton.libs", _libpython_folder(version)),
+        site=package.parent,
+    )
+
+
+def _libpython_folder(version: str) -> Path:
+    name = f"libpython{version}.so.1.0"
+    multiarch = sysconfig.get_config_var("MULTIARCH") or ""
+    folders = [Path(str(sysconfig.get_config_var("LIBDIR"))), Path("/usr/lib") / multiarch, Path("/usr/lib64")]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder
+    raise InvalidRepository(
+        f"The shared library {name}, which Triton's python stub links, is not in "
+        f"{', '.join(str(folder) for folder in folders)}; install it (Debian: apt-get install libpython{version}; "
+        "pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install)."
+    )

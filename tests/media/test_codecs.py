@@ -1,0 +1,23 @@
+import dataclasses
+
+import pytest
+from framecast.media.codecs import CODECS, DEFAULT_CODEC, find_codec
+from framecast.media.errors import UnknownCodec
+
+
+def test_the_registry() -> None:
+    assert list(CODECS) == ["h264", "vp9", "av1", "jpeg", "png", "webp"]
+    assert [name for name, codec in CODECS.items() if codec.is_video] == ["h264", "vp9", "av1"]
+    assert find_codec(DEFAULT_CODEC).encoder == "libx264"
+
+
+def test_an_unknown_name_gets_the_list() -> None:
+    with pytest.raises(UnknownCodec, match="no codec 'gif', only h264, vp9, av1, jpeg, png, webp"):
+        find_codec("gif")
+
+
+def test_codecs_do_not_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        CODECS["h264"].encoder = "h264_nvenc"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        CODECS["h264"] = CODECS["vp9"]  # type: ignore[index]

@@ -1,0 +1,5 @@
+"""`python -m framecast.train`."""
+
+from framecast.train.cli import app
+
+app(prog_name="framecast train")

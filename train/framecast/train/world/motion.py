@@ -1,0 +1,162 @@
+"""Actions: where the subject is, and how it is posed, at every moment.
+
+Every motion goes on for ever and starts where the subject is well seen: the first two seconds of any scene show what
+the caption says, and a scene of any length can go on from there.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+VIEW = 256.0
+MARGIN = 70.0
+"""How far outside the view a crossing subject turns up again, in units."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """The subject at one moment.
+
+    Attributes:
+        x: centre, in view units from the left.
+        y: height of the feet, in view units from the top.
+        turn: rotation of the whole subject, degrees clockwise.
+        facing: 1 right, -1 left.
+        squash: vertical scale, 1 is none; width keeps the area.
+        phase: limb cycle, in turns.
+        stride: how far limbs swing, 0..1.
+        roll: wheel angle, degrees.
+        airborne: the feet are off the ground.
+        lift: height above the ground, in view units.
+    """
+
+    x: float
+    y: float
+    turn: float = 0.0
+    facing: int = 1
+    squash: float = 1.0
+    phase: float = 0.0
+    stride: float = 0.0
+    roll: float = 0.0
+    airborne: bool = False
+    lift: float = 0.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the seed varies: where the scene begins and how lively it is."""
+
+    x: float
+    ground: float
+    pace: float
+    facing: int
+
+
+def start_of(rng: random.Random) -> Start:
+    """Draws the beginning of a scene; `ground` is the y of the feet at rest."""
+    return Start(
+        x=rng.uniform(-14, 14),
+        ground=rng.uniform(204, 214),
+        pace=rng.uniform(0.9, 1.1),
+        facing=rng.choice((-1, 1)),
+    )
+
+
+def pose_at(action: str, start: Start, seconds: float) -> Pose:
+    """The pose `seconds` after the scene began.
+
+    Raises:
+        KeyError: no such action.
+    """
+    return _MOTIONS[action](start, seconds)
+
+
+def _hop(t: float) -> float:
+    """Height 0..1 of a hop with a short rest on the ground; period 1."""
+    t %= 1.0
+    return max(0.0, math.sin(min(t / 0.8, 1.0) * math.pi))
+
+
+def _squash(height: float, speed: float = 1.0) -> float:
+    """Flat on the ground, stretched in the air."""
+    return 0.92 + 0.12 * height * speed
+
+
+def _play(start: Start, t: float) -> Pose:
+    # Two hops one way, two back: a subject that plays is never still and never leaves.
+    beat = t * 1.5 * start.pace
+    height = _hop(beat)
+    across = math.sin(t * start.pace * math.tau / 2.6)
+    facing = 1 if math.cos(t * start.pace * math.tau / 2.6) >= 0 else -1
+    return Pose(
+        x=128 + start.x + across * 34,
+        y=start.ground - height * 14,
+        turn=math.sin(beat * math.pi) * 7,
+        facing=facing,
+        squash=_squash(height, 0.6),
+        phase=beat,
+        stride=0.9,
+        roll=across * 120,
+        lift=height * 14,
+    )
+
+
+def _cross(start: Start, t: float, direction: int) -> Pose:
+    # A wrap-around walk: what leaves on one side comes back on the other.
+    speed = 62 * start.pace
+    span = VIEW + 2 * MARGIN
+    travelled = (128 - direction * 55 + start.x + direction * speed * t + MARGIN) % span
+    return Pose(
+        x=travelled - MARGIN,
+        y=start.ground - abs(math.sin(t * math.tau * 1.5)) * 3,
+        facing=direction,
+        phase=t * 1.7,
+        stride=1.0,
+        roll=direction * speed * t / 17 * 30,
+    )
+
+
+def _jump(start: Start, t: float) -> Pose:
+    height = _hop(t * start.pace)
+    return Pose(
+        x=128 + start.x,
+        y=start.ground - height * 72,
+        facing=start.facing,
+        squash=_squash(height),
+        phase=t,
+        stride=0.3 + 0.5 * height,
+        airborne=height > 0.1,
+        lift=height * 72,
+    )
+
+
+def _spin(start: Start, t: float) -> Pose:
+    turn = t * 180 * start.pace * start.facing
+    return Pose(x=128 + start.x, y=start.ground - 22, turn=turn, facing=start.facing, phase=t, stride=0.4, lift=22)
+
+
+def _fly(start: Start, t: float) -> Pose:
+    span = VIEW + 130
+    rise = (t * 76 * start.pace + 26) % span
+    return Pose(
+        x=128 + start.x + math.sin(t * math.tau / 2) * 10,
+        y=start.ground + 26 - rise + (span if rise > start.ground + 40 else 0),
+        turn=-10.0 * start.facing,
+        facing=start.facing,
+        phase=t * 1.6,
+        stride=0.6,
+        airborne=True,
+        lift=rise,
+    )
+
+
+_MOTIONS = {
+    "play": _play,
+    "left": lambda start, t: _cross(start, t, -1),
+    "right": lambda start, t: _cross(start, t, 1),
+    "jump": _jump,
+    "spin": _spin,
+    "fly": _fly,
+}

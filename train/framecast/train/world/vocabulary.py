@@ -1,0 +1,153 @@
+"""Every word of the world: subjects, colours, places, actions, lights, weathers and cameras, in English and Chinese.
+
+The first word of each tuple is the usual one; the others are free wordings that only captions and stories use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One kind of subject.
+
+    Attributes:
+        name: canonical English noun.
+        english: English nouns a story may use.
+        chinese: Chinese nouns a story may use.
+        measure: Chinese measure word.
+        colour: canonical colour when none is stated.
+        alive: living things are referred to as 它/it and may "play" with limbs; things roll, sail or drive.
+    """
+
+    name: str
+    english: tuple[str, ...]
+    chinese: tuple[str, ...]
+    measure: str
+    colour: str
+    alive: bool = True
+
+
+@dataclass(frozen=True)
+class Colour:
+    """One body colour: `rgb` is 8-bit sRGB."""
+
+    name: str
+    rgb: tuple[int, int, int]
+    chinese: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One background; `phrase` is the canonical English adverbial, such as "in the courtyard"."""
+
+    name: str
+    phrase: str
+    english: tuple[str, ...]
+    chinese: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One motion; `phrase` is the canonical third-person verb phrase."""
+
+    name: str
+    phrase: str
+    english: tuple[str, ...]
+    gerunds: tuple[str, ...]
+    chinese: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Light:
+    """Time of day; the canonical caption ends in `name`."""
+
+    name: str
+    english: tuple[str, ...]
+    chinese: tuple[str, ...]
+
+
+SUBJECTS: dict[str, Subject] = {
+    s.name: s
+    for s in (
+        Subject("kitten", ("kitten", "cat", "kitty", "little cat"), ("小猫", "猫", "猫咪", "小猫咪"), "只", "orange"),
+        Subject("dog", ("dog", "puppy", "little dog"), ("小狗", "狗", "狗狗"), "只", "yellow"),
+        Subject("rabbit", ("rabbit", "bunny", "little rabbit"), ("兔子", "小兔子", "小兔"), "只", "white"),
+        Subject("bird", ("bird", "little bird", "birdie"), ("小鸟", "鸟", "鸟儿"), "只", "blue"),
+        Subject("fish", ("fish", "little fish"), ("小鱼", "鱼", "鱼儿"), "条", "orange"),
+        Subject("ball", ("ball", "toy ball", "bouncy ball"), ("皮球", "球", "小球"), "个", "red", alive=False),
+        Subject("car", ("car", "little car", "toy car"), ("小汽车", "汽车", "车"), "辆", "red", alive=False),
+        Subject("boat", ("boat", "little boat", "sailboat"), ("小船", "船", "帆船"), "艘", "white", alive=False),
+    )
+}
+
+COLOURS: dict[str, Colour] = {
+    c.name: c
+    for c in (
+        Colour("white", (250, 247, 240), ("白色", "白")),
+        Colour("black", (58, 56, 66), ("黑色", "黑")),
+        Colour("orange", (245, 146, 48), ("橙色", "橘色", "橘黄色")),
+        Colour("red", (222, 56, 52), ("红色", "红")),
+        Colour("blue", (62, 128, 224), ("蓝色", "蓝")),
+        Colour("yellow", (250, 210, 66), ("黄色", "黄")),
+    )
+}
+
+PLACES: dict[str, Place] = {
+    p.name: p
+    for p in (
+        Place("courtyard", "in the courtyard", ("in the courtyard", "in a courtyard", "in the yard"),
+              ("庭院里", "院子里", "庭院中")),
+        Place("beach", "on the beach", ("on the beach", "at the beach", "on the sand by the sea"),
+              ("沙滩上", "海滩上", "海边")),
+        Place("forest", "in the forest", ("in the forest", "in the woods", "among the trees"),
+              ("森林里", "树林里", "林子里")),
+        Place("street", "on the street", ("on the street", "in the street", "on the city street", "in the city"),
+              ("街道上", "大街上", "城市的街道上", "马路上")),
+        Place("snow", "in the snow", ("in the snow", "on the snow field", "in the snowy field"),
+              ("雪地里", "雪地上", "雪原上")),
+        Place("meadow", "in the meadow", ("in the meadow", "on the grass", "in the grassy meadow"),
+              ("草地上", "草原上", "草坪上")),
+    )
+}
+
+ACTIONS: dict[str, Action] = {
+    a.name: a
+    for a in (
+        Action("play", "plays", ("plays", "is playing", "plays happily", "has fun"), ("playing", "having fun"),
+               ("玩耍", "玩", "开心地玩耍", "嬉戏")),
+        Action("left", "moves left", ("moves left", "goes left", "goes to the left", "runs to the left"),
+               ("moving left", "going to the left"), ("向左走", "往左走", "向左移动", "向左跑")),
+        Action("right", "moves right", ("moves right", "goes right", "goes to the right", "runs to the right"),
+               ("moving right", "going to the right"), ("向右走", "往右走", "向右移动", "向右跑")),
+        Action("jump", "jumps", ("jumps", "is jumping", "jumps up and down", "hops", "bounces"),
+               ("jumping", "hopping", "bouncing"), ("跳跃", "跳", "跳来跳去", "蹦蹦跳跳")),
+        Action("spin", "spins", ("spins", "is spinning", "spins around", "turns around and around"),
+               ("spinning", "spinning around"), ("旋转", "转圈", "转圈圈", "打转")),
+        Action("fly", "flies up", ("flies up", "is flying up", "flies into the sky", "rises into the air"),
+               ("flying up", "rising into the air"), ("飞起来", "飞上天空", "向上飞", "飞向天空")),
+    )
+}
+
+LIGHTS: dict[str, Light] = {
+    light.name: light
+    for light in (
+        Light("day", ("in the daytime", "on a sunny day", "by day", "in the morning"), ("白天", "早上", "阳光下")),
+        Light("night", ("at night", "in the moonlight", "under the stars", "in the evening"),
+              ("晚上", "夜里", "夜晚", "月光下")),
+    )
+}
+
+WEATHERS: tuple[str, ...] = ("clear",)
+
+CAMERAS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "static": (("",), ("",)),
+    "pan left": (("the camera pans left", "camera moving left"), ("镜头向左移", "镜头左移")),
+    "pan right": (("the camera pans right", "camera moving right"), ("镜头向右移", "镜头右移")),
+    "zoom in": (("the camera zooms in", "camera moving closer"), ("镜头拉近", "镜头推近")),
+    "zoom out": (("the camera zooms out", "camera moving away"), ("镜头拉远", "镜头推远")),
+}
