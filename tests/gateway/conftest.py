@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
+
 from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
 from framecast.director.model import ServedModel
@@ -166,3 +167,22 @@ def requests() -> Callable[..., list[pb.GenerateRequest]]:
         return messages + [pb.GenerateRequest(scene=pb.Scene(prompt=prompt)) for prompt in prompts]
 
     return make
+
+
+@pytest.fixture
+def refuse() -> Callable[..., Awaitable[grpc.RpcError]]:
+    """Makes a Generate call that must fail and returns its error.
+
+    By the blocking stub, in a thread: grpc.aio's may hide a status that comes while requests are being written.
+    """
+
+    def call(address: str, messages: list[pb.GenerateRequest], **settings: object) -> grpc.RpcError:
+        with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as caught:
+            for _ in video_pb2_grpc.VideoStub(channel).Generate(iter(messages), **settings):
+                pass
+        return caught.value
+
+    async def in_thread(served: Served, messages: list[pb.GenerateRequest], **settings: object) -> grpc.RpcError:
+        return await asyncio.to_thread(call, served.address, messages, **settings)
+
+    return in_thread

@@ -6,6 +6,7 @@ import time
 
 import grpc
 import pytest
+
 from framecast import errors
 from framecast.client.v1 import video_pb2 as pb
 
@@ -14,17 +15,11 @@ def kinds(events):
     return [event.WhichOneof("event") for event in events]
 
 
-async def refused(call):
-    """The error of a call that must fail."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async for _ in call:
-            pass
-    return caught.value
-
-
 async def test_a_story_becomes_events_in_order(serve, connect, requests):
     served = await serve()
-    events = [event async for event in connect(served).Generate(iter(requests(story="kitten", seed=7, request_id="a1")))]
+    events = [
+        event async for event in connect(served).Generate(iter(requests(story="kitten", seed=7, request_id="a1")))
+    ]
     assert kinds(events) == ["accepted", *(["scene_started", "chunk", "chunk"] * 2), "done"]
     options = events[0].accepted.options
     assert (options.width, options.height, options.fps, options.steps, options.seed) == (256, 256, 16, 20, 7)
@@ -54,7 +49,8 @@ async def test_scenes_pushed_later_stream_while_earlier_chunks_come(serve, conne
     while seen.count("chunk") < 4:
         seen.append((await call.read()).WhichOneof("event"))
     await call.done_writing()
-    seen += [event.WhichOneof("event") async for event in call]
+    seen.append((await call.read()).WhichOneof("event"))
+    assert await call.read() is grpc.aio.EOF
     assert seen == ["accepted", *(["scene_started", "chunk", "chunk"] * 2), "done"]
     assert [(scene.prompt, scene.camera, scene.seconds) for scene in served.director.seen] == [
         ("first", "static", 0.0),
@@ -118,20 +114,20 @@ async def test_a_lost_connection_stops_the_director(serve, connect, requests, un
     await until(lambda: served.director.live == 0)
 
 
-async def test_the_callers_deadline_stops_the_director(serve, connect, requests, until):
+async def test_the_callers_deadline_stops_the_director(serve, refuse, requests, until):
     served = await serve()
     served.director.before_chunk = asyncio.Event().wait
     began = time.monotonic()
-    error = await refused(connect(served).Generate(iter(requests("held")), timeout=0.3))
+    error = await refuse(served, requests("held"), timeout=0.3)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert time.monotonic() - began < 1.0
     await until(lambda: served.director.live == 0)
 
 
-async def test_the_servers_own_time_limit(serve, connect, requests):
+async def test_the_servers_own_time_limit(serve, refuse, requests):
     served = await serve(max_call_seconds=0.2)
     served.director.before_chunk = asyncio.Event().wait
-    error = await refused(connect(served).Generate(iter(requests("held"))))
+    error = await refuse(served, requests("held"))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert "0.2 s" in error.details()
     assert served.director.live == 0
@@ -141,18 +137,18 @@ async def test_a_silent_caller_is_let_go(serve, connect, requests):
     served = await serve(idle_seconds=0.1)
     call = connect(served).Generate()
     await call.write(requests()[0])
-    error = await refused(call)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    error = caught.value
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert "next message" in error.details()
 
 
-async def test_a_deadline_below_the_estimate_is_refused_at_once(serve, connect, requests):
+async def test_a_deadline_below_the_estimate_is_refused_at_once(serve, refuse, requests):
     served = await serve()
     served.gateway.service.videos.estimator.learn(256 * 256 * 20, 60.0, 90.0)
-    stub = connect(served)
-    await stub.GetServerInfo(pb.GetServerInfoRequest())  # the connection stands
     began = time.monotonic()
-    error = await refused(stub.Generate(iter(requests("late")), timeout=5))
+    error = await refuse(served, requests("late"), timeout=5)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert "first frame" in error.details()
     assert time.monotonic() - began < 1.0
@@ -182,58 +178,61 @@ async def test_a_deadline_below_the_estimate_is_refused_at_once(serve, connect, 
             "story.text",
         ),
         (
-            [pb.GenerateRequest(options=pb.VideoOptions()), pb.GenerateRequest(scene=pb.Scene(prompt="a", seconds=1e9))],
+            [
+                pb.GenerateRequest(options=pb.VideoOptions()),
+                pb.GenerateRequest(scene=pb.Scene(prompt="a", seconds=1e9)),
+            ],
             "scene.seconds",
         ),
     ],
 )
-async def test_bad_requests_name_the_field_before_any_stage_runs(serve, connect, messages, field):
+async def test_bad_requests_name_the_field_before_any_stage_runs(serve, refuse, messages, field):
     served = await serve()
-    error = await refused(connect(served).Generate(iter(messages)))
+    error = await refuse(served, messages)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error.details().startswith(field + ":")
     assert served.director.specs == []
 
 
 @pytest.mark.parametrize("late", [pb.Scene(prompt=""), pb.Scene(prompt="a", camera=99)])
-async def test_a_bad_scene_in_the_middle_ends_the_video(serve, connect, requests, late):
+async def test_a_bad_scene_in_the_middle_ends_the_video(serve, refuse, requests, late):
     served = await serve()
     messages = [*requests("good"), pb.GenerateRequest(scene=late)]
-    error = await refused(connect(served).Generate(iter(messages)))
+    error = await refuse(served, messages)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error.details().startswith("scene.")
     assert served.director.live == 0
 
 
-async def test_a_story_among_scenes_is_refused(serve, connect, requests):
+async def test_a_story_among_scenes_is_refused(serve, refuse, requests):
     served = await serve()
     messages = [*requests("good"), pb.GenerateRequest(story=pb.Story(text="late"))]
-    error = await refused(connect(served).Generate(iter(messages)))
+    error = await refuse(served, messages)
     assert error.details().startswith("story:")
 
 
-async def test_a_corrupt_picture_is_data_loss(serve, connect, requests):
+async def test_a_corrupt_picture_is_data_loss(serve, refuse, requests):
     served = await serve()
     served.director.error, served.director.error_at = errors.CorruptOutput("the denoiser produced NaN"), 1
-    error = await refused(connect(served).Generate(iter(requests("bad"))))
+    error = await refuse(served, requests("bad"))
     assert (error.code(), error.details()) == (grpc.StatusCode.DATA_LOSS, "the denoiser produced NaN")
 
 
-async def test_an_unexpected_error_says_nothing_to_the_caller_and_all_to_the_log(serve, connect, requests, caplog):
+async def test_an_unexpected_error_says_nothing_to_the_caller_and_all_to_the_log(serve, refuse, requests, caplog):
     served = await serve()
     served.director.error = ValueError("secret backend text")
     with caplog.at_level(logging.ERROR, "framecast.gateway"):
-        error = await refused(connect(served).Generate(iter(requests("bad", request_id="find-me"))))
+        error = await refuse(served, requests("bad", request_id="find-me"))
     assert error.code() is grpc.StatusCode.INTERNAL
     assert "secret" not in error.details()
     assert "secret backend text" in caplog.text
     assert "find-me" in caplog.text
 
 
-async def test_a_timeout_inside_the_director_is_not_taken_for_the_callers(serve, connect, requests):
+async def test_a_timeout_inside_the_director_is_not_taken_for_the_callers(serve, refuse, requests):
     served = await serve()
     served.director.error = asyncio.TimeoutError()
-    error = await refused(connect(served).Generate(iter(requests("bad"))))
+    error = await refuse(served, requests("bad"))
     assert error.code() is grpc.StatusCode.INTERNAL
 
 

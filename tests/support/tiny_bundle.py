@@ -9,7 +9,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as FastTokenizer
 
-TEMPLATE = "{% for m in messages %}<story>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<board>{% endif %}"
+TEMPLATE = (
+    "{% for m in messages %}<story>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<board>{% endif %}"
+)
 ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 

@@ -14,6 +14,7 @@ from framecast.client.channel import ChannelOptions, call_metadata
 from framecast.client.errors import Cancelled, DataLoss, from_rpc
 from framecast.client.request import VideoRequest
 from framecast.client.retry import Deadline, RetryPolicy
+from framecast.client.status import SentStatus
 from framecast.client.types import Chunk, Done, Event, Scene, ServerInfo, VideoOptions
 from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
@@ -140,6 +141,7 @@ class AsyncVideoClient:
             call: Any = None
             try:
                 call = start(timeout=deadline.remaining(), metadata=self._metadata)
+                status = SentStatus(call)
                 async for message in call:
                     item = convert(message)
                     replayable = replayable and not is_data(item)
@@ -152,10 +154,12 @@ class AsyncVideoClient:
                 if self._closed:
                     raise Cancelled("the client was closed") from None
                 raise
-            except grpc.RpcError as failure:
+            except grpc.aio.AioRpcError as failure:
                 if request is not None and request.failure is not None:
                     raise request.failure from None
-                error = from_rpc(failure, self.address)
+                if self._closed:
+                    raise Cancelled("the client was closed") from None
+                error = from_rpc(status.prefer(failure), self.address)
             finally:
                 if call is not None:
                     call.cancel()
@@ -170,12 +174,11 @@ class _Single:
 
     def __init__(self, call: Any) -> None:
         self._call = call
+        self.add_done_callback = call.add_done_callback
+        self.cancel = call.cancel
 
     async def __aiter__(self) -> AsyncGenerator[Any, None]:
         yield await self._call
-
-    def cancel(self) -> None:
-        self._call.cancel()
 
 
 def _always(_: object) -> bool:

@@ -14,7 +14,7 @@
 Each carries one sentence and the gRPC status `code`.
 """
 
-from collections.abc import Iterable
+from typing import Any
 
 import grpc
 
@@ -58,7 +58,7 @@ class Overloaded(FramecastClientError):
     """The server has no room now.
 
     Attributes:
-        retry_after: seconds until the server wants to be asked again; negative: not at all; None: it did not say.
+        retry_after: seconds until the server wants to be asked again; -1: not at all; None: it did not say.
     """
 
     default_code = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -104,6 +104,14 @@ _BY_CODE: dict[grpc.StatusCode, type[FramecastClientError]] = {
 }
 
 
+# Texts of gRPC's own (sockets, resolvers) that no Framecast server sends.
+_CANNOT_CONNECT = ("failed to connect to all addresses", "connection refused", "dns resolution", "handshake")
+_CONNECTION_LOST = (
+    *("socket closed", "stream removed", "connection reset", "broken pipe", "ping timeout", "keepalive"),
+    *("goaway", "cancelling all calls"),
+)
+
+
 def from_rpc(error: grpc.RpcError, address: str) -> FramecastClientError:
     """The tree's error for a failed call to `address`."""
     code = error.code()
@@ -113,28 +121,25 @@ def from_rpc(error: grpc.RpcError, address: str) -> FramecastClientError:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return Overloaded(
             details or "the server has no room for this request now",
-            retry_after=_pushback_seconds(error.trailing_metadata() or ()),
+            retry_after=_pushback_seconds(error.trailing_metadata()),
         )
-    if code is grpc.StatusCode.UNAVAILABLE and _from_transport(details):
+    if code is grpc.StatusCode.UNAVAILABLE and any(mark in details.lower() for mark in _CANNOT_CONNECT):
         return Unavailable(f"cannot reach a Framecast server at {address}")
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED and details in ("", "Deadline Exceeded"):
+    if code is grpc.StatusCode.UNAVAILABLE and any(mark in details.lower() for mark in _CONNECTION_LOST):
+        return Unavailable(f"the connection to the Framecast server at {address} was lost")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED and (not details or "Deadline Exceeded" in details):
         return DeadlineExceeded("the deadline passed before the call was done")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return ServerError(f"the server at {address} does not offer this Framecast service", code)
     return _BY_CODE.get(code, ServerError)(details or f"the server ended the call with {code.name}", code)
 
 
-def _from_transport(details: str) -> bool:
-    """Whether gRPC itself wrote the details (sockets, resolvers) and not a Framecast server."""
-    marks = ("failed to connect", "connection", "socket closed", "dns resolution", "handshake", "ping timeout")
-    return not details or any(mark in details.lower() for mark in marks)
-
-
-def _pushback_seconds(metadata: Iterable[tuple[str, str | bytes]]) -> float | None:
-    for key, value in metadata:
+def _pushback_seconds(metadata: Any) -> float | None:
+    for key, value in metadata or ():
         if key == PUSHBACK_KEY:
             try:
-                return int(value) / 1000
+                milliseconds = int(value)
             except ValueError:
-                return -1.0  # gRFC A6: what cannot be read means "do not retry"
+                milliseconds = -1  # gRFC A6: what cannot be read means "do not retry"
+            return milliseconds / 1000 if milliseconds >= 0 else -1.0
     return None

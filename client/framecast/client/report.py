@@ -70,7 +70,7 @@ class VideoProgress:
         console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # a prompt is somebody else's text
             BarColumn(bar_width=24),
             TextColumn("{task.fields[counts]}"),
             TimeElapsedColumn(),
@@ -101,8 +101,7 @@ class VideoProgress:
             self._progress.update(self._task, description="waiting for the first scene", total=total)
         elif isinstance(event, SceneStarted):
             self.scenes = event.index + 1
-            title = _short(event.scene)
-            self._progress.update(self._task, description=f"scene {self.scenes}: {title}")
+            self._progress.update(self._task, description=f"scene {self.scenes}: {_short(event.scene)}")
         elif isinstance(event, Chunk):
             if self.first_frame_seconds is None:
                 self.first_frame_seconds = self.elapsed
@@ -120,6 +119,4 @@ def counted(number: int, noun: str) -> str:
 
 
 def _short(scene: Scene) -> str:
-    # Rich reads square brackets as markup, and a prompt is somebody else's text.
-    text = scene.prompt if len(scene.prompt) <= 40 else scene.prompt[:39] + "…"
-    return text.replace("[", "(").replace("]", ")")
+    return scene.prompt if len(scene.prompt) <= 40 else scene.prompt[:39] + "…"

@@ -138,6 +138,8 @@ class VideoClient:
             except grpc.RpcError as failure:
                 if request is not None and request.failure is not None:
                     raise request.failure from None
+                if self._closed.is_set():
+                    raise Cancelled("the client was closed") from None
                 error = from_rpc(failure, self.address)
             finally:
                 if hasattr(call, "cancel"):

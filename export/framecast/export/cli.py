@@ -23,7 +23,9 @@ def command(
     bundle: Annotated[Path, typer.Option(help="Bundle directory: a diffusers pipeline with a planner/ beside it.")],
     output: Annotated[Path, typer.Option(help="Served repository to write.")],
     engine: Annotated[str, typer.Option(help="Runtime that will load the graphs: onnxruntime.")] = "onnxruntime",
-    models: Annotated[Path | None, typer.Option(help="The Triton models to copy, instead of the packaged ones.")] = None,
+    models: Annotated[
+        Path | None, typer.Option(help="The Triton models to copy, instead of the packaged ones.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Export even when nothing has changed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as one JSON object.")] = False,
 ) -> None:

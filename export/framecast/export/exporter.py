@@ -211,7 +211,9 @@ class _Exporter:
         check = check_trajectory(
             pipeline, text, unet, table, steps=conventions.steps, guidance=conventions.guidance_scale, shape=shape
         )
-        self._report(f"trajectory    {conventions.steps} steps, max error {check['max_abs_error']:.1e} against diffusers")
+        self._report(
+            f"trajectory    {conventions.steps} steps, max error {check['max_abs_error']:.1e} against diffusers"
+        )
         return check
 
     def _graph(self, name: str, model: str, export: Callable[[Path], Exported]) -> Exported:
@@ -248,9 +250,8 @@ def _load(bundle: Bundle) -> tuple[Any, Any, Any]:
     for library in (diffusers.utils.logging, transformers.utils.logging):  # our own report is the progress
         library.set_verbosity_error()
         library.disable_progress_bar()
-    pipeline = DiffusionPipeline.from_pretrained(
-        bundle.path, dtype=torch.float32, use_safetensors=True, local_files_only=True
-    )
+    load: Any = DiffusionPipeline.from_pretrained
+    pipeline = load(bundle.path, dtype=torch.float32, use_safetensors=True, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     folder = bundle.part("planner")
     planner = AutoModelForCausalLM.from_pretrained(

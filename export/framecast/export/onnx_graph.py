@@ -61,9 +61,7 @@ def _exact_repeats() -> Iterator[None]:
     equal to the number of frames silently gives a wrong shape.
     """
 
-    def spelled_out(
-        self: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None
-    ) -> Tensor:
+    def spelled_out(self: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
         if not isinstance(repeats, (int, torch.SymInt)):
             return _repeat_interleave(self, repeats, dim, output_size=output_size)
         if dim is None:
@@ -103,7 +101,8 @@ def _strip(path: Path) -> None:
     for node in graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    for item in (*graph.input, *graph.output, *graph.initializer, graph, model):
+    annotated: tuple[Any, ...] = (*graph.input, *graph.output, *graph.initializer, graph, model)
+    for item in annotated:
         del item.metadata_props[:]
     del graph.value_info[:]
     onnx.save(model, path)

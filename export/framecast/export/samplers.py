@@ -31,7 +31,9 @@ def _schedule(scheduler: Any, name: str, steps: int) -> Schedule:
     scheduler.set_timesteps(steps)
     timesteps = scheduler.timesteps.clone()
     if len(timesteps) != steps:
-        raise InvalidRepository(f"{name} makes {len(timesteps)} model calls for {steps} steps; it is not a one-step sampler.")
+        raise InvalidRepository(
+            f"{name} makes {len(timesteps)} model calls for {steps} steps; it is not a one-step sampler."
+        )
     generator = torch.Generator().manual_seed(steps)
     rows = [_row(scheduler, name, steps, i, generator) for i in range(steps)]
     scale = float(getattr(scheduler, "init_noise_sigma", 1.0))

@@ -70,5 +70,7 @@ def check_trajectory(
     expected = reference[0].transpose(0, 1).numpy()
     error = float(np.abs(job.latents - expected).max())
     if not error <= TOLERANCE:
-        raise ParityError(f"The trajectory of {steps} steps ends {error:.2e} away from diffusers' (at most {TOLERANCE}).")
+        raise ParityError(
+            f"The trajectory of {steps} steps ends {error:.2e} away from diffusers' (at most {TOLERANCE})."
+        )
     return {"max_abs_error": error, "max_abs_value": float(np.abs(expected).max()), "steps": steps}

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from framecast.errors import InvalidRequest
 from framecast.media.encoder import encode_chunk
 from framecast.media.planes import Planes
 from framecast.stages import contracts as c
@@ -15,17 +16,20 @@ class TritonPythonModel:
         return answer(c.FRAME_ENCODER, requests, self._encode)
 
     def _encode(self, request):
-        started = time.perf_counter()
-        planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))
         sequence = number(request, c.SEQUENCE)
-        chunk = encode_chunk(
-            planes[: number(request, c.FRAMES)],
-            codec=text(request, c.CODEC),
-            fps=number(request, c.FPS),
-            first_frame=number(request, c.FIRST_FRAME),
-            sequence=sequence + 1,  # ISO/IEC 14496-12 counts fragments from 1
-            include_header=sequence == 0,
-        )
+        started = time.perf_counter()
+        try:
+            planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))
+            chunk = encode_chunk(
+                planes[: number(request, c.FRAMES)],
+                codec=text(request, c.CODEC),
+                fps=number(request, c.FPS),
+                first_frame=number(request, c.FIRST_FRAME),
+                sequence=sequence + 1,  # ISO/IEC 14496-12 counts fragments from 1
+                include_header=sequence == 0,
+            )
+        except ValueError as error:  # the media errors that are the caller's
+            raise InvalidRequest("chunk", str(error)) from error
         return {
             c.DATA: np.frombuffer(b"".join(chunk.parts), np.uint8),
             c.PART_SIZES: np.array([len(part) for part in chunk.parts]),

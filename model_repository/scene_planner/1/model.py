@@ -48,6 +48,6 @@ class TritonPythonModel:
             reply.finish()
         except FramecastError as error:
             reply.fail(error)
-        except Exception:  # noqa: BLE001 - the caller must get an answer whatever a runtime raises
+        except Exception:
             logging.getLogger(__name__).exception("planning failed")
             reply.fail(StageFailed("The stage scene_planner could not plan."))

@@ -1,7 +1,10 @@
 """Bearer tokens. Health checks and reflection stay open: probes and tools carry none."""
 
+from __future__ import annotations
+
 import hmac
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import grpc
 
@@ -11,19 +14,19 @@ from framecast.gateway.status import abort
 OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 
 
-class BearerTokens(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is untyped
+class BearerTokens(grpc.aio.ServerInterceptor):
     """Refuses calls that carry none of `tokens`."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self._expected = [f"Bearer {token}".encode() for token in tokens]
         # A handler of this kind refuses calls of every kind without reading their messages first.
-        self._refuse = grpc.stream_stream_rpc_method_handler(_refuse)
+        self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(_refuse)
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Lets the call through or hands out the handler that refuses it."""
         if handler_call_details.method.startswith(OPEN_SERVICES) or self._accepts(handler_call_details):
             return await continuation(handler_call_details)
@@ -38,5 +41,5 @@ class BearerTokens(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is
         return any([hmac.compare_digest(given, expected) for expected in self._expected])  # noqa: C419
 
 
-async def _refuse(_: object, context: grpc.aio.ServicerContext) -> None:
+async def _refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
     await abort(context, Unauthenticated("this server wants 'authorization: Bearer <token>' with a valid token"), "")

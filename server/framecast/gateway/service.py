@@ -1,19 +1,22 @@
 """The `framecast.v1.Video` service."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
+from google.protobuf.message import Message
 
 from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
 from framecast.director.model import ServedModel
 from framecast.director.video import Done, Event, StoryRequest, VideoSpec
-from framecast.errors import DeadlineTooShort, StageUnavailable
+from framecast.errors import Cancelled, DeadlineTooShort, StageUnavailable
 from framecast.gateway import wire
 from framecast.gateway.admission import Admission
 from framecast.gateway.config import GatewayConfig
@@ -53,7 +56,9 @@ class VideoService(video_pb2_grpc.VideoServicer):
         self._validator = Validator(model, config.limits)
 
     async def Generate(  # noqa: N802
-        self, request_iterator: AsyncIterator[pb.GenerateRequest], context: grpc.aio.ServicerContext
+        self,
+        request_iterator: AsyncIterator[pb.GenerateRequest],
+        context: grpc.aio.ServicerContext[pb.GenerateRequest, pb.GenerateEvent],
     ) -> None:
         """Films one video."""
         stream = RequestStream(request_iterator, self._validator, self._config.idle_seconds)
@@ -67,19 +72,21 @@ class VideoService(video_pb2_grpc.VideoServicer):
             work = spec.width * spec.height * spec.steps
             with self.videos.admit(spec.request_id, work, context.time_remaining()) as ticket:
                 logger.info("video accepted request_id=%s spec=%s peer=%s", spec.request_id, spec, context.peer())
-                await context.write(wire.accepted(spec, ticket.first_frame_seconds))
+                await _send(context, wire.accepted(spec, ticket.first_frame_seconds))
                 await ticket.turn()
 
                 # 3. Film. A write waits while the caller does not read: that holds the director back.
                 async with aclosing(self._director.run(spec, source)) as events:
                     async for event in events:
                         stream.check_nothing_follows()
-                        await context.write(wire.event(event))
+                        await _send(context, wire.event(event))
                         if isinstance(event, Done):
                             ticket.done(event.stats.first_chunk_seconds)
                             logger.info("video done request_id=%s stats=%s", spec.request_id, event.stats)
 
-    async def Plan(self, request: pb.PlanRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802
+    async def Plan(  # noqa: N802
+        self, request: pb.PlanRequest, context: grpc.aio.ServicerContext[pb.PlanRequest, pb.Scene]
+    ) -> None:
         """Plans one story."""
         async with self._answering(context, "plan") as call:
             story = self._validator.story(request.text, request.max_scenes, prefix="")
@@ -87,16 +94,18 @@ class VideoService(video_pb2_grpc.VideoServicer):
                 await ticket.turn()
                 async with aclosing(self._director.plan(story)) as scenes:
                     async for scene in scenes:
-                        await context.write(wire.scene(scene))
+                        await _send(context, wire.scene(scene))
 
     async def GetServerInfo(  # noqa: N802
-        self, request: pb.GetServerInfoRequest, context: grpc.aio.ServicerContext
+        self,
+        request: pb.GetServerInfoRequest,
+        context: grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.ServerInfo],
     ) -> pb.ServerInfo:
         """What this server makes, and its limits."""
         return wire.server_info(self._model, self._config.limits)
 
     @asynccontextmanager
-    async def _answering(self, context: grpc.aio.ServicerContext, method: str) -> AsyncIterator["_Call"]:
+    async def _answering(self, context: grpc.aio.ServicerContext[Any, Any], method: str) -> AsyncIterator[_Call]:
         """Ends the call with the right status, whatever happens inside."""
         call = _Call()
         try:
@@ -114,6 +123,14 @@ class VideoService(video_pb2_grpc.VideoServicer):
 class _Call:
     def __init__(self) -> None:
         self.request_id = uuid.uuid4().hex
+
+
+async def _send(context: grpc.aio.ServicerContext[Any, Any], message: Message) -> None:
+    """Waits until the message is on its way. A caller who left may be noticed here before the task is cancelled."""
+    try:
+        await context.write(message)
+    except grpc.aio.InternalError:
+        raise Cancelled("the caller went away") from None
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """The error tree as gRPC statuses: each class once, and nothing that a backend wrote."""
 
+from __future__ import annotations
+
 import logging
 import math
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import grpc
 
@@ -58,7 +60,7 @@ def status_of(error: Exception) -> Status:
     return Status(code, str(error), metadata)
 
 
-async def abort(context: grpc.aio.ServicerContext, error: Exception, request_id: str) -> NoReturn:
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception, request_id: str) -> NoReturn:
     """Ends the call with the status of `error`, and logs it: with its traceback when the fault is ours."""
     status = status_of(error)
     ours = status.code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN)

@@ -12,9 +12,10 @@ In 8 bits, limited range is y = 16 + 219 Y, u = 128 + 224 Cb, v = 128 + 224 Cr; 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from framecast.media.errors import InvalidPlanes
 from framecast.media.planes import Planes
-from numpy.typing import NDArray
 
 
 def _matrix(red: float, blue: float, luma: float, chroma: float) -> NDArray[np.float64]:

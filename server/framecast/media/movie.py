@@ -9,6 +9,7 @@ import av
 from av.codec.codec import UnknownCodecError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
+
 from framecast.media.codecs import Codec
 from framecast.media.errors import EncodingFailed
 from framecast.media.planes import Planes

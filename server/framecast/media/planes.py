@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from framecast.media.errors import InvalidPlanes
 from numpy.typing import NDArray
+
+from framecast.media.errors import InvalidPlanes
 
 Bytes = NDArray[np.uint8]
 

@@ -6,6 +6,7 @@ from typing import cast
 import av
 from av.codec.codec import UnknownCodecError
 from av.video.codeccontext import VideoCodecContext
+
 from framecast.media.codecs import Codec
 from framecast.media.colour import yuv420_to_bt601, yuv420_to_rgb
 from framecast.media.errors import EncodingFailed

@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from typing import Any
 
 import llguidance
 import llguidance.numpy
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from framecast.planner.storyboard import schema
 
 # Minified: a weak model would spend its tokens on blanks.
-_MINIFIED = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+_MINIFIED: Any = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 
 
 @lru_cache(maxsize=32)

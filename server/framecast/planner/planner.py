@@ -69,9 +69,7 @@ class ScenePlanner:
         self._settings = settings
         text = tokenizer.read_text(encoding="utf-8")
         self._tokenizer = Tokenizer.from_str(text)
-        self._grammar_tokens = llguidance.LLTokenizer(
-            text, n_vocab=settings.vocabulary, eos_token=settings.eos_token
-        )
+        self._grammar_tokens = llguidance.LLTokenizer(text, n_vocab=settings.vocabulary, eos_token=settings.eos_token)
 
     def plan(
         self, story: str, max_scenes: int, cancelled: Callable[[], bool] = lambda: False

@@ -19,10 +19,10 @@ from framecast.stages.faults import tagged
 
 _log = logging.getLogger(__name__)
 _CODES = {
-    InvalidRequest: pb_utils.TritonError.INVALID_ARG,
-    Cancelled: pb_utils.TritonError.CANCELLED,
-    Overloaded: pb_utils.TritonError.UNAVAILABLE,
-    StageUnavailable: pb_utils.TritonError.UNAVAILABLE,
+    InvalidRequest: "INVALID_ARG",
+    Cancelled: "CANCELLED",
+    Overloaded: "UNAVAILABLE",
+    StageUnavailable: "UNAVAILABLE",
 }
 Values = Mapping[Tensor, Array | Sequence[str] | float]
 
@@ -77,7 +77,7 @@ def response(values: Values) -> Any:
 
 def failure(error: FramecastError) -> Any:
     """An error response that names the error's class."""
-    code = _CODES.get(type(error), pb_utils.TritonError.INTERNAL)
+    code = getattr(pb_utils.TritonError, _CODES.get(type(error), "INTERNAL"))
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(tagged(error), code))
 
 
@@ -96,9 +96,9 @@ def _answer(model: Model, request: Any, compute: Callable[[Any], Values]) -> Any
         return failure(StageFailed(f"The stage {model.name} could not compute its answer."))
 
 
-def _array(tensor: Tensor, value: Array | Sequence[str] | float) -> Array:
+def _array(tensor: Tensor, value: Any) -> Any:
     if tensor.dtype == "STRING":
-        return np.array([word.encode("utf-8") for word in value], np.object_)  # type: ignore[union-attr]
+        return np.array([word.encode("utf-8") for word in value], np.object_)
     return np.atleast_1d(np.asarray(value, pb_utils.triton_string_to_numpy(f"TYPE_{tensor.dtype}")))
 
 

@@ -20,6 +20,7 @@ from framecast.errors import StageUnavailable
 from framecast.triton.prerequisites import TritonFiles, find_triton
 
 HOST = "127.0.0.1"
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the python backend keeps its regions
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class EmbeddedTriton:
                 *_die_with_parent(),
                 *(str(self._files.server), f"--model-repository={self._config.repository}"),
                 *(f"--backend-directory={backends}", "--model-control-mode=explicit", "--load-model=*"),
+                "--disable-auto-complete-config",  # the configs are complete; it would start every stub twice
                 *("--allow-http=false", f"--grpc-address={HOST}", f"--grpc-port={self.grpc_port}"),
                 *(f"--metrics-address={HOST}", f"--metrics-port={self.metrics_port}"),
                 *(f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",),
@@ -99,7 +101,7 @@ class EmbeddedTriton:
                 await self._process.wait()
         if self._process is not None:
             self.kill()  # stubs that outlived the server
-        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
+        for region in _SHARED_MEMORY.glob(f"{self._shm_prefix}*"):
             region.unlink(missing_ok=True)
         if self._folder is not None:
             self._folder.cleanup()
@@ -116,12 +118,14 @@ class EmbeddedTriton:
         if self._process is None or self._process.returncode is not None:
             raise StageUnavailable(f"tritonserver ended (exit code {self._code()}): {self.log_tail()}")
 
-    def log_tail(self, lines: int = 15) -> str:
-        """The last lines of Triton's log."""
+    def log_tail(self, lines: int = 5) -> str:
+        """The last errors in Triton's log, or its last lines when there are none."""
         path = self._config.log or (Path(self._folder.name) / "triton.log" if self._folder else None)
         if path is None or not path.is_file():
             return ""
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        log = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        errors = [line for line in log if line.startswith(("E", "error")) or ".cc:" not in line and "Error" in line]
+        return "\n".join((errors or log)[-lines:])
 
     def stubs(self) -> dict[str, int]:
         """Model name → pid of its python stub."""

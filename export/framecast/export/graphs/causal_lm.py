@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ class CausalLM(nn.Module):
         model: a `transformers` causal LM with standard key-value attention (Llama, Qwen).
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
@@ -49,7 +50,7 @@ class CausalLM(nn.Module):
         return (out.logits, *present)
 
 
-def export_causal_lm(model: nn.Module, path: Path, *, opset: int) -> Exported:
+def export_causal_lm(model: Any, path: Path, *, opset: int) -> Exported:
     """Exports `model`, batch, length and cache length dynamic, and checks prefill and decoding. Raises ParityError."""
     wrapper = CausalLM(model).eval()
     layers = int(model.config.num_hidden_layers)
@@ -88,7 +89,7 @@ def _arguments(inputs: dict[str, Tensor], past: Sequence[str]) -> dict[str, obje
     return {name: inputs[name] for name in ("input_ids", "attention_mask", "position_ids")} | {"past": pairs}
 
 
-def _case(model: nn.Module, past: Sequence[str], *, batch: int, tokens: int, known: int) -> dict[str, Array]:
+def _case(model: Any, past: Sequence[str], *, batch: int, tokens: int, known: int) -> dict[str, Array]:
     """Random tokens behind a random cache of `known` positions."""
     config = model.config
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

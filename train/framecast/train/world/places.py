@@ -38,11 +38,14 @@ PALETTES: dict[str, Palette] = {
 
 def _sky(brush: Brush, rng: random.Random, palette: Palette, horizon: float) -> None:
     brush.gradient(LEFT, -64, WIDTH, horizon + 64, palette.top, palette.low)
+    brush.box(LEFT, horizon, WIDTH, 384 - horizon, palette.low)
     if palette.stars:
         for _ in range(26):
             brush.oval(rng.uniform(LEFT, RIGHT), rng.uniform(-50, horizon * 0.7), 1.7, 1.7, (255, 246, 206))
-        brush.oval(204, 40, 20, 20, (255, 240, 190))
-        brush.oval(195, 35, 17, 17, palette.top)
+        brush.oval(204, 40, 27, 27, (255, 240, 190), alpha=0.16)
+        brush.oval(204, 40, 19, 19, (255, 240, 190))
+        brush.oval(198, 36, 4.5, 4.5, (240, 220, 160))
+        brush.oval(210, 46, 3, 3, (240, 220, 160))
         return
     brush.oval(206, 40, 29, 29, (255, 240, 170), alpha=0.5)
     brush.oval(206, 40, 21, 21, (255, 218, 84))

@@ -1,0 +1,167 @@
+"""The stages as calls to Triton: the only module that sends inference requests."""
+
+import json
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import grpc
+import numpy as np
+from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from framecast.engines.engine import Array
+from framecast.errors import Cancelled, DeadlineTooShort, FramecastError, StageFailed, StageUnavailable
+from framecast.planner.storyboard import scene_from_json
+from framecast.stages import contracts as c
+from framecast.stages.contracts import Ensemble, Model, Tensor
+from framecast.stages.faults import untagged
+from framecast.stages.types import Encoded, Floats, Latents, Planned, TextStates
+
+_log = logging.getLogger(__name__)
+_STORY, _MAX_SCENES = c.SCENE_PLANNER.inputs
+_SCENE, _ = c.SCENE_PLANNER.outputs
+_DTYPES = {"FP32": np.float32, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8}
+Values = Mapping[Tensor, Array | str | float]
+
+
+class TritonStages:
+    """See `framecast.stages.types.Stages`. One gRPC channel; `close` it."""
+
+    def __init__(self, address: str) -> None:
+        self._client = InferenceServerClient(address)
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._client.close()
+
+    async def plan(self, story: str, max_scenes: int) -> AsyncGenerator[Planned, None]:
+        """The scenes of a story, as they are written. Closing the generator cancels the planner."""
+
+        async def request() -> AsyncGenerator[dict[str, Any], None]:
+            inputs, outputs = _tensors(c.SCENE_PLANNER, {_STORY: story, _MAX_SCENES: max_scenes})
+            yield {
+                "model_name": c.SCENE_PLANNER.name,
+                "inputs": inputs,
+                "outputs": outputs,
+                "enable_empty_final_response": True,
+            }
+
+        stream = self._client.stream_infer(request())
+        try:
+            async for result, error in stream:
+                if error is not None:
+                    raise _error(c.SCENE_PLANNER, error)
+                if (scene := result.as_numpy(_SCENE.name)) is not None:
+                    seconds = float(_read(result, c.ENGINE_SECONDS)[0])
+                    yield Planned(scene_from_json(json.loads(scene[0])), seconds)
+                if result.get_response().parameters["triton_final_response"].bool_param:
+                    return
+        except InferenceServerException as error:
+            raise _error(c.SCENE_PLANNER, error) from error
+        except grpc.RpcError as error:
+            raise StageUnavailable("The planner's stream broke.") from error
+        finally:
+            stream.cancel()
+
+    async def encode_text(self, prompt: str, negative_prompt: str) -> TextStates:
+        """Text states of a scene."""
+        result = await self._infer(c.TEXT_ENCODER, {c.PROMPT: prompt, c.NEGATIVE_PROMPT: negative_prompt})
+        return TextStates(
+            _read(result, c.EMBEDDING),
+            _read(result, c.NEGATIVE_EMBEDDING),
+            float(_read(result, c.ENGINE_SECONDS)[0]),
+        )
+
+    async def denoise(
+        self,
+        states: TextStates,
+        *,
+        seed: int,
+        steps: int,
+        guidance: float,
+        size: tuple[int, int],
+        latent_count: int,
+        context: Floats | None,
+    ) -> Latents:
+        """A segment; see `Stages.denoise`."""
+        values: dict[Tensor, Array | str | float] = {
+            c.EMBEDDING: states.embedding,
+            c.NEGATIVE_EMBEDDING: states.negative_embedding,
+            c.SEED: seed,
+            c.STEPS: steps,
+            c.GUIDANCE: guidance,
+            c.SIZE: np.array(size),
+            c.LATENT_COUNT: latent_count,
+        }
+        if context is not None:
+            values[c.CONTEXT] = context
+        result = await self._infer(c.DENOISER, values)
+        return Latents(_read(result, c.LATENTS), float(_read(result, c.ENGINE_SECONDS)[0]))
+
+    async def decode(
+        self, latents: Floats, *, frames: int, fps: int, first_frame: int, sequence: int, codec: str
+    ) -> Encoded:
+        """A chunk; see `Stages.decode`."""
+        result = await self._infer(
+            c.DECODE_FRAMES,
+            {
+                c.LATENTS: latents,
+                c.FRAMES: frames,
+                c.FPS: fps,
+                c.FIRST_FRAME: first_frame,
+                c.SEQUENCE: sequence,
+                c.CODEC: codec,
+            },
+        )
+        data, ends = _read(result, c.DATA).tobytes(), np.cumsum(_read(result, c.PART_SIZES)).tolist()
+        return Encoded(
+            tuple(data[start:end] for start, end in zip([0, *ends], ends, strict=False)),
+            _read(result, c.MIME)[0].decode("utf-8"),
+            float(_read(result, c.DECODE_SECONDS)[0]),
+            float(_read(result, c.ENCODE_SECONDS)[0]),
+        )
+
+    async def _infer(self, model: Model | Ensemble, values: Values) -> InferResult:
+        inputs, outputs = _tensors(model, values)
+        try:
+            return await self._client.infer(model.name, inputs, outputs=outputs)
+        except InferenceServerException as error:
+            raise _error(model, error) from error
+
+
+def _tensors(model: Model | Ensemble, values: Values) -> tuple[list[InferInput], list[InferRequestedOutput]]:
+    """The values as Triton inputs, and every output of the model."""
+    inputs = []
+    for tensor, value in values.items():
+        if tensor.dtype == "STRING":
+            array = np.array([str(value).encode("utf-8")], np.object_)
+        else:
+            array = np.atleast_1d(np.asarray(value, _DTYPES[tensor.dtype]))
+        kind = "BYTES" if tensor.dtype == "STRING" else tensor.dtype
+        inputs.append(InferInput(tensor.name, list(array.shape), kind))
+        inputs[-1].set_data_from_numpy(array)
+    return inputs, [InferRequestedOutput(tensor.name) for tensor in model.outputs]
+
+
+def _read(result: InferResult, tensor: Tensor) -> Any:
+    array = result.as_numpy(tensor.name)
+    if array is None:
+        raise StageFailed(f"A stage left out its output {tensor.name}.")
+    return array
+
+
+def _error(model: Model | Ensemble, error: InferenceServerException) -> FramecastError:
+    """The error of ours that Triton's stands for; its text goes to the log, never to a caller."""
+    message, status = str(error.message() or ""), str(error.status() or "")
+    if (ours := untagged(message)) is not None:
+        return ours
+    _log.warning("%s: %s %s", model.name, status, message)
+    if "CANCELLED" in status:
+        return Cancelled(f"The stage {model.name} was cancelled.")
+    if "DEADLINE_EXCEEDED" in status:
+        return DeadlineTooShort(f"The stage {model.name} did not answer in time.")
+    if "UNAVAILABLE" in status or "NOT_FOUND" in status or "Stub process" in message or "unhealthy" in message:
+        return StageUnavailable(f"The stage {model.name} is not available.")
+    return StageFailed(f"The stage {model.name} could not compute its answer.")

@@ -1,0 +1,133 @@
+"""Keeps Triton serving: notices within half a second when it does not, says so, and repairs what is ours.
+
+Triton 2.51 neither restarts a python stub that died nor stops calling itself ready, so the stubs' processes are
+watched. A dead stub's model is unloaded and loaded again while the others go on; when that fails, or tritonserver
+itself is gone, the server is started again. A Triton that is not ours is only asked whether it is ready.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from framecast.errors import StageUnavailable
+from framecast.stages.contracts import MODELS
+from framecast.triton.embedded import EmbeddedTriton
+from framecast.triton.readiness import all_ready, wait_ready
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SupervisorConfig:
+    """Seconds.
+
+    Attributes:
+        start_timeout: for the server to become ready.
+        reload_timeout: for one model to be loaded again before the whole server is restarted.
+        poll: between looks.
+    """
+
+    start_timeout: float = 120.0
+    reload_timeout: float = 20.0
+    poll: float = 0.25
+
+
+class Supervisor:
+    """Watches one Triton.
+
+    Args:
+        address: host:port of its gRPC.
+        on_change: takes True when it begins to serve and False when it stops.
+        embedded: the process to keep alive; None for a server that is not ours.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        on_change: Callable[[bool], None],
+        embedded: EmbeddedTriton | None = None,
+        config: SupervisorConfig | None = None,
+    ) -> None:
+        self._client = InferenceServerClient(address)
+        self._on_change = on_change
+        self._embedded = embedded
+        self._config = config or SupervisorConfig()
+        self._serving = False
+
+    @property
+    def client(self) -> InferenceServerClient:
+        """The client that control and health calls use."""
+        return self._client
+
+    async def start(self) -> None:
+        """Starts Triton if it is ours, and waits until it serves. Raises StageUnavailable."""
+        if self._embedded is not None:
+            await self._embedded.start()
+        await wait_ready(self._client, self._config.start_timeout, self._check_alive)
+        self._announce(True)
+
+    async def watch(self) -> None:
+        """Looks after Triton until cancelled."""
+        while True:
+            await asyncio.sleep(self._config.poll)
+            if self._embedded is None:
+                self._announce(await all_ready(self._client))
+            elif problem := self._problem():
+                self._announce(False)
+                _log.warning("%s; repairing", problem)
+                try:
+                    await self._repair()
+                except StageUnavailable as error:
+                    _log.error("%s", error)  # and try again at the next look
+                else:
+                    _log.info("Triton serves again")
+                    self._announce(True)
+
+    async def stop(self) -> None:
+        """Stops Triton if it is ours."""
+        self._announce(False)
+        await self._client.close()
+        if self._embedded is not None:
+            await self._embedded.stop()
+
+    def _check_alive(self) -> None:
+        if self._embedded is not None:
+            self._embedded.check_alive()
+
+    def _dead(self) -> list[str]:
+        stubs = self._embedded.stubs() if self._embedded else {}
+        return [model.name for model in MODELS if model.name not in stubs]
+
+    def _problem(self) -> str:
+        if self._embedded is None or self._embedded.pid is None:
+            return "tritonserver has ended"
+        return f"the stage {', '.join(dead)} has died" if (dead := self._dead()) else ""
+
+    async def _repair(self) -> None:
+        if self._embedded is None:
+            return
+        if self._embedded.pid is not None:
+            try:
+                await asyncio.wait_for(self._reload(self._dead()), self._config.reload_timeout)
+                return
+            except (asyncio.TimeoutError, InferenceServerException) as error:
+                _log.warning("the stage could not be loaded again (%r); restarting tritonserver", error)
+        await self._embedded.stop()
+        await self._embedded.start()
+        await wait_ready(self._client, self._config.start_timeout, self._check_alive)
+
+    async def _reload(self, models: list[str]) -> None:
+        for name in models:
+            await self._client.unload_model(name)
+            await self._client.load_model(name)
+        while not await all_ready(self._client) or self._dead():
+            await asyncio.sleep(self._config.poll)
+
+    def _announce(self, serving: bool) -> None:
+        if serving != self._serving:
+            self._serving = serving
+            self._on_change(serving)

@@ -1,0 +1,250 @@
+"""The command: output, JSON lines, exit codes, lazily mounted parts, purity of the base install."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import types
+
+import grpc
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from framecast.client import cli
+
+
+@pytest.fixture
+def run(fake, tmp_path, monkeypatch):
+    """Runs the command against the scripted server, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FRAMECAST_ADDRESS", fake.address)
+    runner = CliRunner()
+    return lambda *args, **settings: runner.invoke(cli.app, list(args), **settings)
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_generate_writes_the_video_and_says_how_long_it_took(run, tmp_path):
+    result = run("generate", "a kitten", "--output", "new/a.mp4")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "new/a.mp4").read_bytes() == b"data" * 3
+    assert result.stdout.startswith("new/a.mp4: 24 frames, 1.5 s, 3 scenes; first frame after 0.")
+    assert "total" in result.stdout
+
+
+def test_generate_json_is_one_line_an_event(run):
+    result = run("generate", "--scene", "a", "--scene", "b", "--seconds", "2", "--seed", "3", "--json")
+    assert result.exit_code == 0, result.output
+    events = lines(result)
+    assert [event["event"] for event in events] == [
+        "accepted",
+        *["scene_started", "chunk"] * 2,
+        "done",
+        "saved",
+    ]
+    assert events[0]["options"]["seed"] == 3
+    assert events[0]["options"]["codec"] == "h264"
+    assert events[1]["scene"] == {
+        "prompt": "a",
+        "seconds": 2.0,
+        "camera": "static",
+        "negative_prompt": "",
+        "seed": None,
+    }
+    assert events[2]["bytes"] == 4
+    assert "data" not in events[2]
+    assert events[-1]["frames"] == 16
+    assert events[-1]["path"] == "out.mp4"
+    assert 0 < events[-1]["first_frame_seconds"] <= events[-1]["total_seconds"]
+
+
+def test_every_option_reaches_the_server(run, fake):
+    run(
+        *("generate", "x", "--width", "64", "--height", "96", "--fps", "8", "--steps", "5", "--guidance", "2.5"),
+        *("--codec", "vp9", "--seed", "0", "--max-scenes", "2", "--timeout", "9", "--token", "t"),
+    )
+    options, story = fake.calls[0].messages
+    sent = options.options
+    assert (sent.width, sent.height, sent.fps, sent.steps, sent.guidance_scale, sent.seed) == (64, 96, 8, 5, 2.5, 0)
+    assert sent.codec == 2
+    assert story.story.max_scenes == 2
+    assert fake.calls[0].time_remaining < 9.5
+    assert fake.calls[0].metadata["authorization"] == "Bearer t"
+
+
+def test_pictures_go_to_a_folder(run, tmp_path):
+    assert run("generate", "x", "--codec", "png", "-o", "frames").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == ["000000.png", "000008.png", "000016.png"]
+
+
+def test_the_story_may_come_from_a_file_or_stdin(run, tmp_path, fake):
+    (tmp_path / "story.txt").write_text("小猫\n", encoding="utf-8")
+    assert run("generate", "--story-file", "story.txt").exit_code == 0
+    assert run("plan", "--story-file", "-", input="from stdin").stdout.startswith("1. from stdin 0 (2 s, zoom in)")
+    assert fake.calls[0].messages[1].story.text == "小猫"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("generate",),
+        ("plan",),
+        ("generate", "a", "--scene", "b"),
+        ("generate", "a", "--seconds", "2"),
+        ("generate", "a", "--story-file", "b"),
+        ("generate", "--story-file", "missing.txt"),
+        ("generate", "a", "--codec", "gif"),
+        ("generate", "a", "--codec", "png", "-o", "a.mp4"),
+        ("generate", "a", "-o", "."),
+        ("generate", "a", "--width", "many"),
+        ("generate", "a", "--seed", "-1"),
+        ("nonsense",),
+    ],
+)
+def test_bad_input_is_exit_code_2(run, fake, args):
+    result = run(*args)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr
+    assert "Traceback" not in result.stderr
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, 2),
+        (grpc.StatusCode.INTERNAL, 1),
+        (grpc.StatusCode.UNAUTHENTICATED, 1),
+        (grpc.StatusCode.DATA_LOSS, 1),
+    ],
+)
+def test_a_failed_call_is_one_sentence(run, fake, tmp_path, code, exit_code):
+    fake.script = [fake.fail(code, "the reason", after=1)]
+    result = run("generate", "a")
+    assert (result.exit_code, result.stdout, result.stderr) == (exit_code, "", "framecast: the reason\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_listens(run):
+    result = run("info", "--address", "127.0.0.1:1")
+    assert result.exit_code == 1
+    assert result.stderr == "framecast: cannot reach a Framecast server at 127.0.0.1:1\n"
+
+
+def test_plan_and_info_in_json(run):
+    assert lines(run("plan", "x", "--json"))[0] == {
+        "event": "scene",
+        "index": 0,
+        "prompt": "x 0",
+        "seconds": 2.0,
+        "camera": "zoom in",
+        "negative_prompt": "",
+        "seed": None,
+    }
+    (info,) = lines(run("info", "--json"))
+    assert (info["event"], info["bundle"], info["codecs"]) == ("server_info", "fake", ["h264", "png"])
+    assert "Framecast 1.2 serving fake" in run("info").stdout
+
+
+def test_ctrl_c_is_exit_code_130(fake, tmp_path):
+    fake.script = [type(fake).hang]
+    command = [sys.executable, "-W", "error", "-c", "from framecast.client.cli import main; main()"]
+    process = subprocess.Popen(
+        [*command, "generate", "a", "--json", "--address", fake.address],
+        cwd=tmp_path,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "chunk" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=5)
+    assert (process.returncode, out, err) == (130, "", "framecast: interrupted\n")
+    assert fake.calls[0].cancelled.wait(2)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def part(monkeypatch):
+    """Stands in for a part of Framecast that another extra brings."""
+
+    def put(name, **attributes):
+        target, _, attribute = cli.MOUNTS[name].target.partition(":")
+        module = types.ModuleType(target)
+        setattr(module, attribute, attributes["value"])
+        monkeypatch.setitem(sys.modules, target, module)
+
+    return put
+
+
+def test_a_mounted_function_gets_its_own_arguments_and_help(run, part):
+    def command(port: int = 1, name: str = typer.Argument("x")) -> None:
+        """Serves."""
+        typer.echo(f"{name} on {port}")
+        raise typer.Exit(3)
+
+    part("serve", value=command)
+    result = run("serve", "--port", "7", "here")
+    assert (result.exit_code, result.stdout) == (3, "here on 7\n")
+    assert "--port" in run("serve", "--help").stdout
+    assert run("serve", "--port", "x").exit_code == 2
+
+
+def test_a_mounted_app_gets_its_own_commands(run, part):
+    app = typer.Typer()
+    app.command("a")(lambda: typer.echo("ran a"))
+    app.command("b")(lambda: typer.echo("ran b"))
+    part("bench", value=app)
+    assert run("bench", "b").stdout == "ran b\n"
+
+
+@pytest.mark.parametrize(("name", "extra"), [(name, mount.extra) for name, mount in cli.MOUNTS.items()])
+def test_a_missing_package_names_the_extra(run, monkeypatch, name, extra):
+    def missing(module):
+        raise ModuleNotFoundError("No module named 'numpy.core'", name="numpy.core")
+
+    monkeypatch.setattr(cli, "import_module", missing)
+    result = run(name, "--whatever")
+    assert result.exit_code == 1
+    assert result.stderr == f"framecast: framecast {name} needs numpy: pip install 'framecast[{extra}]'\n"
+
+
+BASE_INSTALL = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"numpy", "torch", "av", "onnx", "onnxruntime", "tritonclient", "grpc_health"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+import framecast.client
+from framecast.client.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("args", [("--help",), ("generate", "--help"), ("info", "--help")])
+def test_the_base_install_is_enough_for_the_client_and_emits_no_warning(args):
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BASE_INSTALL, *args],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    if args == ("--help",):
+        for name, mount in cli.MOUNTS.items():
+            assert name in result.stdout
+            assert mount.help in result.stdout
+
+
+def _environment():
+    return {**os.environ, "COLUMNS": "120", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -1,0 +1,64 @@
+"""Events to files."""
+
+import pytest
+
+from framecast.client import Accepted, Chunk, Codec, InvalidArgument, Saved, VideoOptions, VideoWriter, save, save_async
+
+
+def video(codec, *datas):
+    yield Accepted("id", VideoOptions(codec=codec), 0.0)
+    for index, data in enumerate(datas):
+        yield Chunk(index, 0, index, 1, True, data, "")
+
+
+def test_a_video_is_the_concatenation_of_its_chunks(tmp_path):
+    target = tmp_path / "new" / "a.mp4"
+    assert save(video(Codec.VP9, b"head", b"tail"), target) == Saved(target, 2, 8)
+    assert target.read_bytes() == b"headtail"
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_an_unfinished_video_never_has_the_final_name(tmp_path, keep):
+    target = tmp_path / "a.mp4"
+    target.write_bytes(b"before")
+
+    def broken():
+        yield from video(Codec.H264, b"head")
+        assert (tmp_path / "a.mp4.part").read_bytes() == b"head"
+        raise RuntimeError("cut")
+
+    with pytest.raises(RuntimeError, match="cut"):
+        save(broken(), target, keep_partial=keep)
+    assert target.read_bytes() == b"before"
+    assert (tmp_path / "a.mp4.part").exists() == keep
+
+
+def test_pictures_are_numbered_in_a_folder(tmp_path):
+    save(video(Codec.JPEG, b"one", b"two"), tmp_path / "frames")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "frames").iterdir()} == {
+        "000000.jpg": b"one",
+        "000001.jpg": b"two",
+    }
+
+
+async def test_the_async_form(tmp_path):
+    async def events():
+        for event in video(Codec.AV1, b"a"):
+            yield event
+
+    assert (await save_async(events(), tmp_path / "a.mp4")).bytes == 1
+
+
+def test_an_output_that_cannot_hold_the_codec(tmp_path):
+    with pytest.raises(InvalidArgument, match="folder of pictures"):
+        save(video(Codec.PNG, b"a"), tmp_path / "a.mp4")
+    with pytest.raises(InvalidArgument, match="is a folder"):
+        save(video(Codec.H264, b"a"), tmp_path)
+
+
+def test_nothing_received_nothing_written(tmp_path):
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        pass
+    assert writer.saved.frames == 0
+    assert list(tmp_path.iterdir()) == []

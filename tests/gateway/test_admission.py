@@ -1,0 +1,133 @@
+"""Places, the line for them, refusals, estimates."""
+
+import asyncio
+
+import pytest
+
+from framecast.errors import DeadlineTooShort, InvalidRequest, Overloaded, StageUnavailable
+from framecast.gateway.admission import LONGEST_RETRY_SECONDS, SHORTEST_RETRY_SECONDS, Admission
+
+
+async def started(ticket):
+    """Whether the job may begin now."""
+    try:
+        await asyncio.wait_for(ticket.turn(), 0.01)
+    except asyncio.TimeoutError:
+        return False
+    return True
+
+
+async def test_first_come_first_served():
+    admission = Admission(2, 3)
+    tickets = [admission.admit(str(n)) for n in range(5)]
+    assert (admission.live, admission.queued) == (2, 3)
+    order = []
+
+    async def job(ticket):
+        with ticket:
+            await ticket.turn()
+            order.append(ticket.request_id)
+            assert admission.live <= 2
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(*map(job, reversed(tickets)))
+    assert set(order[:2]) == {"0", "1"}
+    assert order[2:] == ["2", "3", "4"]
+    assert (admission.live, admission.queued) == (0, 0)
+
+
+async def test_a_full_line_refuses_at_once_with_a_pushback():
+    admission = Admission(1, 1)
+    first = admission.admit("a")
+    admission.admit("b")
+    with pytest.raises(Overloaded) as caught:
+        admission.admit("c")
+    assert caught.value.retry_after == SHORTEST_RETRY_SECONDS  # nothing is known yet
+    first.__exit__(None, None, None)
+    admission.admit("c")
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(8.0, 4.0), (1e6, LONGEST_RETRY_SECONDS)])
+async def test_the_pushback_is_when_a_place_becomes_free(seconds, expected):
+    admission = Admission(2, 0)
+    admission.estimator.learn(1.0, 1.0, seconds)
+    admission.admit("a")
+    admission.admit("b")
+    with pytest.raises(Overloaded) as caught:
+        admission.admit("c")
+    assert caught.value.retry_after == expected
+
+
+async def test_leaving_the_line_frees_the_place():
+    admission = Admission(1, 1)
+    with admission.admit("a"):
+        queued = admission.admit("b")
+        with queued:
+            assert not await started(queued)
+        assert admission.queued == 0
+        third = admission.admit("c")
+    assert await started(third)
+    assert not await started(queued)
+
+
+async def test_cancelling_a_queued_job_frees_the_place():
+    admission = Admission(1, 1)
+    with admission.admit("a"):
+
+        async def wait():
+            with admission.admit("b") as ticket:
+                await ticket.turn()
+
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        assert admission.queued == 1
+        task.cancel()
+        await asyncio.wait({task})
+        assert admission.queued == 0
+
+
+async def test_a_request_id_has_one_ticket_at_a_time():
+    admission = Admission(2, 2)
+    with admission.admit("same"), pytest.raises(InvalidRequest, match="'same' is at work already"):
+        admission.admit("same")
+    admission.admit("same")
+
+
+async def test_draining_refuses_the_new_and_lets_the_admitted_finish():
+    admission = Admission(1, 1)
+    with admission.admit("a"):
+        queued = admission.admit("b")
+        admission.drain()
+        with pytest.raises(StageUnavailable, match="shutting down"):
+            admission.admit("c")
+    with queued:
+        assert await started(queued)
+        idle = asyncio.create_task(admission.idle())
+        await asyncio.sleep(0)
+        assert not idle.done()
+    await asyncio.wait_for(idle, 1)
+
+
+async def test_a_hopeless_deadline_is_refused_once_something_is_known():
+    admission = Admission(1, 2)
+    with admission.admit("unknown", work=10, seconds_left=0.001) as ticket:
+        assert ticket.first_frame_seconds == 0.0
+    admission.estimator.learn(work=10, first_frame_seconds=2.0, service_seconds=6.0)
+    admission.estimator.learn(work=10, first_frame_seconds=4.0, service_seconds=10.0)
+    with pytest.raises(DeadlineTooShort, match=r"leaves 1\.5 s and the first frame takes 2 s"):
+        admission.admit("late", work=10, seconds_left=1.5)
+    with admission.admit("ok", work=10, seconds_left=2.5) as ticket:
+        assert ticket.first_frame_seconds == pytest.approx(3.0)  # the median
+        with pytest.raises(DeadlineTooShort):  # 8 s for the place and 2 s for the frame
+            admission.admit("queued", work=10, seconds_left=9.0)
+        assert admission.admit("patient", work=10, seconds_left=11.0).first_frame_seconds == pytest.approx(11.0)
+    assert admission.admit("small", work=1, seconds_left=20.0).first_frame_seconds == pytest.approx(8.3)
+
+
+async def test_a_finished_job_teaches_the_estimator():
+    admission = Admission(1, 0)
+    with admission.admit("a", work=4) as ticket:
+        await ticket.turn()
+        ticket.done(first_frame_seconds=2.0)
+    assert admission.estimator.first_frame_seconds(2) == 1.0
+    assert admission.estimator.service_seconds() > 0

@@ -1,0 +1,182 @@
+"""The planner: a small Llama, pre-trained on the story corpus and fine-tuned to answer a story with its storyboard."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from framecast.train.checkpoint import Checkpoint
+from framecast.train.progress import Journal
+from framecast.train.stories import Story, sample_story, storyboard
+from framecast.train.tokenizers import ASSISTANT, END, USER
+from framecast.train.world.scene import held_out
+from framecast.train.world.vocabulary import Language
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class PlannerConfig:
+    """Architecture and recipe."""
+
+    hidden: int = 192
+    layers: int = 5
+    heads: int = 6
+    key_value_heads: int = 6
+    inner: int = 640
+    positions: int = 1024
+    pretrain_steps: int = 300
+    finetune_steps: int = 1500
+    batch: int = 16
+    block: int = 128
+    """Tokens of one packed pre-training sample."""
+    rate: float = 2e-3
+    seed: int = 21
+
+
+def build(config: PlannerConfig, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """A fresh model with random weights, whose special tokens are the tokenizer's."""
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=config.hidden,
+            intermediate_size=config.inner,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            num_key_value_heads=config.key_value_heads,
+            max_position_embeddings=config.positions,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def prompt(story: str) -> str:
+    """The text form of the chat template with a generation prompt."""
+    return f"{USER}{story}{END}{ASSISTANT}"
+
+
+def _draw(rng: random.Random, excluded: frozenset[tuple[str, str, str, str]]) -> Story:
+    return sample_story(rng, rng.choice(("en", "zh")), excluded=excluded)
+
+
+def pretraining_batches(
+    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, first: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Packed next-token samples: int64 ids and labels, both [batch, block]; step i is always the same batch."""
+    excluded, step = held_out(), first
+    while True:
+        rng = random.Random(f"pretrain {config.seed} {step}")
+        ids: list[int] = []
+        while len(ids) < config.batch * config.block:
+            story = _draw(rng, excluded)
+            text = story.text if rng.random() < 0.7 else storyboard(story.shots)
+            ids += [*tokenizer(text).input_ids, tokenizer.eos_token_id]
+        batch = torch.tensor(ids[: config.batch * config.block]).view(config.batch, config.block)
+        yield batch, batch
+        step += 1
+
+
+def finetuning_batches(
+    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, first: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """(story, storyboard) samples, right-padded [batch, longest]; only the answer and its end count in the loss."""
+    excluded, step = held_out(), first
+    while True:
+        rng = random.Random(f"finetune {config.seed} {step}")
+        # Twice the batch is drawn and sorted by length, so that a batch carries little padding.
+        pairs = []
+        for _ in range(config.batch * 4):
+            story = _draw(rng, excluded)
+            asked = tokenizer(prompt(story.text)).input_ids
+            answer = [*tokenizer(storyboard(story.shots)).input_ids, tokenizer.eos_token_id]
+            pairs.append((asked, answer))
+        pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
+        begin = config.batch * rng.randrange(4)
+        chosen = pairs[begin : begin + config.batch]
+        longest = max(len(a) + len(b) for a, b in chosen)
+        ids = torch.full((len(chosen), longest), int(tokenizer.pad_token_id))
+        labels = torch.full((len(chosen), longest), IGNORED)
+        for row, (asked, answer) in enumerate(chosen):
+            ids[row, : len(asked) + len(answer)] = torch.tensor(asked + answer)
+            labels[row, len(asked) : len(asked) + len(answer)] = torch.tensor(answer)
+        yield ids, labels
+        step += 1
+
+
+def next_token_loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of labels[t + 1] given ids[..t]; right padding needs no mask under a causal one."""
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    return F.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
+
+
+def train(
+    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, directory: Path, *, stop_at: int | None = None
+) -> LlamaForCausalLM:
+    """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`."""
+    torch.manual_seed(config.seed)
+    model = build(config, tokenizer)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.05)
+    keeper = Checkpoint(directory, {"planner": model}, {"planner": optimizer})
+    begin, _ = keeper.load()
+    total = config.pretrain_steps + config.finetune_steps
+    end = min(total, stop_at or total)
+    streams = {
+        "pretrain": pretraining_batches(config, tokenizer, begin),
+        "finetune": finetuning_batches(config, tokenizer, begin),
+    }
+    model.train()
+    with Journal(directory, "planner", total, begin=begin) as journal:
+        for step in range(begin, end):
+            pretraining = step < config.pretrain_steps
+            ids, labels = next(streams["pretrain" if pretraining else "finetune"])
+            for group in optimizer.param_groups:
+                group["lr"] = config.rate * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * _cosine(step / total))
+            loss = next_token_loss(model, ids, labels)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            journal.log(step + 1, **{"pretrain" if pretraining else "finetune": loss.item()})
+            if (step + 1) % 200 == 0 or step + 1 == end:
+                keeper.save(step + 1)
+    return model.eval()
+
+
+def _cosine(share: float) -> float:
+    return (1 + math.cos(math.pi * min(1.0, share))) / 2
+
+
+@torch.inference_mode()
+def plan(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, stories: list[str]) -> list[str]:
+    """Greedy answers, one a story, without any grammar."""
+    model.eval()
+    batch = tokenizer([prompt(s) for s in stories], return_tensors="pt", padding=True, padding_side="left")
+    out = model.generate(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        max_new_tokens=320,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return list(tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True))
+
+
+def exact(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, language: Language, *, count: int = 64) -> float:
+    """Share of held-out stories (new seeds, first scene an unseen combination) whose storyboard is right to the letter."""
+    rng = random.Random(f"held-out {language}")
+    right = 0
+    for begin in range(0, count, 32):
+        stories = [sample_story(rng, language, seen=False) for _ in range(min(32, count - begin))]
+        answers = plan(model, tokenizer, [s.text for s in stories])
+        right += sum(a == storyboard(s.shots) for a, s in zip(answers, stories, strict=True))
+    return right / count

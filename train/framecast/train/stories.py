@@ -1,0 +1,202 @@
+"""Stories with known storyboards: what the planner learns from and is scored on.
+
+A story is one to six sentences about one subject (sometimes two). Later sentences may say 它/it, leave out what stays
+the same, or change the place, the time or the action; the storyboard always says everything.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+from framecast.train.captions import article, canonical
+from framecast.train.world.scene import Combination, Scene, sample_scene
+from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, Language
+
+DEFAULT_SECONDS = 2
+MAX_SCENES = 6
+DEFAULT_PLACE = "meadow"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One scene of a storyboard with its length in seconds (1..8, at most one decimal)."""
+
+    scene: Scene
+    seconds: float = DEFAULT_SECONDS
+
+
+@dataclass(frozen=True)
+class Story:
+    """A text and the storyboard it means."""
+
+    text: str
+    shots: tuple[Shot, ...]
+    language: Language
+
+
+def storyboard(shots: tuple[Shot, ...]) -> str:
+    """The planner's answer: minified JSON, keys in a fixed order."""
+    scenes: list[dict[str, Any]] = [
+        {"prompt": canonical(s.scene, camera=False), "seconds": _number(s.seconds), "camera": s.scene.camera}
+        for s in shots
+    ]
+    return json.dumps({"scenes": scenes}, separators=(",", ":"))
+
+
+def _number(seconds: float) -> int | float:
+    return int(seconds) if seconds == int(seconds) else round(seconds, 1)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a sentence states of a shot; the rest is carried over or is a default."""
+
+    who: bool
+    colour: bool
+    place: bool
+    light: bool
+    seconds: bool
+    pronoun: bool
+    first: bool
+
+
+def sample_story(
+    rng: random.Random, language: Language, *, seen: bool | None = True, excluded: frozenset[Combination] | None = None
+) -> Story:
+    """Draws a story; `seen=False` makes its first scene a held-out combination (and so unseen by training)."""
+    first = sample_scene(rng, seen=seen, excluded=excluded, moving_camera=0.15)
+    count = rng.choice((1, 1, 1, 2, 2, 3, 3, 4, 5, 6))
+    light_said, colour_said, place_said = rng.random() < 0.4, rng.random() < 0.6, rng.random() < 0.93
+    scene = replace(
+        first,
+        place=first.place if place_said else DEFAULT_PLACE,
+        light=first.light if light_said else "day",
+        colour=first.colour if colour_said else SUBJECTS[first.subject].colour,
+    )
+    shots, sentences = [], []
+    for i in range(count):
+        said = _Said(True, colour_said, place_said, light_said, rng.random() < 0.25, False, True)
+        if i:
+            scene, said = _next(scene, rng)
+        seconds = _seconds(rng) if said.seconds else DEFAULT_SECONDS
+        shots.append(Shot(scene, seconds))
+        sentences.append((_english if language == "en" else _chinese)(shots[-1], said, rng))
+    return Story(_join(sentences, rng, language), tuple(shots), language)
+
+
+def _seconds(rng: random.Random) -> float:
+    return rng.choice((1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 1.5, 2.5, 3.5))
+
+
+def _next(scene: Scene, rng: random.Random) -> tuple[Scene, _Said]:
+    """The following shot: usually the same subject does something else, perhaps elsewhere or at another time."""
+    place = rng.choice(list(PLACES)) if rng.random() < 0.5 else scene.place
+    camera = rng.choice([c for c in CAMERAS if c != "static"]) if rng.random() < 0.12 else "static"
+    light_said = rng.random() < 0.2
+    light = rng.choice(list(LIGHTS)) if light_said else scene.light
+    following = replace(scene, action=rng.choice(list(ACTIONS)), place=place, camera=camera, light=light)
+    if rng.random() < 0.14:
+        subject = rng.choice([s for s in SUBJECTS if s != scene.subject])
+        coloured = rng.random() < 0.6
+        colour = rng.choice(list(COLOURS)) if coloured else SUBJECTS[subject].colour
+        following = replace(following, subject=subject, colour=colour)
+        said = _Said(True, coloured, place != scene.place, light_said, rng.random() < 0.2, False, True)
+        return following, said
+    pronoun = rng.random() < 0.75
+    return following, _Said(True, False, place != scene.place, light_said, rng.random() < 0.2, pronoun, False)
+
+
+_NUMBERS_EN = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
+_NUMBERS_ZH = {1: "一", 2: "两", 3: "三", 4: "四", 5: "五", 6: "六", 7: "七", 8: "八"}
+_ADJECTIVES_EN = ("", "", "", "cute ", "little ", "happy ", "lovely ", "small ", "brave ")
+_ADJECTIVES_ZH = ("", "", "", "可爱的", "快乐的", "漂亮的", "勇敢的", "小小的")
+
+
+def _length_en(seconds: float, rng: random.Random) -> str:
+    number = _number(seconds)
+    word = _NUMBERS_EN[number] if isinstance(number, int) and rng.random() < 0.5 else str(number)
+    unit = "second" if number == 1 else "seconds"
+    return rng.choice((f"for {word} {unit}", f"for {word} {unit}", f"for about {word} {unit}"))
+
+
+def _length_zh(seconds: float, rng: random.Random) -> str:
+    number = _number(seconds)
+    word = _NUMBERS_ZH[number] if isinstance(number, int) and rng.random() < 0.6 else str(number)
+    return rng.choice((f"{word}秒", f"{word}秒钟"))
+
+
+def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
+    scene = shot.scene
+    noun = rng.choice(SUBJECTS[scene.subject].english)
+    if said.pronoun:
+        who = rng.choice(("it", "it", "then it", "next, it", "after that it", "later it"))
+    elif said.first:
+        thing = f"{rng.choice(_ADJECTIVES_EN)}{scene.colour + ' ' if said.colour else ''}{noun}"
+        who = f"{article(thing)} {thing}"
+        who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
+    else:
+        who = rng.choice((f"the {noun}", f"then the {noun}", f"next the {noun}"))
+    bare = "which" not in who
+    action = rng.choice(ACTIONS[scene.action].english)
+    parts = [who, action]
+    if said.place:
+        parts.append(rng.choice(PLACES[scene.place].english))
+    elif rng.random() < 0.2:
+        parts.append("there")
+    if said.seconds:
+        parts.append(_length_en(shot.seconds, rng))
+    text = " ".join(parts)
+    if said.light:
+        light = rng.choice(LIGHTS[scene.light].english)
+        text = f"{light}, {text}" if bare and rng.random() < 0.4 else f"{text} {light}"
+    elif said.first and bare and not said.seconds and scene.camera == "static" and rng.random() < 0.12:
+        gerund = rng.choice(ACTIONS[scene.action].gerunds)
+        text = " ".join([who, gerund, *parts[2:]])
+    camera = rng.choice(CAMERAS[scene.camera][0])
+    return f"{text}, {camera}" if camera else text
+
+
+def _chinese(shot: Shot, said: _Said, rng: random.Random) -> str:
+    scene = shot.scene
+    subject = SUBJECTS[scene.subject]
+    noun = rng.choice(subject.chinese)
+    if said.pronoun:
+        who = rng.choice(("它", "它", "然后它", "接着它", "后来它", "最后它"))
+    elif said.first:
+        colour = ""
+        if said.colour:
+            long, *short = COLOURS[scene.colour].chinese
+            short = [s for s in short if len(s) == 1]
+            colour = rng.choice((f"{long}的", f"{long}的", f"{long}", *short))
+        lead = rng.choice(("", "", "", "从前有", "有"))
+        who = f"{lead}一{subject.measure}{rng.choice(_ADJECTIVES_ZH)}{colour}{noun}"
+    else:
+        who = rng.choice((noun, f"这{subject.measure}{noun}", f"然后{noun}", f"接着{noun}"))
+    action = rng.choice(ACTIONS[scene.action].chinese)
+    where = f"在{rng.choice(PLACES[scene.place].chinese)}" if said.place else ""
+    if not said.place and rng.random() < 0.15:
+        where = "在那里"
+    light = rng.choice(LIGHTS[scene.light].chinese) if said.light else ""
+    length = _length_zh(shot.seconds, rng) if said.seconds else ""
+    act = rng.choice((f"{action}了{length}", f"{action}{length}", f"{action}，持续{length}")) if length else action
+    forms = [f"{who}{light}{where}{act}", f"{light}，{who}{where}{act}" if light else f"{who}{where}{act}"]
+    if where and not said.pronoun:
+        forms.append(f"{light}{where}，{who}{act}" if light else f"{where}，{who}{act}")
+    text = rng.choice(forms)
+    camera = rng.choice(CAMERAS[scene.camera][1])
+    return f"{text}，{camera}" if camera else text
+
+
+def _join(sentences: list[str], rng: random.Random, language: Language) -> str:
+    if language == "en":
+        stop = "" if len(sentences) == 1 and rng.random() < 0.5 else "."
+        joint = rng.choice((". ", ". ", "; ")) if len(sentences) < 3 else ". "
+        capital = rng.random() < 0.8
+        texts = [s[0].upper() + s[1:] if capital and (joint == ". " or i == 0) else s for i, s in enumerate(sentences)]
+        return joint.join(texts) + stop
+    stop = "" if len(sentences) == 1 and rng.random() < 0.5 else "。"
+    joint = rng.choice(("。", "。", "，", "；")) if len(sentences) < 3 else "。"
+    return joint.join(sentences) + stop
