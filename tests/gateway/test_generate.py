@@ -249,3 +249,35 @@ async def test_no_task_is_left_behind(serve, connect, requests, until):
         except grpc.aio.AioRpcError:
             pass
     await until(lambda: len(asyncio.all_tasks()) <= before)
+
+
+async def test_a_write_to_a_caller_who_has_left_is_not_logged_as_a_fault(serve, requests, caplog):
+    served = await serve()
+    aborted = []
+
+    class Left:
+        """A call whose peer goes between two writes, seen before the task is cancelled."""
+
+        def time_remaining(self):
+            return None
+
+        def peer(self):
+            return "gone"
+
+        async def write(self, message):
+            if message.HasField("chunk"):
+                raise grpc.aio.InternalError("execute_batch")
+
+        async def abort(self, code, details, trailing_metadata):
+            aborted.append(code)
+            raise grpc.aio.AbortError
+
+    async def messages():
+        for message in requests("a"):
+            yield message
+
+    with caplog.at_level(logging.WARNING, "framecast.gateway"), pytest.raises(grpc.aio.AbortError):
+        await served.gateway.service.Generate(messages(), Left())
+    assert aborted == [grpc.StatusCode.CANCELLED]
+    assert caplog.records == []
+    assert served.director.live == 0

@@ -23,6 +23,7 @@ def export_onnx(
     *,
     opset: int,
     input_names: Sequence[str] | None = None,
+    symbolic: bool = False,
 ) -> None:
     """Writes `module` to `path`.
 
@@ -34,14 +35,17 @@ def export_onnx(
         path: of the ONNX file.
         opset: of the ONNX file.
         input_names: names of the inputs, flattened; the argument names by default.
+        symbolic: `dynamic` is made of `Dim` objects whose relations the module keeps. It is then traced once, and
+            what the module decides on a size (diffusers compares batch · frames with 64) does not narrow the axes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), _exact_repeats(), _quiet():
+        program = _trace(module, inputs, dynamic) if symbolic else module
         torch.onnx.export(
-            module,
+            program,
             (),
             path,
-            kwargs=dict(inputs),
+            kwargs=None if symbolic else dict(inputs),
             input_names=list(input_names or inputs),
             output_names=list(outputs),
             dynamic_shapes=dict(dynamic),
@@ -51,6 +55,17 @@ def export_onnx(
             verbose=False,
         )
     _strip(path)
+
+
+def _trace(module: nn.Module, inputs: Mapping[str, Any], dynamic: Mapping[str, Any]) -> torch.export.ExportedProgram:
+    return torch.export.export(
+        module,
+        (),
+        dict(inputs),
+        dynamic_shapes=dict(dynamic),
+        strict=False,
+        prefer_deferred_runtime_asserts_over_guards=True,
+    )
 
 
 @contextlib.contextmanager

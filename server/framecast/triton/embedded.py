@@ -124,7 +124,7 @@ class EmbeddedTriton:
         if path is None or not path.is_file():
             return ""
         log = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        errors = [line for line in log if line.startswith(("E", "error")) or ".cc:" not in line and "Error" in line]
+        errors = [line for line in log if line.startswith(("E", "error")) or (".cc:" not in line and "Error" in line)]
         return "\n".join((errors or log)[-lines:])
 
     def stubs(self) -> dict[str, int]:

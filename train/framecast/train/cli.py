@@ -65,3 +65,102 @@ def planner(runs: Runs = Path("runs"), stop_at: StopAt = None, threads: Threads 
     model = recipe.train(recipe.PlannerConfig(), tokenizer, runs / "planner", stop_at=stop_at)
     for language in ("en", "zh"):
         typer.echo(f"{language}: exact storyboards {recipe.exact(model, tokenizer, language):.3f}")
+
+
+@app.command()
+def cache(kind: str, runs: Runs = Path("runs"), threads: Threads = 1) -> None:
+    """Draws and encodes the training samples; KIND is `images` or `clips`. Goes on where it stopped."""
+    from framecast.train import bundle, latents
+    from framecast.train.vae import VaeConfig
+
+    _threads(threads)
+    configs = {"images": latents.IMAGES, "clips": latents.CLIPS}
+    if kind not in configs:
+        raise typer.BadParameter(f"expected images or clips, got {kind!r}")
+    autoencoder = bundle.load_vae(runs, VaeConfig())
+    typer.echo(f"scaling factor {bundle.scaling_factor(runs, autoencoder)}")
+    latents.build(configs[kind], autoencoder, runs / "cache" / kind)
+
+
+@app.command()
+def unet(runs: Runs = Path("runs"), stop_at: StopAt = None, threads: Threads = 1) -> None:
+    """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
+    from transformers import CLIPTokenizer
+
+    from framecast.train import bundle, diffusion
+    from framecast.train.latents import LatentCache
+    from framecast.train.parallel import Crew
+    from framecast.train.vae import VaeConfig
+
+    _threads(threads)
+    vae_config = VaeConfig()
+    scale = bundle.scaling_factor(runs, bundle.load_vae(runs, vae_config))
+    caches = {kind: LatentCache(runs / "cache" / kind) for kind in ("images", "clips")}
+    tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
+    diffusion.train(
+        diffusion.DiffusionConfig(),
+        caches,
+        tokenizer,
+        vae_config.latent_channels,
+        scale,
+        runs / "unet",
+        stop_at=stop_at,
+        crew=Crew(),
+    )
+
+
+@app.command()
+def bundle(
+    out: Annotated[Path, typer.Option(help="The bundle's directory.")] = Path("bundles/storybook"),
+    runs: Runs = Path("runs"),
+    commit: Annotated[str, typer.Option(help="Commit that trained it; asked of git when not given.")] = "",
+) -> None:
+    """Writes the bundle from the latest checkpoints."""
+    import subprocess
+    from datetime import datetime, timezone
+
+    from framecast.train import bundle as recipe
+
+    if not commit:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        commit = asked.stdout.strip() if asked.returncode == 0 else "uncommitted"
+    made_by = {
+        "commit": commit,
+        "command": "framecast train tokenizers && framecast train vae && framecast train planner && "
+        "framecast train cache images && framecast train cache clips && framecast train unet && framecast train bundle",
+        "date": datetime.now(timezone.utc).date().isoformat(),
+    }
+    size = recipe.write(runs, out, recipe.BundleConfig(), made_by)
+    typer.echo(f"{out}: {size / 1e6:.1f} MB of weights")
+
+
+@app.command()
+def sheet(
+    kind: Annotated[str, typer.Argument(help="world, vae or clips.")],
+    out: Path = Path("runs/sheet.png"),
+    runs: Runs = Path("runs"),
+    steps: int = 10,
+    guidance: float = 2.5,
+    latents: int = 12,
+    threads: Threads = 1,
+) -> None:
+    """Draws a contact sheet of the world, of reconstructions, or of generated clips."""
+    import random
+
+    from framecast.train import bundle as recipe
+    from framecast.train import sheet as sheets
+    from framecast.train.world.scene import sample_scene
+
+    _threads(threads)
+    rng = random.Random(3)
+    scenes = [sample_scene(rng, seen=False) for _ in range(6)]
+    if kind == "world":
+        sheets.world_sheet(scenes, out)
+    elif kind == "vae":
+        sheets.vae_sheet(recipe.load_vae(runs, recipe.BundleConfig().vae), scenes, out)
+    elif kind == "clips":
+        pipe = recipe.pipeline(runs, recipe.BundleConfig())
+        sheets.clip_sheet(pipe, out, steps=steps, guidance=guidance, latents=latents)
+    else:
+        raise typer.BadParameter(f"expected world, vae or clips, got {kind!r}")
+    typer.echo(str(out))

@@ -60,7 +60,7 @@ class DenoiseStep(nn.Module):
             torch.cat([timestep, timestep]),
             torch.cat([negative_embedding, embedding]),
         ).sample
-        count = len(latents)
+        count = latents.shape[0]
         unconditional, conditional = out.transpose(1, 2).split([count, count])
         weight = guidance[:, None, None, None, None]
         guided = unconditional + weight * (conditional - unconditional)
@@ -95,6 +95,7 @@ def export_denoise_step(unet: Any, path: Path, *, opset: int) -> Exported:
         ["next_latents"],
         path,
         opset=opset,
+        symbolic=True,
     )
     engine = load_engine("onnxruntime", path)
     mixed = _case(unet, batch=3, frames=3, height=2 * multiple, width=3 * multiple, tokens=6)

@@ -1,0 +1,188 @@
+"""`framecast serve`: Triton, supervisor, director and gateway in one process tree."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from framecast.director.director import Director
+from framecast.engines.manifest import Manifest
+from framecast.errors import FramecastError
+from framecast.gateway.config import GatewayConfig
+from framecast.gateway.server import Gateway, start_gateway
+from framecast.stages.triton import TritonStages
+from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
+from framecast.triton.served_model import read_served_model
+from framecast.triton.supervisor import Supervisor
+
+_log = logging.getLogger(__name__)
+_console = Console(stderr=True)
+_DEFAULTS = GatewayConfig()
+_REPOSITORY = Path("build/served")
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """What is served, and how.
+
+    Attributes:
+        repository: the served repository of the embedded server.
+        triton_address: of a Triton that runs already; None starts the embedded one.
+        triton_log: file for the embedded server's log.
+        gateway: see `GatewayConfig`.
+        command: run once the gateway serves, with its address in FRAMECAST_ADDRESS; its end stops everything.
+    """
+
+    repository: Path
+    triton_address: str | None = None
+    triton_log: Path | None = None
+    gateway: GatewayConfig = field(default_factory=GatewayConfig)
+    command: tuple[str, ...] = ()
+
+
+async def serve(config: ServeConfig) -> int:
+    """Serves until SIGTERM or SIGINT, or until `config.command` has ended; returns the exit code.
+
+    The first signal drains: health flips, accepted videos finish within the grace. The second one aborts.
+
+    Raises:
+        FramecastError, OSError: it cannot start.
+    """
+    async with AsyncExitStack() as stack:
+        gateway: Gateway | None = None
+        changes: set[asyncio.Task[None]] = set()
+
+        def on_change(serving: bool) -> None:
+            if gateway is not None:
+                changes.add(task := asyncio.create_task(gateway.set_serving(serving)))
+                task.add_done_callback(changes.discard)
+
+        # 1. Triton, ours or somebody else's.
+        embedded = None
+        if config.triton_address is None:
+            Manifest.load(config.repository).verify(config.repository)
+            embedded = EmbeddedTriton(EmbeddedConfig(config.repository.resolve(), log=config.triton_log))
+        address = embedded.address if embedded else str(config.triton_address)
+        supervisor = Supervisor(address, on_change, embedded)
+        stack.push_async_callback(supervisor.stop)
+        signals = _signals(stack)
+        await _unless(signals, supervisor.start())
+        # 2. Director and gateway.
+        model = await read_served_model(supervisor.client)
+        stages = TritonStages(address)
+        stack.push_async_callback(stages.close)
+        gateway = await start_gateway(config.gateway, Director(stages, model), model)
+        watch = asyncio.create_task(supervisor.watch())
+        stack.push_async_callback(_cancelled, watch)
+        host = config.gateway.address.rpartition(":")[0]
+        _console.print(f"serving {model.bundle} on {host}:{gateway.port}", highlight=False)
+        # 3. Until told to stop.
+        code = await _until_done(config.command, f"{host}:{gateway.port}", signals)
+        abort = asyncio.create_task(signals.get())
+        drain = asyncio.create_task(gateway.drain(0 if config.command else None))
+        await asyncio.wait({abort, drain}, return_when=asyncio.FIRST_COMPLETED)
+        if not drain.done():
+            _log.warning("second signal: aborting")
+            await gateway.stop()
+        abort.cancel()
+        await drain
+    return code
+
+
+def _signals(stack: AsyncExitStack) -> asyncio.Queue[int]:
+    """A queue of the SIGINT and SIGTERM that arrive from now on."""
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[int]()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, queue.put_nowait, number)
+        stack.callback(loop.remove_signal_handler, number)
+    return queue
+
+
+async def _unless(signals: asyncio.Queue[int], work: object) -> None:
+    """Awaits `work`, given up at the first signal."""
+    task, stop = asyncio.ensure_future(work), asyncio.create_task(signals.get())  # type: ignore[call-overload]
+    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not task.done():
+        await _cancelled(task)
+        raise KeyboardInterrupt
+    task.result()
+
+
+async def _until_done(command: Sequence[str], address: str, signals: asyncio.Queue[int]) -> int:
+    """Waits for the command's end, or for a signal when there is none."""
+    if not command:
+        await signals.get()
+        return 0
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, "FRAMECAST_ADDRESS": address})
+    ended, stop = asyncio.create_task(process.wait()), asyncio.create_task(signals.get())
+    await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not ended.done():
+        with suppress(ProcessLookupError):
+            process.terminate()
+    return await ended
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def command(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="A command to run once serving; its end stops the server.")
+    ] = None,
+    repository: Annotated[Path, typer.Option(help="Served repository, from `framecast export`.")] = Path(
+        "build/served"
+    ),
+    address: Annotated[
+        str, typer.Option(help="host:port of the gateway; port 0 takes a free one.")
+    ] = _DEFAULTS.address,
+    triton_address: Annotated[
+        str | None, typer.Option(help="host:port of a running Triton; the embedded one otherwise.")
+    ] = None,
+    triton_log: Annotated[Path | None, typer.Option(help="File for the embedded Triton's log.")] = None,
+    token: Annotated[
+        list[str] | None, typer.Option(envvar="FRAMECAST_TOKENS", help="Accepted bearer token; repeatable.")
+    ] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file.")] = None,
+    max_live_videos: Annotated[int, typer.Option(min=1, help="Videos made at once.")] = _DEFAULTS.max_live_videos,
+    max_queued_videos: Annotated[int, typer.Option(min=0, help="Videos that may wait.")] = _DEFAULTS.max_queued_videos,
+    grace: Annotated[
+        float, typer.Option(min=0, help="Seconds that accepted videos get to finish on SIGTERM.")
+    ] = _DEFAULTS.grace_seconds,
+) -> None:
+    """Serve a repository over gRPC; starts the embedded Triton unless --triton-address names another."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if (tls_certificate is None) != (tls_key is None):
+        raise typer.BadParameter("--tls-certificate and --tls-key go together")
+    gateway = GatewayConfig(
+        address=address,
+        tokens=frozenset(token or ()),
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+        max_live_videos=max_live_videos,
+        max_queued_videos=max_queued_videos,
+        grace_seconds=grace,
+    )
+    config = ServeConfig(repository, triton_address, triton_log, gateway, tuple(arguments or ()))
+    try:
+        code = asyncio.run(serve(config))
+    except (FramecastError, OSError) as error:
+        _console.print(f"[red]error[/] {error}", highlight=False)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,200 @@
+"""Writes the bundle: a diffusers pipeline directory plus `planner/` and `framecast.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, TextToVideoSDPipeline, UNet3DConditionModel
+from safetensors.torch import load_file
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from framecast.train import diffusion, planner, text, vae
+from framecast.train.folding import FOLD
+from framecast.train.progress import read_curve
+from framecast.train.stories import MAX_SCENES
+
+SEGMENT_LATENTS = 12
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """What serving reads from `framecast.json`."""
+
+    fps: int = 24
+    width: int = 256
+    height: int = 256
+    steps: int = 10
+    guidance_scale: float = 2.5
+    diffusion: diffusion.DiffusionConfig = field(default_factory=diffusion.DiffusionConfig)
+    vae: vae.VaeConfig = field(default_factory=vae.VaeConfig)
+    planner: planner.PlannerConfig = field(default_factory=planner.PlannerConfig)
+
+
+def _restore(module: nn.Module, path: Path) -> bool:
+    """Loads the weights when a run has written them."""
+    if not path.exists():
+        return False
+    module.load_state_dict(load_file(path))
+    return True
+
+
+def load_vae(runs: Path, config: vae.VaeConfig) -> AutoencoderKL:
+    """The averaged VAE of the run.
+
+    Raises:
+        FileNotFoundError: no VAE has been trained in `runs`.
+    """
+    model = vae.build(config)
+    if not _restore(model, runs / "vae" / "last" / "average.safetensors"):
+        raise FileNotFoundError(f"no VAE checkpoint in {runs / 'vae'}: run `framecast train vae` first")
+    return model.eval()
+
+
+def load_planner(runs: Path, config: planner.PlannerConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """The planner and its tokenizer.
+
+    Raises:
+        FileNotFoundError: no planner has been trained in `runs`.
+    """
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner")
+    model = planner.build(config, tokenizer)
+    if not _restore(model, runs / "planner" / "last" / "planner.safetensors"):
+        raise FileNotFoundError(f"no planner checkpoint in {runs / 'planner'}: run `framecast train planner` first")
+    return model.eval(), tokenizer
+
+
+def load_diffusion(
+    runs: Path, config: diffusion.DiffusionConfig, channels: int
+) -> tuple[UNet3DConditionModel, CLIPTextModel, CLIPTokenizer]:
+    """The averaged UNet and text encoder.
+
+    Raises:
+        FileNotFoundError: no UNet has been trained in `runs`.
+    """
+    tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
+    unet, encoder = diffusion.build(config, channels), text.build(config.text, tokenizer)
+    last = runs / "unet" / "last"
+    if not (
+        _restore(unet, last / "average_unet.safetensors")
+        and _restore(encoder, last / "average_text_encoder.safetensors")
+    ):
+        raise FileNotFoundError(f"no UNet checkpoint in {runs / 'unet'}: run `framecast train unet` first")
+    return unet.eval(), encoder.eval(), tokenizer
+
+
+def pipeline(runs: Path, config: BundleConfig) -> TextToVideoSDPipeline:
+    """The trained parts as a diffusers pipeline; `vae.config.scaling_factor` is set from held-out renders."""
+    autoencoder = load_vae(runs, config.vae)
+    unet, encoder, tokenizer = load_diffusion(runs, config.diffusion, config.vae.latent_channels)
+    autoencoder.register_to_config(scaling_factor=scaling_factor(runs, autoencoder))
+    return TextToVideoSDPipeline(
+        vae=autoencoder, text_encoder=encoder, tokenizer=tokenizer, unet=unet, scheduler=diffusion.scheduler()
+    )
+
+
+def scaling_factor(runs: Path, autoencoder: AutoencoderKL) -> float:
+    """1 / deviation of held-out latents, measured once for a run so that cache, training and bundle agree."""
+    path = runs / "scale.json"
+    if path.exists():
+        return float(json.loads(path.read_text(encoding="utf-8"))["scaling_factor"])
+    figures = vae.measure(autoencoder)
+    scale = round(1.0 / figures["latent_std"], 5)
+    path.write_text(json.dumps({"scaling_factor": scale, **figures}), encoding="utf-8")
+    return scale
+
+
+def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) -> int:
+    """Writes the bundle next to `out` and then moves file by file over it, so that readers never see half a file.
+
+    Args:
+        runs: where the parts were trained.
+        out: the bundle's directory; stale files in it are removed.
+        config: serving values.
+        made_by: commit, command, date and figures, kept under "trained".
+
+    Returns:
+        Bytes of all weights.
+    """
+    fresh = out.with_name(f".{out.name}.fresh")
+    shutil.rmtree(fresh, ignore_errors=True)
+    pipe = pipeline(runs, config)
+    pipe.save_pretrained(fresh, safe_serialization=True)
+    model, tokenizer = load_planner(runs, config.planner)
+    model.generation_config.do_sample = False
+    model.save_pretrained(fresh / "planner")
+    tokenizer.save_pretrained(fresh / "planner")
+    (fresh / "framecast.json").write_text(json.dumps(_serving(config, runs, made_by), indent=2) + "\n", encoding="utf-8")
+    return publish(fresh, out)
+
+
+def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[str, Any]:
+    parts = {}
+    for name in ("vae", "planner", "unet"):
+        rows = read_curve(runs / name)
+        losses = {k: round(v, 4) for k, v in _tail_means(rows).items()}
+        parts[name] = {"steps": int(rows[-1]["step"]) if rows else 0, "losses": losses}
+    return {
+        "fold": FOLD.as_dict(),
+        "fps": config.fps,
+        "width": config.width,
+        "height": config.height,
+        "segment_latents": SEGMENT_LATENTS,
+        "context_latents": config.diffusion.context,
+        "steps": config.steps,
+        "guidance_scale": config.guidance_scale,
+        "planner_max_scenes": MAX_SCENES,
+        "trained": {**made_by, "parts": parts},
+    }
+
+
+def _tail_means(rows: list[dict[str, float]], count: int = 50) -> dict[str, float]:
+    """Mean of each number over its last `count` steps."""
+    means: dict[str, float] = {}
+    for name in {k for row in rows for k in row} - {"step", "seconds"}:
+        values = [row[name] for row in rows if name in row][-count:]
+        means[name] = sum(values) / len(values)
+    return dict(sorted(means.items()))
+
+
+def publish(fresh: Path, out: Path) -> int:
+    """Moves every file of `fresh` over `out`, removes what `out` has beyond them; returns the bytes of weights."""
+    wanted = {p.relative_to(fresh) for p in fresh.rglob("*") if p.is_file()}
+    for name in sorted(wanted):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (fresh / name).chmod(0o644)
+        os.replace(fresh / name, out / name)
+    for path in [p for p in out.rglob("*") if p.is_file() and p.relative_to(out) not in wanted]:
+        path.unlink()
+    shutil.rmtree(fresh)
+    return sum(p.stat().st_size for p in out.rglob("*.safetensors"))
+
+
+@torch.inference_mode()
+def film(
+    pipe: TextToVideoSDPipeline, captions: list[str], *, steps: int, guidance: float, seed: int, latents: int = SEGMENT_LATENTS
+) -> torch.Tensor:
+    """Generates clips through the diffusers pipeline and decodes them: uint8 [B, latents·4, 256, 256, 3]."""
+    from framecast.train.folding import to_pixels, unfold
+
+    out = pipe(
+        captions,
+        height=128,
+        width=128,
+        num_frames=latents,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        generator=torch.Generator().manual_seed(seed),
+        output_type="latent",
+    ).frames
+    clips = []
+    for clip in out:
+        maps = [pipe.vae.decode(z[None] / pipe.vae.config.scaling_factor).sample for z in clip.transpose(0, 1)]
+        clips.append(to_pixels(unfold(torch.cat(maps))))
+    return torch.stack(clips)

@@ -1,0 +1,255 @@
+"""The text-to-video UNet and the text encoder, trained together by v-prediction: images first, then clips.
+
+v-prediction: Salimans & Ho 2022 (arXiv:2202.00512); zero terminal SNR and trailing timesteps: Lin et al. 2023
+(arXiv:2305.08891); guidance by dropped captions: Ho & Salimans 2022 (arXiv:2207.12598); images before clips: Singer et
+al. 2022 (arXiv:2209.14792). A clip that goes on from earlier latents gets them clean, as in Diffusion Forcing (Chen et
+al. 2024, arXiv:2407.01392), without extra channels.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler, UNet3DConditionModel
+from diffusers.models.resnet import TemporalConvLayer
+from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
+from torch import nn
+from transformers import CLIPTokenizer
+
+from framecast.train import text
+from framecast.train.captions import training_caption
+from framecast.train.checkpoint import Checkpoint
+from framecast.train.latents import LatentCache
+from framecast.train.parallel import Crew
+from framecast.train.progress import Journal
+
+
+@dataclass(frozen=True)
+class DiffusionConfig:
+    """Architecture and recipe."""
+
+    blocks: tuple[int, int] = (48, 96)
+    heads: int = 4
+    groups: int = 16
+    text: text.TextConfig = field(default_factory=text.TextConfig)
+    image_steps: int = 2400
+    image_batch: int = 24
+    clip_steps: int = 1200
+    clip_batch: int = 3
+    image_rate: float = 1.2e-3
+    clip_rate: float = 6e-4
+    dropped: float = 0.1
+    """Share of captions replaced by "" for classifier-free guidance."""
+    context: int = 3
+    """At most this many first latents of a continued clip are given clean."""
+    ema: float = 0.997
+    seed: int = 41
+
+
+def scheduler() -> DDIMScheduler:
+    """The scheduler that trains, samples and ships with the bundle."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+    )
+
+
+def build(config: DiffusionConfig, channels: int) -> UNet3DConditionModel:
+    """A fresh UNet whose layers across time begin as the identity, so that images and clips agree."""
+    unet = UNet3DConditionModel(
+        sample_size=16,
+        in_channels=channels,
+        out_channels=channels,
+        down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
+        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
+        block_out_channels=config.blocks,
+        layers_per_block=1,
+        cross_attention_dim=config.text.hidden,
+        # diffusers takes this for the number of heads, whatever its name says.
+        attention_head_dim=config.heads,
+        norm_num_groups=config.groups,
+    )
+    for module in unet.modules():
+        if isinstance(module, TransformerTemporalModel):
+            nn.init.zeros_(module.proj_out.weight)
+            nn.init.zeros_(module.proj_out.bias)
+    return unet
+
+
+@contextmanager
+def stills(unet: UNet3DConditionModel) -> Iterator[None]:
+    """Leaves out the layers across time: while they are the identity, images need not pay for them."""
+    skipped = [m for m in unet.modules() if isinstance(m, (TransformerTemporalModel, TemporalConvLayer))]
+    for module in skipped:
+        skip = _skip_attention if isinstance(module, TransformerTemporalModel) else _skip_convolution
+        module.forward = skip  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for module in skipped:
+            del module.forward
+
+
+def _skip_attention(hidden_states: torch.Tensor, *_: Any, return_dict: bool = True, **__: Any) -> Any:
+    return SimpleNamespace(sample=hidden_states) if return_dict else (hidden_states,)
+
+
+def _skip_convolution(hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+    return hidden_states
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Scaled latents [B, C, F, h, w], token ids [B, L] and how many first latents of each sample are given clean [B]."""
+
+    latents: torch.Tensor
+    tokens: torch.Tensor
+    context: torch.Tensor
+
+
+def draw_batch(
+    cache: LatentCache, tokenizer: CLIPTokenizer, config: DiffusionConfig, size: int, scale: float, rng: random.Random
+) -> Batch:
+    """Draws samples with fresh captions. A clip that begins mid-scene always gets context, others get it rarely."""
+    latents, captions, context = [], [], []
+    for _ in range(size):
+        index = rng.randrange(len(cache))
+        sample = cache.samples[index]
+        latents.append(cache.latents(index).transpose(0, 1) * scale)
+        captions.append("" if rng.random() < config.dropped else training_caption(sample.scene, rng))
+        clip = latents[-1].shape[1] > 1
+        given = rng.randint(1, config.context) if clip and (sample.continued or rng.random() < 0.05) else 0
+        context.append(given)
+    return Batch(torch.stack(latents), text.tokenize(tokenizer, captions), torch.tensor(context))
+
+
+def v_loss(
+    unet: UNet3DConditionModel,
+    encoder: nn.Module,
+    batch: Batch,
+    alphas: torch.Tensor,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Mean squared error of the velocity at a random time, over the latents that are not given.
+
+    `alphas` is the scheduler's cumulative product, float32 [1000].
+    """
+    clean = batch.latents
+    size, frames = clean.shape[0], clean.shape[2]
+    noise = torch.randn(clean.shape, generator=generator)
+    # Stratified times: each batch covers the whole range, which halves the loss's variance.
+    offsets = (torch.arange(size) + torch.rand(size, generator=generator)) / size
+    times = (offsets * len(alphas)).long().clamp(max=len(alphas) - 1)
+    keep, drop = (f(alphas[times]).view(-1, 1, 1, 1, 1) for f in (torch.sqrt, lambda a: torch.sqrt(1 - a)))
+    noisy = keep * clean + drop * noise
+    target = keep * noise - drop * clean
+    given = (torch.arange(frames)[None] < batch.context[:, None]).view(size, 1, frames, 1, 1)
+    noisy = torch.where(given, clean, noisy)
+    states = encoder(input_ids=batch.tokens).last_hidden_state
+    out = unet(noisy, times, encoder_hidden_states=states).sample
+    errors = ((out - target) ** 2) * ~given
+    return errors.sum() / ((~given).expand_as(errors).sum())
+
+
+def train(
+    config: DiffusionConfig,
+    caches: dict[str, LatentCache],
+    tokenizer: CLIPTokenizer,
+    channels: int,
+    scale: float,
+    directory: Path,
+    *,
+    stop_at: int | None = None,
+    crew: Crew | None = None,
+) -> dict[str, nn.Module]:
+    """Trains UNet and text encoder; step i is always the same batch, so a resumed run is the run.
+
+    Args:
+        config: the recipe.
+        caches: "images" and "clips".
+        tokenizer: the text encoder's.
+        channels: latent channels.
+        scale: multiplies cached latents to unit deviation.
+        directory: checkpoints and curve.
+        stop_at: leave after this step.
+        crew: the workers that share each batch; alone when not given.
+
+    Returns:
+        Averaged weights: {"unet": …, "text_encoder": …}.
+    """
+    crew = crew or Crew()
+    torch.manual_seed(config.seed)
+    models = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
+    averages = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
+    for name, model in models.items():
+        averages[name].load_state_dict(model.state_dict())
+        model.train()
+    unet, encoder = models["unet"], models["text_encoder"]
+    parameters = [p for m in models.values() for p in m.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-3)
+    keeper = Checkpoint(
+        directory, {**models, **{f"average_{k}": v for k, v in averages.items()}}, {"adam": optimizer}
+    )
+    begin, _ = keeper.load()
+    total = config.image_steps + config.clip_steps
+    end = min(total, stop_at or total)
+    alphas = scheduler().alphas_cumprod
+    with Journal(directory, "unet", total, begin=begin) if crew.leads else crew.silence() as journal:
+        for step in range(begin, end):
+            imaging = step < config.image_steps
+            cache = caches["images" if imaging else "clips"]
+            if step % 100 == 0:
+                cache.refresh()
+            rng = random.Random(f"diffusion {config.seed} {step} {crew.rank}")
+            generator = torch.Generator().manual_seed(rng.randrange(2**31))
+            size = config.image_batch if imaging else config.clip_batch
+            batch = draw_batch(cache, tokenizer, config, size, scale, rng)
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(config, step)
+            optimizer.zero_grad(set_to_none=True)
+            if imaging:
+                with stills(unet):
+                    loss = v_loss(unet, encoder, batch, alphas, generator)
+                    loss.backward()
+            else:
+                loss = v_loss(unet, encoder, batch, alphas, generator)
+                loss.backward()
+            crew.average(parameters)
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            keep = min(config.ema, (step + 1) / (step + 10))
+            for name, model in models.items():
+                blend(averages[name], model, keep)
+            journal.log(step + 1, **{"image" if imaging else "clip": loss.item()})
+            if crew.leads and ((step + 1) % 100 == 0 or step + 1 == end):
+                keeper.save(step + 1)
+    return averages
+
+
+def rate_at(config: DiffusionConfig, step: int) -> float:
+    """Each phase warms up over 100 steps; images stay high, clips fall along a cosine to a twentieth."""
+    if step < config.image_steps:
+        return config.image_rate * min(1.0, (step + 1) / 100)
+    share = (step - config.image_steps) / max(1, config.clip_steps)
+    warm = min(1.0, (step - config.image_steps + 1) / 100)
+    return config.clip_rate * warm * (0.05 + 0.95 * (1 + math.cos(math.pi * share)) / 2)
+
+
+@torch.no_grad()
+def blend(average: nn.Module, model: nn.Module, keep: float) -> None:
+    """Exponential moving average of the weights, in place."""
+    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+        slow.lerp_(fast, 1.0 - keep)
