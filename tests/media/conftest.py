@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from framecast.media.colour import rgb_to_yuv420
 from framecast.media.encoder import encode_chunk
 from framecast.media.planes import Planes
-from numpy.typing import NDArray
 
 Samples = NDArray[np.uint8] | NDArray[np.float64]
 

@@ -1,6 +1,7 @@
 import struct
 
 import pytest
+
 from framecast.media.boxes import Box, boxes, children, find_box, read_field
 from framecast.media.errors import MalformedMovie
 

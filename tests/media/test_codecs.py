@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+
 from framecast.media.codecs import CODECS, DEFAULT_CODEC, find_codec
 from framecast.media.errors import UnknownCodec
 

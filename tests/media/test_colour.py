@@ -2,10 +2,11 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from numpy.typing import NDArray
+
 from framecast.media.colour import rgb_to_yuv420, yuv420_to_bt601, yuv420_to_rgb
 from framecast.media.errors import InvalidPlanes
 from framecast.media.planes import Planes
-from numpy.typing import NDArray
 
 # 8-bit codes of the 100 % colour bars in BT.709, as test generators put them out.
 BARS = {

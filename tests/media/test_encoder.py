@@ -5,6 +5,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+
 from framecast.media.codecs import Codec, find_codec
 from framecast.media.encoder import encode_chunk
 from framecast.media.errors import EncodingFailed, InvalidTiming, MediaError, UnknownCodec

@@ -2,6 +2,7 @@ import struct
 from collections.abc import Callable
 
 import pytest
+
 from framecast.media.boxes import boxes, find_box, read_field
 from framecast.media.codecs import find_codec
 from framecast.media.errors import MalformedMovie

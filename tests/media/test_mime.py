@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import av
 import pytest
+
 from framecast.media.encoder import encode_chunk
 from framecast.media.errors import MalformedMovie
 from framecast.media.mime import movie_mime

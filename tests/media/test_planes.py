@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from framecast.media.errors import InvalidPlanes, MediaError
 from framecast.media.planes import Planes
-from numpy.typing import NDArray
 
 
 def blank(frames: int = 2, height: int = 16, width: int = 18) -> dict[str, NDArray[np.uint8]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import av
 import numpy as np
 import pytest
+
 from framecast.media.colour import yuv420_to_rgb
 from framecast.media.encoder import EncodedChunk, encode_chunk
 from framecast.media.planes import Planes

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
+
 from framecast.media.fragments import split_movie
 from framecast.media.planes import Planes
 

@@ -69,3 +69,10 @@ def _libpython_folder(version: str) -> Path:
         f"{', '.join(str(folder) for folder in folders)}; install it (Debian: apt-get install libpython{version}; "
         "pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install)."
     )
+
+
+if __name__ == "__main__":
+    try:
+        find_triton()
+    except InvalidRepository as missing:
+        sys.exit(str(missing))

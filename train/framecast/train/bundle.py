@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, TextToVideoSDPipeline, UNet3DConditionModel
 from safetensors.torch import load_file
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import diffusion, planner, text, vae
-from framecast.train.folding import FOLD
+from framecast.train.folding import FOLD, to_pixels, unfold
+from framecast.train.models import Pipeline, Planner, TextEncoder, Unet, Vae, make_pipeline
 from framecast.train.progress import read_curve
 from framecast.train.stories import MAX_SCENES
 
@@ -45,7 +45,7 @@ def _restore(module: nn.Module, path: Path) -> bool:
     return True
 
 
-def load_vae(runs: Path, config: vae.VaeConfig) -> AutoencoderKL:
+def load_vae(runs: Path, config: vae.VaeConfig) -> Vae:
     """The averaged VAE of the run.
 
     Raises:
@@ -57,7 +57,7 @@ def load_vae(runs: Path, config: vae.VaeConfig) -> AutoencoderKL:
     return model.eval()
 
 
-def load_planner(runs: Path, config: planner.PlannerConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+def load_planner(runs: Path, config: planner.PlannerConfig) -> tuple[Planner, PreTrainedTokenizerFast]:
     """The planner and its tokenizer.
 
     Raises:
@@ -72,7 +72,7 @@ def load_planner(runs: Path, config: planner.PlannerConfig) -> tuple[LlamaForCau
 
 def load_diffusion(
     runs: Path, config: diffusion.DiffusionConfig, channels: int
-) -> tuple[UNet3DConditionModel, CLIPTextModel, CLIPTokenizer]:
+) -> tuple[Unet, TextEncoder, CLIPTokenizer]:
     """The averaged UNet and text encoder.
 
     Raises:
@@ -89,17 +89,17 @@ def load_diffusion(
     return unet.eval(), encoder.eval(), tokenizer
 
 
-def pipeline(runs: Path, config: BundleConfig) -> TextToVideoSDPipeline:
+def pipeline(runs: Path, config: BundleConfig) -> Pipeline:
     """The trained parts as a diffusers pipeline; `vae.config.scaling_factor` is set from held-out renders."""
     autoencoder = load_vae(runs, config.vae)
     unet, encoder, tokenizer = load_diffusion(runs, config.diffusion, config.vae.latent_channels)
     autoencoder.register_to_config(scaling_factor=scaling_factor(runs, autoencoder))
-    return TextToVideoSDPipeline(
+    return make_pipeline(
         vae=autoencoder, text_encoder=encoder, tokenizer=tokenizer, unet=unet, scheduler=diffusion.scheduler()
     )
 
 
-def scaling_factor(runs: Path, autoencoder: AutoencoderKL) -> float:
+def scaling_factor(runs: Path, autoencoder: Vae) -> float:
     """1 / deviation of held-out latents, measured once for a run so that cache, training and bundle agree."""
     path = runs / "scale.json"
     if path.exists():
@@ -130,7 +130,8 @@ def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) 
     model.generation_config.do_sample = False
     model.save_pretrained(fresh / "planner")
     tokenizer.save_pretrained(fresh / "planner")
-    (fresh / "framecast.json").write_text(json.dumps(_serving(config, runs, made_by), indent=2) + "\n", encoding="utf-8")
+    serving = json.dumps(_serving(config, runs, made_by), indent=2) + "\n"
+    (fresh / "framecast.json").write_text(serving, encoding="utf-8")
     return publish(fresh, out)
 
 
@@ -178,11 +179,15 @@ def publish(fresh: Path, out: Path) -> int:
 
 @torch.inference_mode()
 def film(
-    pipe: TextToVideoSDPipeline, captions: list[str], *, steps: int, guidance: float, seed: int, latents: int = SEGMENT_LATENTS
+    pipe: Pipeline,
+    captions: list[str],
+    *,
+    steps: int,
+    guidance: float,
+    seed: int,
+    latents: int = SEGMENT_LATENTS,
 ) -> torch.Tensor:
     """Generates clips through the diffusers pipeline and decodes them: uint8 [B, latents·4, 256, 256, 3]."""
-    from framecast.train.folding import to_pixels, unfold
-
     out = pipe(
         captions,
         height=128,

@@ -12,7 +12,7 @@ from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, 
 
 
 def article(word: str) -> str:
-    """"a" or "an", by the first letter."""
+    """ "a" or "an", by the first letter."""
     return "an" if word[0] in "aeiou" else "a"
 
 

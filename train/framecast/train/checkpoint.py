@@ -33,7 +33,8 @@ class Checkpoint:
         fresh.mkdir(parents=True)
         state: dict[str, Any] = {"step": step, "extra": extra, "optimizers": {}}
         for name, module in self.modules.items():
-            save_file({k: v.contiguous().clone() for k, v in module.state_dict().items()}, fresh / f"{name}.safetensors")
+            weights = {k: v.contiguous().clone() for k, v in module.state_dict().items()}
+            save_file(weights, fresh / f"{name}.safetensors")
         for name, optimizer in self.optimizers.items():
             tensors, rest = _split(optimizer.state_dict())
             save_file(tensors, fresh / f"{name}.optimizer.safetensors")

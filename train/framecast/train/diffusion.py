@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, UNet3DConditionModel
 from diffusers.models.resnet import TemporalConvLayer
 from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
 from torch import nn
@@ -28,6 +27,7 @@ from framecast.train import text
 from framecast.train.captions import training_caption
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.latents import LatentCache
+from framecast.train.models import Scheduler, Unet, make_scheduler, make_unet
 from framecast.train.parallel import Crew
 from framecast.train.progress import Journal
 
@@ -54,9 +54,9 @@ class DiffusionConfig:
     seed: int = 41
 
 
-def scheduler() -> DDIMScheduler:
+def scheduler() -> Scheduler:
     """The scheduler that trains, samples and ships with the bundle."""
-    return DDIMScheduler(
+    return make_scheduler(
         num_train_timesteps=1000,
         beta_schedule="squaredcos_cap_v2",
         prediction_type="v_prediction",
@@ -67,9 +67,9 @@ def scheduler() -> DDIMScheduler:
     )
 
 
-def build(config: DiffusionConfig, channels: int) -> UNet3DConditionModel:
+def build(config: DiffusionConfig, channels: int) -> Unet:
     """A fresh UNet whose layers across time begin as the identity, so that images and clips agree."""
-    unet = UNet3DConditionModel(
+    unet = make_unet(
         sample_size=16,
         in_channels=channels,
         out_channels=channels,
@@ -90,7 +90,7 @@ def build(config: DiffusionConfig, channels: int) -> UNet3DConditionModel:
 
 
 @contextmanager
-def stills(unet: UNet3DConditionModel) -> Iterator[None]:
+def stills(unet: Unet) -> Iterator[None]:
     """Leaves out the layers across time: while they are the identity, images need not pay for them."""
     skipped = [m for m in unet.modules() if isinstance(m, (TransformerTemporalModel, TemporalConvLayer))]
     for module in skipped:
@@ -113,7 +113,7 @@ def _skip_convolution(hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.
 
 @dataclass(frozen=True)
 class Batch:
-    """Scaled latents [B, C, F, h, w], token ids [B, L] and how many first latents of each sample are given clean [B]."""
+    """Scaled latents [B, C, F, h, w], token ids [B, L], and how many first latents of each are given clean [B]."""
 
     latents: torch.Tensor
     tokens: torch.Tensor
@@ -137,7 +137,7 @@ def draw_batch(
 
 
 def v_loss(
-    unet: UNet3DConditionModel,
+    unet: Unet,
     encoder: nn.Module,
     batch: Batch,
     alphas: torch.Tensor,
@@ -161,7 +161,8 @@ def v_loss(
     states = encoder(input_ids=batch.tokens).last_hidden_state
     out = unet(noisy, times, encoder_hidden_states=states).sample
     errors = ((out - target) ** 2) * ~given
-    return errors.sum() / ((~given).expand_as(errors).sum())
+    loss: torch.Tensor = errors.sum() / (~given).expand_as(errors).sum()
+    return loss
 
 
 def train(
@@ -174,7 +175,7 @@ def train(
     *,
     stop_at: int | None = None,
     crew: Crew | None = None,
-) -> dict[str, nn.Module]:
+) -> dict[str, Any]:
     """Trains UNet and text encoder; step i is always the same batch, so a resumed run is the run.
 
     Args:
@@ -192,17 +193,15 @@ def train(
     """
     crew = crew or Crew()
     torch.manual_seed(config.seed)
-    models = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
-    averages = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
+    models: dict[str, Any] = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
+    averages: dict[str, Any] = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
     for name, model in models.items():
         averages[name].load_state_dict(model.state_dict())
         model.train()
     unet, encoder = models["unet"], models["text_encoder"]
     parameters = [p for m in models.values() for p in m.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-3)
-    keeper = Checkpoint(
-        directory, {**models, **{f"average_{k}": v for k, v in averages.items()}}, {"adam": optimizer}
-    )
+    keeper = Checkpoint(directory, {**models, **{f"average_{k}": v for k, v in averages.items()}}, {"adam": optimizer})
     begin, _ = keeper.load()
     total = config.image_steps + config.clip_steps
     end = min(total, stop_at or total)
@@ -223,10 +222,10 @@ def train(
             if imaging:
                 with stills(unet):
                     loss = v_loss(unet, encoder, batch, alphas, generator)
-                    loss.backward()
+                    torch.autograd.backward(loss)
             else:
                 loss = v_loss(unet, encoder, batch, alphas, generator)
-                loss.backward()
+                torch.autograd.backward(loss)
             crew.average(parameters)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()

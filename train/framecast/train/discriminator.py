@@ -1,4 +1,6 @@
-"""A patch discriminator and VQGAN's way of weighing it (Isola et al. 2017, arXiv:1611.07004; Esser et al. 2021, arXiv:2012.09841)."""
+"""A patch discriminator (Isola et al. 2017, arXiv:1611.07004) and VQGAN's way of weighing it (Esser et al. 2021,
+arXiv:2012.09841).
+"""
 
 from __future__ import annotations
 
@@ -55,4 +57,5 @@ def adaptive_weight(
     (wanted,) = torch.autograd.grad(reconstruction, last_layer, retain_graph=True)
     (forged,) = torch.autograd.grad(adversarial, last_layer, retain_graph=True)
     ratio = wanted.norm() / (forged.norm() + 1e-4)
-    return config.weight * ratio.clamp(0.0, config.largest).detach()
+    weight: torch.Tensor = config.weight * ratio.clamp(0.0, config.largest).detach()
+    return weight

@@ -6,13 +6,15 @@ import json
 import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from diffusers import AutoencoderKL
+from numpy.lib import format as npy
 
 from framecast.train.folding import FOLD, fold, to_floats
+from framecast.train.models import Vae
 from framecast.train.progress import Journal
 from framecast.train.world.render import render
 from framecast.train.world.scene import Scene, held_out, sample_scene
@@ -66,13 +68,13 @@ def draw_sample(config: CacheConfig, index: int, excluded: frozenset[tuple[str, 
 
 
 @torch.no_grad()
-def encode(vae: AutoencoderKL, frames: npt.NDArray[np.uint8]) -> torch.Tensor:
+def encode(vae: Vae, frames: npt.NDArray[np.uint8]) -> torch.Tensor:
     """uint8 [T, H, W, 3] → mean latents float32 [T/4, C, h, w], not yet scaled."""
     latents: torch.Tensor = vae.encode(fold(to_floats(torch.from_numpy(frames)))).latent_dist.mode()
     return latents
 
 
-def build(config: CacheConfig, vae: AutoencoderKL, directory: Path) -> int:
+def build(config: CacheConfig, vae: Vae, directory: Path) -> int:
     """Fills the cache, going on where an earlier run stopped; returns the number of samples.
 
     Writes `latents.npy` fp16 [samples, latents, C, h, w] and `samples.jsonl`, one line for each finished sample.
@@ -82,7 +84,8 @@ def build(config: CacheConfig, vae: AutoencoderKL, directory: Path) -> int:
     path, lines = directory / "latents.npy", directory / "samples.jsonl"
     shape = (config.samples, config.latents, int(vae.config.latent_channels), 16, 16)
     done = len(lines.read_text(encoding="utf-8").splitlines()) if lines.exists() and path.exists() else 0
-    cache = np.lib.format.open_memmap(path, mode="r+" if done else "w+", dtype=np.float16, shape=shape)
+    open_memmap: Any = npy.open_memmap
+    cache = open_memmap(path, mode="r+" if done else "w+", dtype=np.float16, shape=shape)
     with lines.open("a", encoding="utf-8") as out, Journal(directory, "cache", config.samples, begin=done) as journal:
         for index in range(done, config.samples):
             sample = draw_sample(config, index, excluded)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 from framecast.train.checkpoint import Checkpoint
+from framecast.train.models import Planner, make_planner
 from framecast.train.progress import Journal
 from framecast.train.stories import Story, sample_story, storyboard
 from framecast.train.tokenizers import ASSISTANT, END, USER
@@ -41,9 +42,9 @@ class PlannerConfig:
     seed: int = 21
 
 
-def build(config: PlannerConfig, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def build(config: PlannerConfig, tokenizer: PreTrainedTokenizerFast) -> Planner:
     """A fresh model with random weights, whose special tokens are the tokenizer's."""
-    return LlamaForCausalLM(
+    return make_planner(
         LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=config.hidden,
@@ -113,7 +114,7 @@ def finetuning_batches(
         step += 1
 
 
-def next_token_loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def next_token_loss(model: Planner, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of labels[t + 1] given ids[..t]; right padding needs no mask under a causal one."""
     logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
     return F.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
@@ -121,7 +122,7 @@ def next_token_loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Te
 
 def train(
     config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, directory: Path, *, stop_at: int | None = None
-) -> LlamaForCausalLM:
+) -> Planner:
     """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`."""
     torch.manual_seed(config.seed)
     model = build(config, tokenizer)
@@ -143,7 +144,7 @@ def train(
                 group["lr"] = config.rate * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * _cosine(step / total))
             loss = next_token_loss(model, ids, labels)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             journal.log(step + 1, **{"pretrain" if pretraining else "finetune": loss.item()})
@@ -157,7 +158,7 @@ def _cosine(share: float) -> float:
 
 
 @torch.inference_mode()
-def plan(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, stories: list[str]) -> list[str]:
+def plan(model: Planner, tokenizer: PreTrainedTokenizerFast, stories: list[str]) -> list[str]:
     """Greedy answers, one a story, without any grammar."""
     model.eval()
     batch = tokenizer([prompt(s) for s in stories], return_tensors="pt", padding=True, padding_side="left")
@@ -171,8 +172,8 @@ def plan(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, stories: l
     return list(tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True))
 
 
-def exact(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, language: Language, *, count: int = 64) -> float:
-    """Share of held-out stories (new seeds, first scene an unseen combination) whose storyboard is right to the letter."""
+def exact(model: Planner, tokenizer: PreTrainedTokenizerFast, language: Language, *, count: int = 64) -> float:
+    """Share of held-out stories (new seeds, first scene unseen) whose storyboard is right to the letter."""
     rng = random.Random(f"held-out {language}")
     right = 0
     for begin in range(0, count, 32):

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from diffusers import AutoencoderKL, TextToVideoSDPipeline
 from PIL import Image, ImageDraw
 
 from framecast.train.bundle import film
 from framecast.train.folding import fold, to_floats, to_pixels, unfold
+from framecast.train.models import Pipeline, Vae
 from framecast.train.world.render import render
 from framecast.train.world.scene import Scene
 
@@ -52,7 +52,7 @@ def world_sheet(scenes: list[Scene], path: Path, *, columns: int = 6) -> None:
 
 
 @torch.no_grad()
-def vae_sheet(vae: AutoencoderKL, scenes: list[Scene], path: Path) -> None:
+def vae_sheet(vae: Vae, scenes: list[Scene], path: Path) -> None:
     """Drawn frames and their reconstructions, side by side."""
     rows = []
     for seed, scene in enumerate(scenes):
@@ -64,7 +64,7 @@ def vae_sheet(vae: AutoencoderKL, scenes: list[Scene], path: Path) -> None:
 
 
 def clip_sheet(
-    pipe: TextToVideoSDPipeline,
+    pipe: Pipeline,
     path: Path,
     *,
     prompts: tuple[str, ...] = PROMPTS,

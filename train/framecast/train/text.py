@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTokenizer
+
+from framecast.train.models import TextEncoder, make_text_encoder
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,9 @@ class TextConfig:
     inner: int = 512
 
 
-def build(config: TextConfig, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+def build(config: TextConfig, tokenizer: CLIPTokenizer) -> TextEncoder:
     """A fresh CLIPTextModel with random weights."""
-    return CLIPTextModel(
+    return make_text_encoder(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
             hidden_size=config.hidden,

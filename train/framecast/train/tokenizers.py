@@ -7,16 +7,19 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train.captions import canonical, free
+from framecast.train.models import make_clip_tokenizer, make_fast_tokenizer
 from framecast.train.stories import sample_story, storyboard
 from framecast.train.world.scene import sample_scene
 
 PLANNER_VOCABULARY = 2048
 TEXT_VOCABULARY = 2048
 TEXT_LENGTH = 48
+
+CLIP_START, CLIP_END = "<|startoftext|>", "<|endoftext|>"
 
 PAD, END, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"
 
@@ -58,7 +61,7 @@ def train_planner_tokenizer(directory: Path, *, stories: int = 4000, seed: int =
         show_progress=False,
     )
     tokenizer.train_from_iterator(planner_corpus(stories, seed), trainer)
-    fast = PreTrainedTokenizerFast(
+    fast: PreTrainedTokenizerFast = make_fast_tokenizer(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
@@ -87,14 +90,14 @@ def train_text_tokenizer(directory: Path, *, captions: int = 4000, seed: int = 6
     English merges are trained. CLIP takes a run of Han characters for one word, so trained merges would turn whole
     Chinese phrases into tokens; the merges that spell each single character are added by hand instead.
     """
-    tokenizer = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
+    tokenizer = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token=CLIP_END))
     blank = CLIPTokenizer()
     tokenizer.normalizer = blank.backend_tokenizer.normalizer
     tokenizer.pre_tokenizer = blank.backend_tokenizer.pre_tokenizer
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
         vocab_size=TEXT_VOCABULARY,
-        special_tokens=["<|startoftext|>", "<|endoftext|>", *alphabet, *(f"{c}</w>" for c in alphabet)],
+        special_tokens=[CLIP_START, CLIP_END, *alphabet, *(f"{c}</w>" for c in alphabet)],
         initial_alphabet=alphabet,
         end_of_word_suffix="</w>",
         show_progress=False,
@@ -111,7 +114,7 @@ def train_text_tokenizer(directory: Path, *, captions: int = 4000, seed: int = 6
             if token not in vocabulary:
                 vocabulary[token] = len(vocabulary)
                 merges.append(merge)
-    clip = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TEXT_LENGTH)
+    clip: CLIPTokenizer = make_clip_tokenizer(vocab=vocabulary, merges=merges, model_max_length=TEXT_LENGTH)
     clip.save_pretrained(directory)
     return clip
 

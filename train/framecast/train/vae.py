@@ -1,4 +1,4 @@
-"""The folded VAE: diffusers' AutoencoderKL on 48-channel maps, trained with L1 + edges + β·KL + a late adversarial term.
+"""The folded VAE: diffusers' AutoencoderKL on 48-channel maps; L1 + edges + β·KL + a late adversarial term.
 
 Follows latent diffusion's first stage (Rombach et al. 2022, arXiv:2112.10752); the edge term replaces a perceptual
 network, which would have to be downloaded and knows photographs, not drawings.
@@ -6,6 +6,7 @@ network, which would have to be downloaded and knows photographs, not drawings.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL
 
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.discriminator import AdversarialConfig, PatchDiscriminator, adaptive_weight, hinge_loss
 from framecast.train.folding import FOLD, fold, to_floats
+from framecast.train.models import Vae, make_vae
 from framecast.train.progress import Journal
 from framecast.train.world.render import render
 from framecast.train.world.scene import sample_scene
@@ -45,10 +46,10 @@ class VaeConfig:
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 
 
-def build(config: VaeConfig) -> AutoencoderKL:
+def build(config: VaeConfig) -> Vae:
     """A fresh AutoencoderKL with random weights."""
     depth = len(config.blocks)
-    return AutoencoderKL(
+    return make_vae(
         in_channels=FOLD.channels,
         out_channels=FOLD.channels,
         down_block_types=("DownEncoderBlock2D",) * depth,
@@ -103,7 +104,7 @@ class MapSource(torch.utils.data.IterableDataset[torch.Tensor]):
         return draw_maps(rng, 2 if whole else self.config.batch, 128 if whole else self.config.crop)
 
 
-def losses(vae: AutoencoderKL, maps: torch.Tensor, config: VaeConfig) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def losses(vae: Vae, maps: torch.Tensor, config: VaeConfig) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(reconstruction loss, KL per latent value, reconstruction)."""
     posterior = vae.encode(maps).latent_dist
     decoded = vae.decode(posterior.sample()).sample
@@ -111,7 +112,7 @@ def losses(vae: AutoencoderKL, maps: torch.Tensor, config: VaeConfig) -> tuple[t
     return reconstruction, posterior.kl().mean() / posterior.mean[0].numel(), decoded
 
 
-def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None) -> AutoencoderKL:
+def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None) -> Vae:
     """Trains, resuming from `directory` when it holds a checkpoint; returns the averaged weights."""
     torch.manual_seed(config.seed)
     vae = build(config).to(memory_format=torch.channels_last)
@@ -145,13 +146,13 @@ def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None) -> 
                 loss = loss + fade * weight * forged
                 numbers["weight"] = weight.item()
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
             optimizer.step()
             if speaking:
                 judged = hinge_loss(critic(maps), critic(decoded.detach()))
                 critic_optimizer.zero_grad(set_to_none=True)
-                judged.backward()
+                torch.autograd.backward(judged)
                 critic_optimizer.step()
                 numbers["critic"] = judged.item()
             blend(average, vae, min(config.ema, (step + 1) / (step + 10)))
@@ -163,7 +164,7 @@ def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None) -> 
 
 def _rate(config: VaeConfig, step: int) -> float:
     warm = min(1.0, (step + 1) / 100)
-    return config.rate * warm * (0.05 + 0.95 * (1 + np.cos(np.pi * step / config.steps)) / 2)
+    return config.rate * warm * (0.05 + 0.95 * (1 + math.cos(math.pi * step / config.steps)) / 2)
 
 
 @torch.no_grad()
@@ -174,8 +175,8 @@ def blend(average: torch.nn.Module, module: torch.nn.Module, keep: float) -> Non
 
 
 @torch.no_grad()
-def measure(vae: AutoencoderKL, *, scenes: int = 24, seed: int = 99) -> dict[str, float]:
-    """PSNR in dB of whole held-out renders (unseen combinations, unseen seeds) and the standard deviation of latents."""
+def measure(vae: Vae, *, scenes: int = 24, seed: int = 99) -> dict[str, float]:
+    """PSNR in dB of whole held-out renders (unseen combinations and seeds) and the standard deviation of latents."""
     rng = random.Random(seed)
     errors, spread = [], []
     for _ in range(scenes):

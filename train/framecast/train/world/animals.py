@@ -23,14 +23,18 @@ def _legs(brush: Brush, xs: tuple[float, float, float, float], top: float, rgb: 
     """Four legs; opposite ones swing together as in a trot."""
     swing = math.sin(pose.phase * math.tau) * 28 * pose.stride
     for i, x in enumerate(xs):
-        brush.limb(x, top, -top - width / 2, swing if i in (0, 3) else -swing, darker(rgb, 0.12 if i in (1, 3) else 0), width)
+        brush.limb(
+            x, top, -top - width / 2, swing if i in (0, 3) else -swing, darker(rgb, 0.12 if i in (1, 3) else 0), width
+        )
 
 
 def kitten(brush: Brush, rgb: RGB, pose: Pose) -> None:
     """Round head, pointed ears, whiskers and a waving tail."""
     wave = math.sin(pose.phase * math.tau) * 10
     for width, shade in ((15.0, darker(rgb, 0.45)), (10.0, rgb)):
-        brush.curve([(-40, -38), (-66, -40), (-62 + wave * 0.4, -68), (-60 + wave, -88), (-48 + wave, -92)], shade, width)
+        brush.curve(
+            [(-40, -38), (-66, -40), (-62 + wave * 0.4, -68), (-60 + wave, -88), (-48 + wave, -92)], shade, width
+        )
     _legs(brush, (-30, -19, 14, 25), -26, rgb, pose, 11)
     brush.oval(-4, -38, 42, 23, rgb, line=LINE)
     for x in (-22, -6):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import skia
+import skia  # type: ignore[import-not-found]
 
 RGB = tuple[int, int, int]
 Point = tuple[float, float]
@@ -56,7 +56,9 @@ class Brush:
         finally:
             self.canvas.restore()
 
-    def oval(self, x: float, y: float, rx: float, ry: float, rgb: RGB, *, line: float = 0.0, alpha: float = 1.0) -> None:
+    def oval(
+        self, x: float, y: float, rx: float, ry: float, rgb: RGB, *, line: float = 0.0, alpha: float = 1.0
+    ) -> None:
         """An ellipse around (x, y); `line` is the outline's width, 0 for none."""
         rect = skia.Rect.MakeLTRB(x - rx, y - ry, x + rx, y + ry)
         self.canvas.drawOval(rect, _fill(rgb, alpha))

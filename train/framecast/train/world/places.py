@@ -118,14 +118,19 @@ def beach(brush: Brush, rng: random.Random, palette: Palette) -> None:
             x = LEFT + i * 64 + shift
             brush.curve([(x, y), (x + 10, y - 5), (x + 20, y)], palette.lit((202, 238, 246)), 3)
     sand = palette.lit((248, 220, 150))
-    brush.blob([(LEFT - 40, 170), (0, 162), (128, 172), (260, 162), (420, 172), (420, 420), (-180, 420)],
-               palette.lit((240, 250, 250)))
+    brush.blob(
+        [(LEFT - 40, 170), (0, 162), (128, 172), (260, 162), (420, 172), (420, 420), (-180, 420)],
+        palette.lit((240, 250, 250)),
+    )
     brush.blob([(LEFT - 40, 176), (0, 168), (128, 178), (260, 168), (420, 178), (420, 420), (-180, 420)], sand)
     with brush.moved(30 + rng.uniform(-6, 6), 186):
         brush.curve([(0, 0), (-2, -50), (14, -96)], palette.lit((150, 108, 70)), 11)
         leaf = palette.lit((70, 158, 92))
         for dx, dy in ((-44, 10), (-34, -16), (38, -16), (46, 12), (4, -30)):
-            brush.blob([(14, -96), (14 + dx * 0.6, -112 + dy * 0.4), (14 + dx, -94 + dy), (14 + dx * 0.5, -96 + dy * 0.4)], leaf)
+            brush.blob(
+                [(14, -96), (14 + dx * 0.6, -112 + dy * 0.4), (14 + dx, -94 + dy), (14 + dx * 0.5, -96 + dy * 0.4)],
+                leaf,
+            )
     for x in (96, 214, 300, -60):
         brush.oval(x + rng.uniform(-10, 10), 240, 5, 3.4, palette.lit((250, 156, 140)))
 
@@ -170,8 +175,10 @@ def street(brush: Brush, rng: random.Random, palette: Palette) -> None:
 def snow(brush: Brush, rng: random.Random, palette: Palette) -> None:
     """White hills, snowy pines and a snowman."""
     _sky(brush, rng, palette, 130)
-    brush.blob([(-190, 150), (-60, 104), (70, 140), (190, 100), (330, 140), (440, 110), (440, 420), (-190, 420)],
-               palette.lit((206, 224, 242)))
+    brush.blob(
+        [(-190, 150), (-60, 104), (70, 140), (190, 100), (330, 140), (440, 110), (440, 420), (-190, 420)],
+        palette.lit((206, 224, 242)),
+    )
     for x in (-40, 20, 236, 310):
         _pine(brush, palette, x + rng.uniform(-6, 6), 168, 1.0, (74, 134, 118), snow=True)
     _ground(brush, palette, 164, (250, 252, 255), (232, 240, 250))
@@ -189,11 +196,15 @@ def snow(brush: Brush, rng: random.Random, palette: Palette) -> None:
 def meadow(brush: Brush, rng: random.Random, palette: Palette) -> None:
     """Round green hills with flowers."""
     _sky(brush, rng, palette, 140)
-    brush.blob([(-190, 170), (-80, 108), (60, 160), (190, 96), (340, 150), (440, 120), (440, 420), (-190, 420)],
-               palette.lit((152, 208, 116)))
+    brush.blob(
+        [(-190, 170), (-80, 108), (60, 160), (190, 96), (340, 150), (440, 120), (440, 420), (-190, 420)],
+        palette.lit((152, 208, 116)),
+    )
     _tree(brush, palette, 200 + rng.uniform(-8, 8), 140, 0.6, (88, 164, 88))
-    brush.blob([(-190, 190), (-20, 146), (128, 172), (280, 148), (440, 180), (440, 420), (-190, 420)],
-               palette.lit((122, 192, 92)))
+    brush.blob(
+        [(-190, 190), (-20, 146), (128, 172), (280, 148), (440, 180), (440, 420), (-190, 420)],
+        palette.lit((122, 192, 92)),
+    )
     _ground(brush, palette, 190, (98, 176, 78), (116, 190, 88))
     petals: tuple[RGB, ...] = ((250, 120, 130), (255, 255, 255), (250, 200, 80), (196, 140, 230))
     for i, x in enumerate(range(-116, 380, 31)):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import skia
+import skia  # type: ignore[import-not-found]
 
 from framecast.train.world import animals, things
 from framecast.train.world.motion import VIEW, Pose, pose_at, start_of

@@ -100,36 +100,90 @@ COLOURS: dict[str, Colour] = {
 PLACES: dict[str, Place] = {
     p.name: p
     for p in (
-        Place("courtyard", "in the courtyard", ("in the courtyard", "in a courtyard", "in the yard"),
-              ("庭院里", "院子里", "庭院中")),
-        Place("beach", "on the beach", ("on the beach", "at the beach", "on the sand by the sea"),
-              ("沙滩上", "海滩上", "海边")),
-        Place("forest", "in the forest", ("in the forest", "in the woods", "among the trees"),
-              ("森林里", "树林里", "林子里")),
-        Place("street", "on the street", ("on the street", "in the street", "on the city street", "in the city"),
-              ("街道上", "大街上", "城市的街道上", "马路上")),
-        Place("snow", "in the snow", ("in the snow", "on the snow field", "in the snowy field"),
-              ("雪地里", "雪地上", "雪原上")),
-        Place("meadow", "in the meadow", ("in the meadow", "on the grass", "in the grassy meadow"),
-              ("草地上", "草原上", "草坪上")),
+        Place(
+            "courtyard",
+            "in the courtyard",
+            ("in the courtyard", "in a courtyard", "in the yard"),
+            ("庭院里", "院子里", "庭院中"),
+        ),
+        Place(
+            "beach",
+            "on the beach",
+            ("on the beach", "at the beach", "on the sand by the sea"),
+            ("沙滩上", "海滩上", "海边"),
+        ),
+        Place(
+            "forest",
+            "in the forest",
+            ("in the forest", "in the woods", "among the trees"),
+            ("森林里", "树林里", "林子里"),
+        ),
+        Place(
+            "street",
+            "on the street",
+            ("on the street", "in the street", "on the city street", "in the city"),
+            ("街道上", "大街上", "城市的街道上", "马路上"),
+        ),
+        Place(
+            "snow",
+            "in the snow",
+            ("in the snow", "on the snow field", "in the snowy field"),
+            ("雪地里", "雪地上", "雪原上"),
+        ),
+        Place(
+            "meadow",
+            "in the meadow",
+            ("in the meadow", "on the grass", "in the grassy meadow"),
+            ("草地上", "草原上", "草坪上"),
+        ),
     )
 }
 
 ACTIONS: dict[str, Action] = {
     a.name: a
     for a in (
-        Action("play", "plays", ("plays", "is playing", "plays happily", "has fun"), ("playing", "having fun"),
-               ("玩耍", "玩", "开心地玩耍", "嬉戏")),
-        Action("left", "moves left", ("moves left", "goes left", "goes to the left", "runs to the left"),
-               ("moving left", "going to the left"), ("向左走", "往左走", "向左移动", "向左跑")),
-        Action("right", "moves right", ("moves right", "goes right", "goes to the right", "runs to the right"),
-               ("moving right", "going to the right"), ("向右走", "往右走", "向右移动", "向右跑")),
-        Action("jump", "jumps", ("jumps", "is jumping", "jumps up and down", "hops", "bounces"),
-               ("jumping", "hopping", "bouncing"), ("跳跃", "跳", "跳来跳去", "蹦蹦跳跳")),
-        Action("spin", "spins", ("spins", "is spinning", "spins around", "turns around and around"),
-               ("spinning", "spinning around"), ("旋转", "转圈", "转圈圈", "打转")),
-        Action("fly", "flies up", ("flies up", "is flying up", "flies into the sky", "rises into the air"),
-               ("flying up", "rising into the air"), ("飞起来", "飞上天空", "向上飞", "飞向天空")),
+        Action(
+            "play",
+            "plays",
+            ("plays", "is playing", "plays happily", "has fun"),
+            ("playing", "having fun"),
+            ("玩耍", "玩", "开心地玩耍", "嬉戏"),
+        ),
+        Action(
+            "left",
+            "moves left",
+            ("moves left", "goes left", "goes to the left", "runs to the left"),
+            ("moving left", "going to the left"),
+            ("向左走", "往左走", "向左移动", "向左跑"),
+        ),
+        Action(
+            "right",
+            "moves right",
+            ("moves right", "goes right", "goes to the right", "runs to the right"),
+            ("moving right", "going to the right"),
+            ("向右走", "往右走", "向右移动", "向右跑"),
+        ),
+        Action(
+            "jump",
+            "jumps",
+            ("jumps", "is jumping", "jumps up and down", "hops", "bounces"),
+            ("jumping", "hopping", "bouncing"),
+            ("跳跃", "跳", "跳来跳去", "蹦蹦跳跳"),
+        ),
+        Action(
+            "spin",
+            "spins",
+            ("spins", "is spinning", "spins around", "turns around and around"),
+            ("spinning", "spinning around"),
+            ("旋转", "转圈", "转圈圈", "打转"),
+        ),
+        Action(
+            "fly",
+            "flies up",
+            ("flies up", "is flying up", "flies into the sky", "rises into the air"),
+            ("flying up", "rising into the air"),
+            ("飞起来", "飞上天空", "向上飞", "飞向天空"),
+        ),
     )
 }
 
@@ -137,8 +191,11 @@ LIGHTS: dict[str, Light] = {
     light.name: light
     for light in (
         Light("day", ("in the daytime", "on a sunny day", "by day", "in the morning"), ("白天", "早上", "阳光下")),
-        Light("night", ("at night", "in the moonlight", "under the stars", "in the evening"),
-              ("晚上", "夜里", "夜晚", "月光下")),
+        Light(
+            "night",
+            ("at night", "in the moonlight", "under the stars", "in the evening"),
+            ("晚上", "夜里", "夜晚", "月光下"),
+        ),
     )
 }
 

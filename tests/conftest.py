@@ -1,0 +1,37 @@
+"""Served repositories that the tests share, kept under build/ and made again only when their source changes."""
+
+from pathlib import Path
+
+import pytest
+from tests.support.tiny_bundle import write_tiny_bundle
+
+from framecast.export.bundle import Bundle
+from framecast.export.cli import packaged_models
+from framecast.export.exporter import ExportOptions, export_bundle, is_current
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def storybook_repository() -> Path:
+    """The trained storybook bundle, exported."""
+    return _exported(ROOT / "bundles" / "storybook", ROOT / "build" / "served")
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the real classes with random weights."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="session")
+def tiny_repository(tiny_bundle: Path) -> Path:
+    """The tiny bundle, exported."""
+    return _exported(tiny_bundle, ROOT / "build" / "tests" / "tiny")
+
+
+def _exported(bundle: Path, output: Path) -> Path:
+    source, options = Bundle.open(bundle), ExportOptions(models=packaged_models())
+    if not is_current(source, output, options):
+        export_bundle(source, output, options)
+    return output

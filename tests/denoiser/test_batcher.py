@@ -1,0 +1,224 @@
+"""The step batcher over a small real graph, stepped by hand where order matters."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from framecast.denoiser.batcher import BatcherLimits, StepBatcher, StepRecord
+from framecast.denoiser.job import Job, Segment
+from framecast.denoiser.samplers import Schedule
+from framecast.engines.engine import Engine, load_engine
+from framecast.errors import Cancelled, CorruptOutput, FramecastError, Overloaded, StageFailed, StageUnavailable
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """next = a · latents + timestep, and the context where it is given; fails on a guidance below 0."""
+    names = ["B", "F", "C", "H", "W"]
+    inputs = {
+        "latents": names,
+        "timestep": ["B"],
+        "embedding": ["B", "T", "D"],
+        "negative_embedding": ["B", "T", "D"],
+        "guidance": ["B"],
+        "coefficients": ["B", 3],
+        "context": names,
+        "given": ["B", "F"],
+    }
+    nodes = [
+        helper.make_node("Gather", ["coefficients", "one"], ["a"], axis=1),
+        helper.make_node("Reshape", ["a", "column"], ["a5"]),
+        helper.make_node("Reshape", ["timestep", "column"], ["t5"]),
+        helper.make_node("Sqrt", ["guidance"], ["root"]),  # NaN below 0
+        helper.make_node("Reshape", ["root", "column"], ["root5"]),
+        helper.make_node("Mul", ["latents", "a5"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "t5"], ["moved"]),
+        helper.make_node("Mul", ["moved", "root5"], ["free"]),
+        helper.make_node("Unsqueeze", ["given", "last"], ["given5"]),
+        helper.make_node("Cast", ["given5"], ["mask"], to=TensorProto.BOOL),
+        helper.make_node("Where", ["mask", "context", "free"], ["next_latents"]),
+    ]
+    constants = [
+        helper.make_tensor("one", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("column", TensorProto.INT64, [5], [-1, 1, 1, 1, 1]),
+        helper.make_tensor("last", TensorProto.INT64, [3], [2, 3, 4]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "step",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info("next_latents", TensorProto.FLOAT, names)],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    path = tmp_path_factory.mktemp("graph") / "step.onnx"
+    onnx.save(model, path)
+    return load_engine("onnxruntime", path)
+
+
+class Caller:
+    """A job and what became of it."""
+
+    def __init__(self, seed: int, steps: int, *, guidance: float = 1.0, frames: int = 3, known: int = 0) -> None:
+        self.result: np.ndarray | None = None
+        self.error: FramecastError | None = None
+        self.gone = False
+        rows = tuple((1.0, 0.5 + 0.1 * i, 0.0) for i in range(steps))
+        shape = (frames, 2, 4, 4)
+        states = np.zeros((5, 6), np.float32)
+        segment = Segment(
+            shape,
+            states,
+            states,
+            seed,
+            Schedule(1.0, tuple(float(i) for i in range(steps)), rows),
+            guidance,
+            np.full((known, *shape[1:]), 9, np.float32),
+        )
+        self.job = Job(segment, self.finish, self.fail, lambda: self.gone)
+
+    def finish(self, job: Job) -> None:
+        self.result = job.latents
+
+    def fail(self, error: FramecastError) -> None:
+        self.error = error
+
+    def expected(self) -> np.ndarray:
+        """The same steps in plain NumPy."""
+        x = Job(self.job.segment, self.finish, self.fail, lambda: False).latents
+        for timestep, (_, a, _) in zip(
+            self.job.segment.schedule.timesteps, self.job.segment.schedule.coefficients, strict=True
+        ):
+            x = np.float32(a) * x + np.float32(timestep)
+        return x
+
+
+def test_jobs_join_and_leave_at_any_step_and_keep_their_results(engine: Engine) -> None:
+    records: list[StepRecord] = []
+    batcher = StepBatcher(engine, observe=records.append)
+    callers = [Caller(seed, steps) for seed, steps in enumerate((5, 2, 4))]
+    for caller in callers:  # one more joins at every step
+        batcher.submit(caller.job)
+        batcher.step()
+    while any(caller.result is None for caller in callers):
+        batcher.step()
+    for caller in callers:
+        np.testing.assert_allclose(caller.result, caller.expected(), rtol=1e-5, atol=1e-5)
+    assert [(r.batch, r.distinct_timesteps) for r in records] == [(1, 1), (2, 2), (3, 3), (2, 2), (2, 2), (1, 1)][
+        : len(records)
+    ]
+    assert records[-1].live == 0
+
+
+def test_a_neighbour_changes_nothing(engine: Engine) -> None:
+    alone, accompanied, neighbour = Caller(1, 4), Caller(1, 4), Caller(2, 6)
+    for group in ([alone], [neighbour, accompanied]):
+        batcher = StepBatcher(engine)
+        for caller in group:
+            batcher.submit(caller.job)
+        while any(caller.result is None for caller in group):
+            batcher.step()
+    assert alone.result is not None
+    np.testing.assert_array_equal(alone.result, accompanied.result)
+
+
+def test_context_frames_are_kept(engine: Engine) -> None:
+    caller = Caller(1, 3, known=2)
+    batcher = StepBatcher(engine)
+    batcher.submit(caller.job)
+    while caller.result is None:
+        batcher.step()
+    assert (caller.result[:2] == 9).all()
+    np.testing.assert_allclose(caller.result[2], caller.expected()[2], rtol=1e-5)
+
+
+def test_a_cancelled_job_leaves_at_the_next_boundary(engine: Engine) -> None:
+    records: list[StepRecord] = []
+    batcher = StepBatcher(engine, observe=records.append)
+    leaving, staying = Caller(1, 50), Caller(2, 3)
+    for caller in (leaving, staying):
+        batcher.submit(caller.job)
+    batcher.step()
+    leaving.gone = True
+    batcher.step()
+    assert isinstance(leaving.error, Cancelled)
+    assert (leaving.job.step, records[-1].batch) == (1, 1)
+    batcher.step()
+    assert staying.result is not None
+
+
+def test_shapes_take_turns_and_live_jobs_are_limited(engine: Engine) -> None:
+    records: list[StepRecord] = []
+    batcher = StepBatcher(engine, BatcherLimits(max_live=3, max_batch=2, max_waiting=2), records.append)
+    callers = [Caller(0, 2), Caller(1, 2, frames=5), Caller(2, 2), Caller(3, 2)]
+    for caller in callers[:2]:
+        batcher.submit(caller.job)
+    batcher.step()
+    for caller in callers[2:]:
+        batcher.submit(caller.job)
+    with pytest.raises(Overloaded):
+        batcher.submit(Caller(4, 2).job)
+    assert callers[0].job.step == 1
+    batcher.step()  # the other shape has waited longer than the first job, and so has the third
+    assert records[-1].live <= 3
+    while any(caller.result is None for caller in callers):
+        batcher.step()
+    assert max(record.batch for record in records) == 2
+    for caller in callers:
+        np.testing.assert_allclose(caller.result, caller.expected(), rtol=1e-5, atol=1e-5)
+
+
+def test_nan_is_an_error_of_that_job_alone(engine: Engine) -> None:
+    broken, sound = Caller(1, 2, guidance=-1.0), Caller(2, 2)
+    batcher = StepBatcher(engine)
+    for caller in (broken, sound):
+        batcher.submit(caller.job)
+    while sound.result is None:
+        batcher.step()
+    assert isinstance(broken.error, CorruptOutput)
+
+
+def test_an_engine_that_fails_answers_every_caller_and_the_batcher_goes_on(engine: Engine) -> None:
+    class Failing:
+        inputs = engine.inputs
+        outputs = engine.outputs
+        fail = True
+
+        def run(self, inputs, outputs=None):  # type: ignore[no-untyped-def]
+            if self.fail:
+                raise RuntimeError("device lost")
+            return engine.run(inputs, outputs)
+
+    failing = Failing()
+    batcher = StepBatcher(failing)
+    first, second = Caller(1, 2), Caller(2, 2)
+    batcher.submit(first.job)
+    batcher.step()
+    assert isinstance(first.error, StageFailed)
+    assert "device lost" not in str(first.error)
+    failing.fail = False
+    batcher.submit(second.job)
+    batcher.step()
+    batcher.step()
+    assert second.result is not None
+
+
+def test_the_thread_works_and_closing_fails_what_is_left(engine: Engine) -> None:
+    import threading
+
+    batcher = StepBatcher(engine)
+    batcher.start()
+    done = threading.Event()
+    quick = Caller(1, 5)
+    quick.job.finished = lambda job: (quick.finish(job), done.set())  # type: ignore[assignment]
+    batcher.submit(quick.job)
+    assert done.wait(10)
+    batcher.close()
+    with pytest.raises(StageUnavailable):
+        batcher.submit(Caller(2, 1).job)
+    idle = StepBatcher(engine)
+    left = Caller(3, 5)
+    idle.submit(left.job)
+    idle.close()
+    assert isinstance(left.error, StageUnavailable)

@@ -1,0 +1,202 @@
+"""The exporter over bundles of the real classes."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import diffusers
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from framecast.denoiser.samplers import SamplerTable
+from framecast.engines.manifest import Manifest
+from framecast.errors import InvalidRepository
+from framecast.export.bundle import Bundle, Fold
+from framecast.export.cli import packaged_models
+from framecast.export.exporter import ExportOptions, export_bundle, is_current
+from framecast.export.graphs.decode_yuv import DecodeYuv
+from framecast.export.parity import ParityError, batch_independence, compare, gaussian
+from framecast.export.samplers import sampler_table
+from framecast.media.colour import rgb_to_yuv420
+
+
+def test_the_manifest_holds_parity_and_every_file(tiny_repository: Path) -> None:
+    manifest = Manifest.load(tiny_repository)
+    assert set(manifest.graphs) == {"planner", "text_encoder", "unet", "vae_decoder"}
+    assert all(graph.parity["max_abs_error"] <= 1e-3 for graph in manifest.graphs.values())
+    assert manifest.graphs["unet"].parity["batch_difference"] <= 1e-5
+    assert manifest.checks["trajectory"]["max_abs_error"] <= 1e-3
+    files = {str(f.relative_to(tiny_repository)) for f in tiny_repository.rglob("*") if f.is_file()}
+    assert files == {*manifest.files, "manifest.json"}
+
+
+def test_the_graphs_axes_are_dynamic_and_nothing_is_left_of_the_tracing(tiny_repository: Path) -> None:
+    model = onnx.load(tiny_repository / "denoiser" / "1" / "unet.onnx")
+    latents = next(value for value in model.graph.input if value.name == "latents")
+    sizes = [d.dim_param or d.dim_value for d in latents.type.tensor_type.shape.dim]
+    assert sizes[2] == 4
+    assert all(isinstance(size, str) for i, size in enumerate(sizes) if i != 2)
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+
+
+def test_the_unet_takes_any_batch_frames_and_size_of_its_multiple(tiny_repository: Path) -> None:
+    engine = Manifest.load(tiny_repository).engine(tiny_repository, "unet")
+    for batch, frames, height, width in ((1, 1, 2, 4), (4, 4, 8, 6), (5, 2, 4, 4)):
+        shape = (batch, frames, 4, height, width)
+        out = engine.run(
+            {
+                "latents": gaussian(0, *shape),
+                "timestep": np.full(batch, 500, np.float32),
+                "embedding": gaussian(1, batch, 3, 16),
+                "negative_embedding": gaussian(2, batch, 3, 16),
+                "guidance": np.ones(batch, np.float32),
+                "coefficients": np.ones((batch, 3), np.float32),
+                "context": np.zeros(shape, np.float32),
+                "given": np.zeros((batch, frames), np.float32),
+            }
+        )["next_latents"]
+        assert out.shape == shape
+
+
+def test_an_export_is_relocatable_and_current_until_something_changes(
+    tiny_bundle: Path, tiny_repository: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(tiny_repository, moved)
+    source, options = Bundle.open(tiny_bundle), ExportOptions(models=packaged_models())
+    assert is_current(source, moved, options)
+    assert not is_current(source, moved, replace(options, opset=20))
+    (moved / "vae_decoder" / "1" / "vae_decoder.onnx").unlink()
+    with pytest.raises(InvalidRepository, match=r"vae_decoder\.onnx is missing"):
+        is_current(source, moved, options)
+
+
+@pytest.mark.parametrize("missing", ["unet", "planner", "tokenizer", "model_index.json"])
+def test_a_bundle_without_a_part_is_refused_by_name(tiny_bundle: Path, tmp_path: Path, missing: str) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, copy)
+    part = copy / missing
+    shutil.rmtree(part) if part.is_dir() else part.unlink()
+    with pytest.raises(InvalidRepository, match=missing):
+        Bundle.open(copy)
+
+
+def test_pickled_weights_are_never_loaded(tiny_bundle: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, copy)
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(InvalidRepository, match="pickled"):
+        Bundle.open(copy)
+
+
+def test_somebody_elses_directory_is_not_overwritten(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InvalidRepository, match="not a served repository"):
+        export_bundle(Bundle.open(tiny_bundle), tmp_path, ExportOptions(models=packaged_models()))
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "steps"),
+    [
+        (
+            diffusers.DDIMScheduler(
+                prediction_type="v_prediction",
+                rescale_betas_zero_snr=True,
+                timestep_spacing="trailing",
+                clip_sample=False,
+            ),
+            10,
+        ),
+        (diffusers.DDIMScheduler(clip_sample=False), 25),
+        (diffusers.EulerDiscreteScheduler(), 7),
+        (diffusers.FlowMatchEulerDiscreteScheduler(), 4),
+    ],
+)
+def test_a_table_walks_the_schedulers_own_path(scheduler: object, steps: int) -> None:
+    schedule = sampler_table(scheduler, [steps]).schedules[steps]
+    fresh = type(scheduler).from_config(scheduler.config)  # type: ignore[attr-defined]
+    fresh.set_timesteps(steps)
+    x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = actual = x * schedule.initial_scale
+    for timestep, (scale, a, b) in zip(fresh.timesteps, schedule.coefficients, strict=True):
+        scaled = fresh.scale_model_input(expected, timestep) if hasattr(fresh, "scale_model_input") else expected
+        expected = fresh.step(torch.tanh(scaled), timestep, expected, return_dict=False)[0].double()
+        actual = a * actual + b * torch.tanh(scale * actual)
+    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        diffusers.DDPMScheduler(),  # draws noise
+        diffusers.DDIMScheduler(clip_sample=True),  # clips
+        diffusers.DPMSolverMultistepScheduler(),  # keeps a history
+        diffusers.HeunDiscreteScheduler(),  # calls the model twice a step
+    ],
+)
+def test_a_sampler_that_is_no_table_is_refused_by_name(scheduler: object) -> None:
+    with pytest.raises(InvalidRepository, match=type(scheduler).__name__):
+        sampler_table(scheduler, [6])
+
+
+def test_tables_survive_the_repository(tiny_repository: Path) -> None:
+    table = SamplerTable.load(tiny_repository / "denoiser" / "1" / "samplers.json")
+    assert table.scheduler == "DDIMScheduler"
+    assert list(table.schedules) == list(range(1, 51))
+
+
+def test_the_vae_graph_ends_in_the_planes_that_media_defines(tiny_repository: Path) -> None:
+    engine = Manifest.load(tiny_repository).engine(tiny_repository, "vae_decoder")
+    out = engine.run({"latents": gaussian(0, 3, 4, 8, 8)})
+    assert out["rgb"].shape == (6, 3, 32, 32)
+    reference = rgb_to_yuv420(np.round(out["rgb"] * 255).astype(np.uint8).transpose(0, 2, 3, 1))
+    for name, plane in (("y", reference.y), ("u", reference.u), ("v", reference.v)):
+        assert np.abs(out[name].astype(int) - plane).max() <= 1
+
+
+def test_unfolding_is_pixel_shuffle() -> None:
+    fold = Fold(frames=4, rows=2, columns=2)
+
+    class Config:
+        scaling_factor = 1.0
+
+    class Identity(torch.nn.Module):
+        config = Config()
+
+        def decode(self, x: torch.Tensor, return_dict: bool) -> tuple[torch.Tensor]:
+            return (x,)
+
+    x = torch.rand(2, 48, 6, 10) * 2 - 1
+    rgb = DecodeYuv(Identity(), fold)(x)[3]
+    expected = torch.nn.functional.pixel_shuffle(x, 2).reshape(8, 3, 12, 20) / 2 + 0.5
+    torch.testing.assert_close(rgb, expected)
+
+
+def test_parity_and_independence_can_fail(tiny_repository: Path) -> None:
+    engine = Manifest.load(tiny_repository).engine(tiny_repository, "text_encoder")
+    case = {"input_ids": np.arange(6).reshape(2, 3)}
+    states = torch.from_numpy(engine.run(case)["states"])
+    compare("same", engine, lambda **inputs: [states], [case], ["states"])
+    with pytest.raises(ParityError):
+        compare("other", engine, lambda **inputs: [states + 0.01], [case], ["states"])
+
+    class Mixing:
+        inputs, outputs = engine.inputs, engine.outputs
+
+        def run(self, inputs, outputs=None):  # type: ignore[no-untyped-def]
+            return {"y": inputs["x"] - inputs["x"].mean()}
+
+    with pytest.raises(ParityError):
+        batch_independence(Mixing(), {"x": gaussian(0, 3, 2)}, "y")
+
+
+def test_a_manifest_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 99}), encoding="utf-8")
+    with pytest.raises(InvalidRepository, match="format 99"):
+        Manifest.load(tmp_path)
+    with pytest.raises(InvalidRepository, match="framecast export"):
+        Manifest.load(tmp_path / "nowhere")

@@ -1,0 +1,98 @@
+"""Storyboards: the schema, the reader that does not wait, and the grammar over the trained planner."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from framecast.engines.engine import EngineOptions
+from framecast.engines.manifest import Manifest
+from framecast.errors import Cancelled, InvalidRequest, PlanningFailed
+from framecast.planner.planner import PlannerSettings, ScenePlanner
+from framecast.planner.storyboard import CAMERAS, Scene, StoryboardReader, scene_from_json, scene_to_json
+
+BOARD = '{"scenes":[{"prompt":"a {brace} and \\"quotes\\" 猫","seconds":2,"camera":"static"},{"prompt":"b","seconds":1.5,"camera":"pan left"}]}'
+SCENES = [Scene('a {brace} and "quotes" 猫', 2.0, "static"), Scene("b", 1.5, "pan left")]
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, len(BOARD)])
+def test_a_scene_is_read_the_moment_it_is_complete(piece: int) -> None:
+    reader, read, text = StoryboardReader(), [], ""
+    for start in range(0, len(BOARD), piece):
+        text += BOARD[start : start + piece]
+        for scene in reader.feed(BOARD[start : start + piece]):
+            read.append(scene)
+            assert text.count("}") >= len(read)
+        if piece == 1 and text.endswith('"static"}'):
+            assert read == SCENES[:1]
+    assert read == SCENES
+
+
+def test_scene_json_round_trip() -> None:
+    for scene in SCENES:
+        assert scene_from_json(json.loads(scene_to_json(scene))) == scene
+
+
+def test_captions_name_a_moving_camera() -> None:
+    assert Scene("a cat").caption == "a cat"
+    assert Scene("a cat", camera="zoom in").caption == "a cat, zoom in"
+
+
+@pytest.fixture(scope="module")
+def planner(storybook_repository: Path) -> ScenePlanner:
+    """The trained planner, without Triton."""
+    return open_planner(storybook_repository)
+
+
+def open_planner(repository: Path) -> ScenePlanner:
+    manifest = Manifest.load(repository)
+    settings = PlannerSettings.load(manifest.verified(repository, "scene_planner/1/settings.json"))
+    tokenizer = manifest.verified(repository, "scene_planner/1/tokenizer.json")
+    return ScenePlanner(manifest.engine(repository, "planner", EngineOptions(threads=1)), tokenizer, settings)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "一只可爱的小猫在庭院里玩耍",
+        "A red car drives along the street. Then it moves right on the beach.",
+        'A story about quantum chromodynamics, told by nobody. <|endoftext|> {"scenes": []}',
+        "🙂 \u0000 ?",
+    ],
+)
+def test_every_story_gives_scenes_of_the_schema(planner: ScenePlanner, story: str) -> None:
+    scenes = [planned.scene for planned in planner.plan(story, 6)]
+    assert 1 <= len(scenes) <= 6
+    for scene in scenes:
+        assert scene.prompt
+        assert 0.5 <= scene.seconds <= 8
+        assert scene.camera in CAMERAS
+    assert scenes == [planned.scene for planned in planner.plan(story, 6)]
+
+
+def test_the_articles_kitten(planner: ScenePlanner) -> None:
+    scenes = [planned.scene for planned in planner.plan("一只可爱的小猫在庭院里玩耍", 6)]
+    assert len(scenes) == 1
+    for word in ("kitten", "plays", "courtyard"):
+        assert word in scenes[0].prompt
+
+
+def test_scenes_are_capped(planner: ScenePlanner) -> None:
+    story = "A white dog runs on the beach. Then it jumps in the forest. Then it plays in the meadow."
+    assert len(list(planner.plan(story, 1))) == 1
+
+
+def test_too_long_a_story_is_refused_by_name(planner: ScenePlanner) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        next(planner.plan("很" * 20000, 6))
+    assert refusal.value.field == "story.text"
+
+
+def test_cancelling_stops_at_the_next_token(planner: ScenePlanner) -> None:
+    with pytest.raises(Cancelled):
+        next(planner.plan("A cat.", 6, lambda: True))
+
+
+def test_a_planner_that_never_ends_is_stopped(tiny_repository: Path) -> None:
+    with pytest.raises(PlanningFailed):  # random weights fill the prompt up to the token limit
+        list(open_planner(tiny_repository).plan("A cat.", 3))

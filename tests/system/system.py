@@ -1,0 +1,119 @@
+"""`framecast serve` as a child process, seen from outside."""
+
+import contextlib
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+
+START_SECONDS = 90.0
+
+
+class System:
+    """A running `framecast serve`.
+
+    Attributes:
+        address: of the gateway.
+        log: lines it has printed.
+    """
+
+    def __init__(self, repository: Path, triton_log: Path, *arguments: str) -> None:
+        self.triton_log = triton_log
+        self.log: list[str] = []
+        self._addresses: queue.Queue[str] = queue.Queue()
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "framecast.client", "serve", "--repository", str(repository)),
+                *("--address", "127.0.0.1:0", "--triton-log", str(triton_log), *arguments),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "GRPC_VERBOSITY": "ERROR"},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            self.address = self._addresses.get(timeout=START_SECONDS)
+        except queue.Empty:
+            self.process.kill()
+            raise AssertionError("framecast serve did not come up:\n" + "".join(self.log)) from None
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+            if match := re.match(r"serving \S+ on (\S+)", line):
+                self._addresses.put(match[1])
+
+    @property
+    def triton(self) -> psutil.Process:
+        """The tritonserver process."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if child.name() == "tritonserver")
+
+    def triton_option(self, name: str) -> str:
+        """An option of tritonserver's command line."""
+        return next(word.partition("=")[2] for word in self.triton.cmdline() if word.startswith(f"--{name}="))
+
+    @property
+    def triton_address(self) -> str:
+        """host:port of Triton's gRPC."""
+        return f"127.0.0.1:{self.triton_option('grpc-port')}"
+
+    def stub(self, model: str) -> psutil.Process:
+        """The stub process of a model."""
+        return next(p for p in self.triton.children() if f"/{model}/" in " ".join(p.cmdline()))
+
+    def metrics(self) -> dict[str, float]:
+        """Triton's metrics, name with labels → value."""
+        url = f"http://127.0.0.1:{self.triton_option('metrics-port')}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as page:
+            lines = page.read().decode().splitlines()
+        return {
+            name: float(value) for name, _, value in (x.rpartition(" ") for x in lines if x and not x.startswith("#"))
+        }
+
+    def metric(self, name: str) -> float:
+        """One metric, summed over its labels."""
+        return sum(value for key, value in self.metrics().items() if key.partition("{")[0] == name)
+
+    def stop(self, timeout: float = 60.0) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self._reader.join(timeout=5)
+            if self.process.stderr is not None:
+                self.process.stderr.close()
+
+
+@contextlib.contextmanager
+def running(repository: Path, triton_log: Path, *arguments: str) -> Iterator[System]:
+    """A system for the length of a `with` block."""
+    system = System(repository, triton_log, *arguments)
+    try:
+        yield system
+    finally:
+        if system.process.poll() is None:
+            system.stop()
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Polls until `condition()`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)

@@ -1,0 +1,141 @@
+"""Cancelling, refusing, dying: nothing is lost, nothing hangs, nothing leaks."""
+
+import re
+import time
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.system.system import System, running, until
+
+from framecast.client import Chunk, Done, InvalidArgument, Overloaded, RetryPolicy, Scene, VideoClient, VideoOptions
+
+LARGE = VideoOptions(width=448, height=448, steps=50)  # a step takes long enough to be counted
+ONCE = RetryPolicy(attempts=1)
+
+
+def steps(system: System) -> float:
+    return system.metric("framecast_denoiser_steps_total")
+
+
+def idle(system: System) -> bool:
+    metrics = system.metrics()
+    return not metrics.get("framecast_denoiser_running_requests") and not metrics.get(
+        "framecast_denoiser_queue_requests"
+    )
+
+
+def health(system: System) -> int:
+    with grpc.insecure_channel(system.address) as channel:
+        return int(health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5).status)
+
+
+def test_a_cancelled_an_errored_and_a_finished_video_leave_nothing_behind(
+    tiny_repository: Path, tmp_path: Path
+) -> None:
+    shared_memory = set(Path("/dev/shm").iterdir())
+    log = tmp_path / "triton.log"
+    with running(tiny_repository, log, "--max-live-videos", "1", "--max-queued-videos", "0") as system:
+        with VideoClient(system.address, retry=ONCE) as client:
+            finished = list(client.generate(scenes=[Scene("a", 0.5)], timeout=60))
+            assert isinstance(finished[-1], Done)
+            with pytest.raises(InvalidArgument):
+                list(client.generate(scenes=[Scene("a", -1)], timeout=60))
+
+            # Cancelled after the first chunk of twenty scenes.
+            many = client.generate(scenes=[Scene(f"scene {i}", 0.5) for i in range(20)], options=LARGE, timeout=120)
+            next(event for event in many if isinstance(event, Chunk))
+            before = steps(system)
+            many.close()
+            cancelled = time.monotonic()
+            while True:
+                try:
+                    next(iter(client.generate(scenes=[Scene("b", 0.5)], timeout=60)))
+                    break
+                except Overloaded:
+                    time.sleep(0.01)
+            assert time.monotonic() - cancelled < 0.5  # admitted
+            until(lambda: idle(system), "an idle denoiser")
+            mine = 4  # steps of the video that was admitted; its client left after the first event
+            assert steps(system) - before <= 1 + mine
+
+        stubs = [child.pid for child in system.triton.children()]
+        started = time.monotonic()
+        assert system.stop() == 0
+        assert time.monotonic() - started < 10
+    assert "Found 0 model versions that have in-flight inferences" in log.read_text(encoding="utf-8")
+    until(lambda: not any(psutil.pid_exists(pid) for pid in stubs), "stubs to end")
+    assert set(Path("/dev/shm").iterdir()) <= shared_memory
+
+
+def test_too_many_videos_are_refused_at_once_with_a_pushback(tiny_repository: Path, tmp_path: Path) -> None:
+    with (
+        running(tiny_repository, tmp_path / "log", "--max-live-videos", "1", "--max-queued-videos", "0") as system,
+        VideoClient(system.address, retry=ONCE) as client,
+    ):
+        first = client.generate(scenes=[Scene("a", 8.0)], options=LARGE, timeout=60)
+        next(first)
+        with pytest.raises(Overloaded) as refusal:
+            list(client.generate(scenes=[Scene("b")], timeout=60))
+        assert refusal.value.retry_after
+        first.close()
+
+
+def test_a_killed_denoiser_comes_back(tiny_system: System) -> None:
+    assert health(tiny_system) == health_pb2.HealthCheckResponse.SERVING
+    with VideoClient(tiny_system.address) as client:
+        expected = [
+            e.data
+            for e in client.generate(scenes=[Scene("a", 1.0)], options=VideoOptions(seed=1))
+            if isinstance(e, Chunk)
+        ]
+        victim = client.generate(
+            scenes=[Scene(f"scene {i}", 1.0, seed=i) for i in range(3)], options=LARGE, timeout=120
+        )
+        next(event for event in victim if isinstance(event, Chunk))
+        stub = tiny_system.stub("denoiser")
+        stub.kill()
+        until(lambda: health(tiny_system) == health_pb2.HealthCheckResponse.NOT_SERVING, "NOT_SERVING", 2)
+        until(lambda: health(tiny_system) == health_pb2.HealthCheckResponse.SERVING, "SERVING again", 30)
+        assert tiny_system.stub("denoiser").pid != stub.pid
+        # The stream that was hit goes on with the same seed, and the next video is what it was before.
+        assert isinstance(list(victim)[-1], Done)
+        again = [
+            e.data
+            for e in client.generate(scenes=[Scene("a", 1.0)], options=VideoOptions(seed=1))
+            if isinstance(e, Chunk)
+        ]
+    assert again == expected
+
+
+def test_a_killed_tritonserver_comes_back(tiny_repository: Path, tmp_path: Path) -> None:
+    with running(tiny_repository, tmp_path / "log") as system, VideoClient(system.address) as client:
+        system.triton.kill()
+        until(lambda: health(system) == health_pb2.HealthCheckResponse.NOT_SERVING, "NOT_SERVING", 2)
+        until(lambda: health(system) == health_pb2.HealthCheckResponse.SERVING, "SERVING again", 60)
+        assert isinstance(list(client.generate(scenes=[Scene("a", 1.0)], timeout=60))[-1], Done)
+
+
+def test_killing_the_gateway_leaves_no_orphans(tiny_repository: Path, tmp_path: Path) -> None:
+    with running(tiny_repository, tmp_path / "log") as system:
+        triton = system.triton
+        family = [triton, *triton.children()]
+        system.process.kill()
+        until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family), "no orphans")
+
+
+def test_a_changed_file_is_not_served(tiny_repository: Path, tmp_path: Path) -> None:
+    import shutil
+    import subprocess
+    import sys
+
+    copy = tmp_path / "served"
+    shutil.copytree(tiny_repository, copy)
+    with (copy / "denoiser" / "1" / "unet.onnx").open("ab") as file:
+        file.write(b"x")
+    serve = [sys.executable, "-m", "framecast.client", "serve", "--repository", str(copy), "--address", "127.0.0.1:0"]
+    result = subprocess.run(serve, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert re.search(r"unet\.onnx.*SHA-256", result.stderr.replace("\n", " "))

@@ -1,0 +1,116 @@
+"""Chunks through the real Triton: order, validity, equality under load, and the ensemble's answer."""
+
+import io
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+from tests.system.system import System
+
+from framecast.client import Chunk, Codec, Done, Scene, SceneStarted, VideoClient, VideoOptions
+
+SCENES = [Scene("a white kitten plays in the courtyard", 1.0), Scene("a red car moves left", 1.5)]
+
+
+def chunks_of(system: System, scenes: list[Scene], options: VideoOptions) -> list[Chunk]:
+    with VideoClient(system.address) as client:
+        return [e for e in client.generate(scenes=scenes, options=options, timeout=120) if isinstance(e, Chunk)]
+
+
+def pictures(data: bytes) -> list[np.ndarray]:
+    with av.open(io.BytesIO(data)) as movie:
+        return [frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)]
+
+
+def test_two_scenes_are_one_fragmented_mp4(tiny_system: System, tmp_path: Path) -> None:
+    with VideoClient(tiny_system.address) as client:
+        events = list(client.generate(scenes=SCENES, options=VideoOptions(seed=1), timeout=120))
+    chunks = [event for event in events if isinstance(event, Chunk)]
+    movie = b"".join(chunk.data for chunk in chunks)
+    assert len(pictures(movie)) == 20  # 8 fps
+    assert [e.first_frame for e in events if isinstance(e, SceneStarted)] == [0, 8]
+    assert [c.first_frame for c in chunks] == list(np.cumsum([0, *(c.frames for c in chunks)])[:-1])
+
+    path = tmp_path / "movie.mp4"
+    path.write_bytes(movie)
+    probe = json.loads(
+        subprocess.run(
+            ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(path)],
+            check=True,
+            capture_output=True,
+        ).stdout
+    )["streams"][0]
+    assert (probe["nb_read_frames"], probe["width"], probe["avg_frame_rate"]) == ("20", 32, "8/1")
+
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (done.stats.frames, done.stats.scenes, done.stats.bytes) == (20, 2, len(movie))
+    assert set(done.stats.engine_seconds) == {"text", "denoise", "decode", "encode"}
+
+
+def test_every_chunk_decodes_alone_after_the_init_segment(tiny_system: System) -> None:
+    chunks = chunks_of(tiny_system, SCENES, VideoOptions(seed=1))
+    first = chunks[0].data
+    init = first[: first.index(b"moof") - 4]
+    assert len(chunks) > 3
+    for chunk in chunks[1:]:
+        assert len(pictures(init + chunk.data)) == chunk.frames
+
+
+@pytest.mark.parametrize("codec", [Codec.VP9, Codec.PNG])
+def test_other_codecs(tiny_system: System, codec: Codec) -> None:
+    chunks = chunks_of(tiny_system, SCENES[:1], VideoOptions(seed=1, codec=codec))
+    if codec.is_image:
+        assert [chunk.frames for chunk in chunks] == [1] * 8
+        assert {chunk.mime for chunk in chunks} == {"image/png"}
+        assert all(chunk.data.startswith(b"\x89PNG") for chunk in chunks)
+    else:
+        assert len(pictures(b"".join(chunk.data for chunk in chunks))) == 8
+
+
+def test_videos_at_once_are_the_videos_one_by_one(tiny_system: System) -> None:
+    videos = [VideoOptions(seed=seed, steps=20 + seed) for seed in range(4)]
+    alone = [b"".join(c.data for c in chunks_of(tiny_system, SCENES, options)) for options in videos]
+    before = tiny_system.metrics()
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda options: chunks_of(tiny_system, SCENES, options), videos))
+    assert [b"".join(c.data for c in chunks) for chunks in together] == alone
+
+    after = tiny_system.metrics()
+    mixed = "framecast_denoiser_mixed_steps_total"
+    alone_steps = 'framecast_denoiser_batch_size_bucket{le="1"}'
+    steps = "framecast_denoiser_batch_size_count"
+    assert after[mixed] > before[mixed]
+    assert after[steps] - before[steps] > after[alone_steps] - before[alone_steps]  # some step had a batch > 1
+
+
+def test_the_ensemble_gives_the_gateways_frames(tiny_system: System) -> None:
+    seed, prompt = 7, SCENES[0].prompt
+    through_gateway = chunks_of(tiny_system, [Scene(prompt, 1.0, seed=seed)], VideoOptions(seed=3, codec=Codec.PNG))
+    values: dict[str, tuple[str, list[object]]] = {
+        "PROMPT": ("BYTES", [prompt.encode()]),
+        "NEGATIVE_PROMPT": ("BYTES", [b""]),
+        "SEED": ("INT64", [seed]),
+        "STEPS": ("INT32", [4]),
+        "GUIDANCE": ("FP32", [3.0]),
+        "SIZE": ("INT32", [32, 32]),
+        "LATENT_COUNT": ("INT32", [4]),
+        "FRAMES": ("INT32", [8]),
+        "FPS": ("INT32", [8]),
+        "CODEC": ("BYTES", [b"png"]),
+    }
+    inputs = []
+    for name, (kind, value) in values.items():
+        inputs.append(triton.InferInput(name, [len(value)], kind))
+        inputs[-1].set_data_from_numpy(np.array(value, triton.triton_to_np_dtype(kind)))
+    with triton.InferenceServerClient(tiny_system.triton_address) as client:
+        result = client.infer("text_to_video", inputs)
+    data, sizes = result.as_numpy("DATA").tobytes(), result.as_numpy("PART_SIZES")
+    ends = np.cumsum(sizes)
+    frames = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    assert frames == [chunk.data for chunk in through_gateway]
