@@ -1,5 +1,8 @@
 """The step batcher over a small real graph, stepped by hand where order matters."""
 
+import threading
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -105,9 +108,8 @@ def test_jobs_join_and_leave_at_any_step_and_keep_their_results(engine: Engine) 
         batcher.step()
     for caller in callers:
         np.testing.assert_allclose(caller.result, caller.expected(), rtol=1e-5, atol=1e-5)
-    assert [(r.batch, r.distinct_timesteps) for r in records] == [(1, 1), (2, 2), (3, 3), (2, 2), (2, 2), (1, 1)][
-        : len(records)
-    ]
+    taken = [(record.batch, record.distinct_timesteps) for record in records]
+    assert taken == [(1, 1), (2, 2), (3, 3), (2, 2), (2, 2), (1, 1)]
     assert records[-1].live == 0
 
 
@@ -205,8 +207,6 @@ def test_an_engine_that_fails_answers_every_caller_and_the_batcher_goes_on(engin
 
 
 def test_the_thread_works_and_closing_fails_what_is_left(engine: Engine) -> None:
-    import threading
-
     batcher = StepBatcher(engine)
     batcher.start()
     done = threading.Event()

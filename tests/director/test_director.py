@@ -22,7 +22,7 @@ QUICK = DirectorConfig(patience=5.0, retry_pause=0.0)
 
 
 class ScriptedStages:
-    """Latents count their segments up; `faults` are raised, one a call, by the stage they are listed for (None: a good call)."""
+    """Latents count their segments up; a stage takes one of its `faults` a call and raises it, unless it is None."""
 
     def __init__(self) -> None:
         self.faults: dict[str, list[Exception | None]] = {"text": [], "denoise": [], "decode": []}
@@ -122,18 +122,22 @@ async def test_a_stage_that_is_down_for_a_while_costs_nothing_but_time(stage: st
 async def test_a_stage_that_stays_down_ends_the_video() -> None:
     stages = ScriptedStages()
     stages.faults["denoise"] = [StageUnavailable("down")] * 3
-    director = Director(stages, MODEL, DirectorConfig(patience=0.0, retry_pause=0.0))
+    video = Director(stages, MODEL, DirectorConfig(patience=0.0, retry_pause=0.0)).run(SPEC, scenes(Scene("a")))
+    assert isinstance(await anext(video), SceneStarted)
     with pytest.raises(StageUnavailable):
-        async for _ in director.run(SPEC, scenes(Scene("a"))):
-            pass
+        await anext(video)
 
 
 async def test_a_fault_comes_after_the_chunks_before_it() -> None:
     stages, seen = ScriptedStages(), []
     stages.faults["denoise"] = [None, CorruptOutput("NaN")]
-    with pytest.raises(CorruptOutput):
+
+    async def watch() -> None:
         async for event in Director(stages, MODEL, QUICK).run(SPEC, scenes(Scene("a", 1.0), Scene("b", 1.0))):
             seen.append(event)
+
+    with pytest.raises(CorruptOutput):
+        await watch()
     assert [(chunk.scene, chunk.frames) for chunk in seen if isinstance(chunk, Chunk)] == [(0, 8)]
 
 

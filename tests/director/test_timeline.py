@@ -1,6 +1,7 @@
 """Cutting scenes: every frame exactly once, whatever the lengths."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -22,7 +23,7 @@ def test_segments_and_chunks_give_every_frame_once(frames: int, context: int) ->
         pieces = list(chunks(plan, model))
         assert sum(piece.frames for piece in pieces) == plan.frames
         assert pieces[0].start == plan.context
-        assert all(a.stop == b.start for a, b in zip(pieces, pieces[1:], strict=False))
+        assert all(a.stop == b.start for a, b in pairwise(pieces))
         assert pieces[-1].stop <= model.segment_latents
         assert all((p.stop - p.start) * 4 - p.frames < 4 for p in pieces)  # no latent is decoded in vain
 

@@ -22,6 +22,13 @@ from framecast.export.parity import ParityError, batch_independence, compare, ga
 from framecast.export.samplers import sampler_table
 from framecast.media.colour import rgb_to_yuv420
 
+ZERO_SNR = {
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "clip_sample": False,
+}
+
 
 def test_the_manifest_holds_parity_and_every_file(tiny_repository: Path) -> None:
     manifest = Manifest.load(tiny_repository)
@@ -102,15 +109,7 @@ def test_somebody_elses_directory_is_not_overwritten(tiny_bundle: Path, tmp_path
 @pytest.mark.parametrize(
     ("scheduler", "steps"),
     [
-        (
-            diffusers.DDIMScheduler(
-                prediction_type="v_prediction",
-                rescale_betas_zero_snr=True,
-                timestep_spacing="trailing",
-                clip_sample=False,
-            ),
-            10,
-        ),
+        (diffusers.DDIMScheduler(**ZERO_SNR), 10),
         (diffusers.DDIMScheduler(clip_sample=False), 25),
         (diffusers.EulerDiscreteScheduler(), 7),
         (diffusers.FlowMatchEulerDiscreteScheduler(), 4),

@@ -131,3 +131,10 @@ async def test_a_finished_job_teaches_the_estimator():
         ticket.done(first_frame_seconds=2.0)
     assert admission.estimator.first_frame_seconds(2) == 1.0
     assert admission.estimator.service_seconds() > 0
+
+
+def test_a_small_video_says_little_of_a_large_one():
+    estimator = Admission(1, 1).estimator
+    estimator.learn(work=1, first_frame_seconds=0.5, service_seconds=1.0)  # most of it a fixed cost
+    assert estimator.first_frame_seconds(1000) == 0.5
+    assert estimator.fastest_first_frame_seconds(0.5) == 0.25

@@ -11,7 +11,10 @@ from framecast.errors import Cancelled, InvalidRequest, PlanningFailed
 from framecast.planner.planner import PlannerSettings, ScenePlanner
 from framecast.planner.storyboard import CAMERAS, Scene, StoryboardReader, scene_from_json, scene_to_json
 
-BOARD = '{"scenes":[{"prompt":"a {brace} and \\"quotes\\" 猫","seconds":2,"camera":"static"},{"prompt":"b","seconds":1.5,"camera":"pan left"}]}'
+BOARD = (
+    '{"scenes":[{"prompt":"a {brace} and \\"quotes\\" 猫","seconds":2,"camera":"static"},'
+    '{"prompt":"b","seconds":1.5,"camera":"pan left"}]}'
+)
 SCENES = [Scene('a {brace} and "quotes" 猫', 2.0, "static"), Scene("b", 1.5, "pan left")]
 
 

@@ -1,6 +1,9 @@
 """Cancelling, refusing, dying: nothing is lost, nothing hangs, nothing leaks."""
 
 import re
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from tests.system.system import System, running, until
 from framecast.client import Chunk, Done, InvalidArgument, Overloaded, RetryPolicy, Scene, VideoClient, VideoOptions
 
 LARGE = VideoOptions(width=448, height=448, steps=50)  # a step takes long enough to be counted
+SHARED_MEMORY = Path("/dev/shm")
 ONCE = RetryPolicy(attempts=1)
 
 
@@ -27,6 +31,11 @@ def idle(system: System) -> bool:
     )
 
 
+def movie(client: VideoClient) -> bytes:
+    events = client.generate(scenes=[Scene("a", 1.0)], options=VideoOptions(seed=1), timeout=60)
+    return b"".join(event.data for event in events if isinstance(event, Chunk))
+
+
 def health(system: System) -> int:
     with grpc.insecure_channel(system.address) as channel:
         return int(health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5).status)
@@ -35,7 +44,7 @@ def health(system: System) -> int:
 def test_a_cancelled_an_errored_and_a_finished_video_leave_nothing_behind(
     tiny_repository: Path, tmp_path: Path
 ) -> None:
-    shared_memory = set(Path("/dev/shm").iterdir())
+    shared_memory = set(SHARED_MEMORY.iterdir())
     log = tmp_path / "triton.log"
     with running(tiny_repository, log, "--max-live-videos", "1", "--max-queued-videos", "0") as system:
         with VideoClient(system.address, retry=ONCE) as client:
@@ -67,7 +76,7 @@ def test_a_cancelled_an_errored_and_a_finished_video_leave_nothing_behind(
         assert time.monotonic() - started < 10
     assert "Found 0 model versions that have in-flight inferences" in log.read_text(encoding="utf-8")
     until(lambda: not any(psutil.pid_exists(pid) for pid in stubs), "stubs to end")
-    assert set(Path("/dev/shm").iterdir()) <= shared_memory
+    assert set(SHARED_MEMORY.iterdir()) <= shared_memory
 
 
 def test_too_many_videos_are_refused_at_once_with_a_pushback(tiny_repository: Path, tmp_path: Path) -> None:
@@ -86,14 +95,9 @@ def test_too_many_videos_are_refused_at_once_with_a_pushback(tiny_repository: Pa
 def test_a_killed_denoiser_comes_back(tiny_system: System) -> None:
     assert health(tiny_system) == health_pb2.HealthCheckResponse.SERVING
     with VideoClient(tiny_system.address) as client:
-        expected = [
-            e.data
-            for e in client.generate(scenes=[Scene("a", 1.0)], options=VideoOptions(seed=1))
-            if isinstance(e, Chunk)
-        ]
-        victim = client.generate(
-            scenes=[Scene(f"scene {i}", 1.0, seed=i) for i in range(3)], options=LARGE, timeout=120
-        )
+        expected = movie(client)
+        scenes = [Scene(f"scene {i}", 1.0, seed=i) for i in range(3)]
+        victim = client.generate(scenes=scenes, options=LARGE, timeout=120)
         next(event for event in victim if isinstance(event, Chunk))
         stub = tiny_system.stub("denoiser")
         stub.kill()
@@ -102,12 +106,7 @@ def test_a_killed_denoiser_comes_back(tiny_system: System) -> None:
         assert tiny_system.stub("denoiser").pid != stub.pid
         # The stream that was hit goes on with the same seed, and the next video is what it was before.
         assert isinstance(list(victim)[-1], Done)
-        again = [
-            e.data
-            for e in client.generate(scenes=[Scene("a", 1.0)], options=VideoOptions(seed=1))
-            if isinstance(e, Chunk)
-        ]
-    assert again == expected
+        assert movie(client) == expected
 
 
 def test_a_killed_tritonserver_comes_back(tiny_repository: Path, tmp_path: Path) -> None:
@@ -127,10 +126,6 @@ def test_killing_the_gateway_leaves_no_orphans(tiny_repository: Path, tmp_path: 
 
 
 def test_a_changed_file_is_not_served(tiny_repository: Path, tmp_path: Path) -> None:
-    import shutil
-    import subprocess
-    import sys
-
     copy = tmp_path / "served"
     shutil.copytree(tiny_repository, copy)
     with (copy / "denoiser" / "1" / "unet.onnx").open("ab") as file:

@@ -1,8 +1,8 @@
 """Derives sampler tables by probing a diffusers scheduler.
 
 A step of a linear sampler is ``next = a · x + b · out``. Stepping the scheduler itself with basis tensors reads a
-and b off; stepping it again with random tensors proves that nothing else is in it. A scheduler that is not linear,
-keeps a history, or draws noise is refused by name.
+and b off; walking its whole schedule with random outputs proves that nothing else is in it. A scheduler that is not
+linear, keeps a history, or draws noise is refused by name.
 """
 
 from collections.abc import Iterable
@@ -31,25 +31,34 @@ def _schedule(scheduler: Any, name: str, steps: int) -> Schedule:
     scheduler.set_timesteps(steps)
     timesteps = scheduler.timesteps.clone()
     if len(timesteps) != steps:
-        raise InvalidRepository(
-            f"{name} makes {len(timesteps)} model calls for {steps} steps; it is not a one-step sampler."
-        )
-    generator = torch.Generator().manual_seed(steps)
-    rows = [_row(scheduler, name, steps, i, generator) for i in range(steps)]
+        raise InvalidRepository(f"{name} is no one-step sampler: {len(timesteps)} model calls for {steps} steps.")
     scale = float(getattr(scheduler, "init_noise_sigma", 1.0))
-    return Schedule(scale, tuple(float(t) for t in timesteps), tuple(rows))
+    rows = tuple(_row(scheduler, steps, index) for index in range(steps))
+    schedule = Schedule(scale, tuple(float(t) for t in timesteps), rows)
+    _check(scheduler, name, schedule)
+    return schedule
 
 
-def _row(scheduler: Any, name: str, steps: int, index: int, generator: torch.Generator) -> tuple[float, float, float]:
+def _row(scheduler: Any, steps: int, index: int) -> tuple[float, float, float]:
     one, none = torch.ones(_SHAPE), torch.zeros(_SHAPE)
     a = float(_next(scheduler, steps, index, one, none).double().mean())
     b = float(_next(scheduler, steps, index, none, one).double().mean())
-    x, out = torch.randn(_SHAPE, generator=generator), torch.randn(_SHAPE, generator=generator)
-    for _ in range(2):  # twice, so that a sampler that draws noise cannot pass by luck
-        actual = _next(scheduler, steps, index, x, out)
-        if not torch.allclose(actual, a * x + b * out, atol=_TOLERANCE * (1 + abs(a) + abs(b)), rtol=0):
-            raise InvalidRepository(f"The scheduler {name} is not linear in latents and model output at step {index}.")
     return _scale(scheduler, steps, index), a, b
+
+
+def _check(scheduler: Any, name: str, schedule: Schedule) -> None:
+    """Walks the whole schedule with random outputs, the scheduler's memory and noise at work, beside the table."""
+    generator = torch.Generator().manual_seed(schedule.steps)
+    scheduler.set_timesteps(schedule.steps)
+    x = torch.randn(_SHAPE, generator=generator) * schedule.initial_scale
+    for index, (timestep, (_, a, b)) in enumerate(zip(scheduler.timesteps, schedule.coefficients, strict=True)):
+        out = torch.randn(_SHAPE, generator=generator)
+        if hasattr(scheduler, "scale_model_input"):
+            scheduler.scale_model_input(x, timestep)
+        actual = scheduler.step(out, timestep, x, return_dict=False)[0]
+        if not torch.allclose(actual, a * x + b * out, atol=_TOLERANCE * (1 + abs(a) + abs(b)), rtol=_TOLERANCE):
+            raise InvalidRepository(f"The scheduler {name} is not linear in latents and model output at step {index}.")
+        x = actual
 
 
 def _scale(scheduler: Any, steps: int, index: int) -> float:
