@@ -1,7 +1,6 @@
 """The step batcher over a small real graph, stepped by hand where order matters."""
 
 import threading
-from pathlib import Path
 
 import numpy as np
 import onnx

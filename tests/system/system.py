@@ -71,7 +71,8 @@ class System:
 
     def stub(self, model: str) -> psutil.Process:
         """The stub process of a model."""
-        return next(p for p in self.triton.children() if f"/{model}/" in " ".join(p.cmdline()))
+        alive = [p for p in self.triton.children() if p.status() != psutil.STATUS_ZOMBIE]
+        return next(p for p in alive if f"/{model}/" in " ".join(p.cmdline()))
 
     def metrics(self) -> dict[str, float]:
         """Triton's metrics, name with labels → value."""
@@ -89,8 +90,13 @@ class System:
     def stop(self, timeout: float = 60.0) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+    def close(self) -> None:
+        """Stops it if it still runs, and lets go of its pipe."""
         try:
-            return self.process.wait(timeout)
+            if self.process.poll() is None:
+                self.stop()
         finally:
             self.process.kill()
             self.process.wait()
@@ -106,8 +112,7 @@ def running(repository: Path, triton_log: Path, *arguments: str) -> Iterator[Sys
     try:
         yield system
     finally:
-        if system.process.poll() is None:
-            system.stop()
+        system.close()
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:

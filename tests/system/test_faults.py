@@ -15,7 +15,7 @@ from tests.system.system import System, running, until
 
 from framecast.client import Chunk, Done, InvalidArgument, Overloaded, RetryPolicy, Scene, VideoClient, VideoOptions
 
-LARGE = VideoOptions(width=448, height=448, steps=50)  # a step takes long enough to be counted
+LARGE = VideoOptions(width=128, height=128, steps=12)  # a step takes long enough to be counted
 SHARED_MEMORY = Path("/dev/shm")
 ONCE = RetryPolicy(attempts=1)
 

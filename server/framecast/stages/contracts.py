@@ -126,6 +126,11 @@ MODELS = (SCENE_PLANNER, TEXT_ENCODER, DENOISER, VAE_DECODER, FRAME_ENCODER)
 ENSEMBLES = (DECODE_FRAMES, TEXT_TO_VIDEO)
 
 
+def needed_models(model: Model | Ensemble) -> frozenset[str]:
+    """Names of the models that a call to `model` runs."""
+    return frozenset({model.name} if isinstance(model, Model) else {step.model.name for step in model.steps})
+
+
 def config_pbtxt(model: Model | Ensemble) -> str:
     """The model's `config.pbtxt`."""
     lines = ["# Generated from framecast.stages.contracts; edit there.", f'name: "{model.name}"']

@@ -1,8 +1,9 @@
 """The stages as calls to Triton: the only module that sends inference requests."""
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Any
 
 import grpc
@@ -31,6 +32,16 @@ class TritonStages:
 
     def __init__(self, address: str) -> None:
         self._client = InferenceServerClient(address)
+        self._deaths: dict[asyncio.Future[None], frozenset[str]] = {}  # one a call: the models it needs
+
+    def interrupt(self, models: Collection[str]) -> None:
+        """Ends the calls that need one of `models` with StageUnavailable.
+
+        Triton never answers a request that a python stub held when it died.
+        """
+        for death, needed in self._deaths.items():
+            if not death.done() and needed.intersection(models):
+                death.set_result(None)
 
     async def close(self) -> None:
         """Closes the channel."""
@@ -125,10 +136,19 @@ class TritonStages:
 
     async def _infer(self, model: Model | Ensemble, values: Values) -> InferResult:
         inputs, outputs = _tensors(model, values)
+        call = asyncio.ensure_future(self._client.infer(model.name, inputs, outputs=outputs))
+        death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._deaths[death] = c.needed_models(model)
         try:
-            return await self._client.infer(model.name, inputs, outputs=outputs)
+            await asyncio.wait({call, death}, return_when=asyncio.FIRST_COMPLETED)
+            if not call.done():
+                raise StageUnavailable(f"The stage {model.name} died.")
+            return call.result()
         except InferenceServerException as error:
             raise _error(model, error) from error
+        finally:
+            call.cancel()  # if it still runs: Triton sees it at the next denoise step
+            del self._deaths[death]
 
 
 def _tensors(model: Model | Ensemble, values: Values) -> tuple[list[InferInput], list[InferRequestedOutput]]:

@@ -7,7 +7,7 @@ itself is gone, the server is started again. A Triton that is not ours is only a
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from tritonclient.grpc.aio import InferenceServerClient
@@ -42,6 +42,7 @@ class Supervisor:
     Args:
         address: host:port of its gRPC.
         on_change: takes True when it begins to serve and False when it stops.
+        on_death: takes the names of the models whose process has died.
         embedded: the process to keep alive; None for a server that is not ours.
     """
 
@@ -49,11 +50,13 @@ class Supervisor:
         self,
         address: str,
         on_change: Callable[[bool], None],
+        on_death: Callable[[Collection[str]], None] = lambda models: None,
         embedded: EmbeddedTriton | None = None,
         config: SupervisorConfig | None = None,
     ) -> None:
         self._client = InferenceServerClient(address)
         self._on_change = on_change
+        self._on_death = on_death
         self._embedded = embedded
         self._config = config or SupervisorConfig()
         self._serving = False
@@ -78,6 +81,7 @@ class Supervisor:
                 self._announce(await all_ready(self._client))
             elif problem := self._problem():
                 self._announce(False)
+                self._on_death(self._dead())
                 _log.warning("%s; repairing", problem)
                 try:
                     await self._repair()

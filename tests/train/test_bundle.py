@@ -1,0 +1,90 @@
+"""A written bundle loads as a diffusers pipeline and as a causal language model, and makes frames."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import TextToVideoSDPipeline
+from PIL import Image
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM, AutoTokenizer, CLIPTokenizer, PreTrainedTokenizerFast
+
+from framecast.train import bundle, diffusion, planner, sheet, vae
+from framecast.train.latents import CacheConfig, LatentCache, build
+
+from .conftest import DIFFUSION, PLANNER, VAE
+
+CONFIG = bundle.BundleConfig(diffusion=DIFFUSION, vae=VAE, planner=PLANNER, steps=2)
+
+
+@pytest.fixture(scope="module")
+def written(tokenizers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every command of the recipe in miniature, then the bundle."""
+    runs = tokenizers
+    torch.set_num_threads(1)
+    vae.train(VAE, runs / "vae", stop_at=1)
+    planner.train(
+        PLANNER, PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner"), runs / "planner", stop_at=1
+    )
+    model = bundle.load_vae(runs, VAE)
+    caches = {}
+    for kind, length in (("images", 1), ("clips", 12)):
+        build(CacheConfig(samples=2, latents=length), model, runs / "cache" / kind)
+        caches[kind] = LatentCache(runs / "cache" / kind)
+    text = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
+    diffusion.train(DIFFUSION, caches, text, VAE.latent_channels, 1.0, runs / "unet", stop_at=1)
+    out = tmp_path_factory.mktemp("bundles") / "tiny"
+    (out / "unet").mkdir(parents=True)
+    (out / "unet" / "stale.safetensors").write_bytes(b"old")
+    size = bundle.write(runs, out, CONFIG, {"commit": "none", "command": "test", "date": "2026-01-01"})
+    assert size == sum(p.stat().st_size for p in out.rglob("*.safetensors"))
+    return out
+
+
+def test_files(written: Path) -> None:
+    for name in (
+        "model_index.json",
+        "framecast.json",
+        "tokenizer/tokenizer.json",
+        "text_encoder/model.safetensors",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+        "scheduler/scheduler_config.json",
+        "planner/tokenizer.json",
+        "planner/model.safetensors",
+    ):
+        assert (written / name).is_file(), name
+    assert not list(written.rglob("stale*"))
+    assert not [p for p in written.rglob("*") if p.suffix in (".bin", ".pt", ".ckpt", ".pkl")]
+    serving = json.loads((written / "framecast.json").read_text())
+    assert serving["fold"] == {"frames": 4, "rows": 2, "columns": 2}
+    assert serving["segment_latents"] == 12
+    assert serving["trained"]["parts"]["unet"]["steps"] == 1
+    with safe_open(written / "unet" / "diffusion_pytorch_model.safetensors", "pt") as weights:
+        assert len(list(weights.keys())) > 50
+
+
+def test_the_pipeline_makes_frames(written: Path) -> None:
+    pipe = TextToVideoSDPipeline.from_pretrained(written)
+    pipe.set_progress_bar_config(disable=True)
+    frames = bundle.film(pipe, ["a white kitten plays in the courtyard, day"], steps=2, guidance=2.0, seed=1, latents=2)
+    assert frames.shape == (1, 8, 256, 256, 3)
+    assert frames.dtype == torch.uint8
+
+
+def test_the_planner_answers(written: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(written / "planner")
+    model = AutoModelForCausalLM.from_pretrained(written / "planner")
+    assert tokenizer.eos_token_id == model.config.eos_token_id
+    assert len(planner.plan(model, tokenizer, ["小猫玩耍", "a dog jumps in the snow"])) == 2
+
+
+def test_sheets(written: Path, tokenizers: Path, tmp_path: Path) -> None:
+    from framecast.train.world.scene import Scene
+
+    sheet.world_sheet([Scene("ball", "red", "snow", "jump")], tmp_path / "world.png")
+    sheet.vae_sheet(bundle.load_vae(tokenizers, VAE), [Scene("ball", "red", "snow", "jump")], tmp_path / "vae.png")
+    with Image.open(tmp_path / "world.png") as page:
+        assert page.size == (960, 176)
+    assert (tmp_path / "vae.png").exists()

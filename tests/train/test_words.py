@@ -1,0 +1,88 @@
+"""Captions, stories and storyboards."""
+
+import json
+import random
+
+import pytest
+
+from framecast.train.captions import canonical, free, parse, training_caption
+from framecast.train.stories import MAX_SCENES, sample_story, storyboard
+from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene
+from framecast.train.world.vocabulary import CAMERAS, LIGHTS
+
+
+def test_canonical_form() -> None:
+    assert canonical(Scene("kitten", "white", "courtyard", "play")) == "a white kitten plays in the courtyard, day"
+    moving = Scene("fish", "orange", "beach", "left", "night", "zoom in")
+    assert canonical(moving) == "an orange fish moves left on the beach, night, zoom in"
+    assert canonical(moving, camera=False) == "an orange fish moves left on the beach, night"
+
+
+def test_parse_inverts_canonical_everywhere() -> None:
+    for i, combination in enumerate(all_combinations()):
+        light, camera = list(LIGHTS)[i % len(LIGHTS)], list(CAMERAS)[i % len(CAMERAS)]
+        scene = Scene(*combination, light=light, camera=camera)
+        assert parse(canonical(scene)) == scene
+
+
+@pytest.mark.parametrize(
+    "caption",
+    ["", "a kitten", "a white kitten sleeps in the courtyard, day", "an white kitten plays in the courtyard, day",
+     "a white kitten plays in the courtyard, dawn", "a white kitten plays in the courtyard"],
+)  # fmt: skip
+def test_parse_refuses_what_is_not_canonical(caption: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse(caption)
+
+
+def test_free_captions_vary_and_stay_in_their_language() -> None:
+    rng, scene = random.Random(1), Scene("kitten", "white", "courtyard", "play")
+    english = {free(scene, rng, "en") for _ in range(50)}
+    chinese = {free(scene, rng, "zh") for _ in range(50)}
+    assert len(english) > 30
+    assert len(chinese) > 30
+    assert all(text.isascii() for text in english)
+    assert all("white" in text for text in english)
+    assert all("白" in text for text in chinese)
+
+
+def test_training_captions_are_mostly_canonical() -> None:
+    rng = random.Random(2)
+    scenes = [sample_scene(rng) for _ in range(400)]
+    share = sum(training_caption(s, rng) == canonical(s) for s in scenes) / len(scenes)
+    assert 0.5 < share < 0.7
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_storyboards_are_true_to_the_format(language: str) -> None:
+    rng, unseen = random.Random(3), held_out()
+    for _ in range(200):
+        story = sample_story(rng, language, excluded=unseen)  # type: ignore[arg-type]
+        board = json.loads(storyboard(story.shots))
+        assert list(board) == ["scenes"]
+        assert 1 <= len(board["scenes"]) <= MAX_SCENES
+        for shot, scene in zip(story.shots, board["scenes"], strict=True):
+            assert list(scene) == ["prompt", "seconds", "camera"]
+            assert parse(scene["prompt"]).combination == shot.scene.combination
+            assert 1 <= scene["seconds"] <= 8
+            assert scene["camera"] in CAMERAS
+        assert " " not in storyboard(story.shots).replace(canonical(story.shots[0].scene, camera=False), "")[:30]
+
+
+def test_identity_is_kept_by_pronouns() -> None:
+    rng = random.Random(4)
+    kept = 0
+    for _ in range(300):
+        story = sample_story(rng, "zh")
+        for before, after in zip(story.shots, story.shots[1:], strict=False):
+            same = (before.scene.subject, before.scene.colour) == (after.scene.subject, after.scene.colour)
+            kept += same
+    assert kept > 100
+
+
+def test_the_storyboard_is_minified_in_a_fixed_order() -> None:
+    story = sample_story(random.Random(5), "en")
+    text = storyboard(story.shots)
+    assert text.startswith('{"scenes":[{"prompt":"')
+    assert '","seconds":' in text
+    assert text.endswith('"}]}')

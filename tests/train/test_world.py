@@ -1,0 +1,83 @@
+"""The renderer: deterministic, anti-aliased, true to the vocabulary; the held-out split."""
+
+import random
+
+import numpy as np
+import pytest
+
+from framecast.train.world.render import SUBJECTS_DRAWN, Film, render
+from framecast.train.world.scene import Scene, all_combinations, choose_held_out, held_out, sample_scene
+from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS
+
+KITTEN = Scene("kitten", "white", "courtyard", "play")
+
+
+def test_same_scene_and_seed_give_the_same_frames() -> None:
+    first, again = render(KITTEN, 3, 4), render(KITTEN, 3, 4)
+    assert first.shape == (4, 256, 256, 3)
+    assert first.dtype == np.uint8
+    np.testing.assert_array_equal(first, again)
+    assert (render(KITTEN, 4, 4) != first).any()
+
+
+def test_a_scene_drawn_in_pieces_is_the_scene_drawn_whole() -> None:
+    whole = render(KITTEN, 3, 8)
+    np.testing.assert_array_equal(render(KITTEN, 3, 4, start=4 / 24), whole[4:])
+
+
+def test_edges_are_anti_aliased() -> None:
+    """A red ball over plain sky: between the two flat colours there are mixed pixels along the rim."""
+    frame = render(Scene("ball", "red", "snow", "jump"), 1, 1, start=0.4)[0].astype(int)
+    colours = {tuple(pixel) for pixel in frame.reshape(-1, 3)}
+    assert len(colours) > 1000
+    steps = np.abs(np.diff(frame, axis=1)).max(axis=-1)
+    assert ((steps > 8) & (steps < 90)).sum() > ((steps >= 90).sum())
+
+
+@pytest.mark.parametrize("subject", list(SUBJECTS))
+def test_every_subject_shows_its_colour(subject: str) -> None:
+    red = render(Scene(subject, "red", "snow", "play"), 1, 1)[0].astype(int)
+    blue = render(Scene(subject, "blue", "snow", "play"), 1, 1)[0].astype(int)
+    changed = (np.abs(red - blue).max(axis=-1) > 40).mean()
+    assert 0.02 < changed < 0.4
+
+
+@pytest.mark.parametrize("place", list(PLACES))
+@pytest.mark.parametrize("light", list(LIGHTS))
+def test_every_place_fills_the_view(place: str, light: str) -> None:
+    for camera in CAMERAS:
+        frames = render(Scene("ball", "red", place, "play", light, camera), 1, 2, start=6, film=Film(size=64))
+        assert not (frames == 0).all(axis=-1).any(), "unpainted pixels are black"
+
+
+@pytest.mark.parametrize(("action", "axis", "sign"), [("left", 1, -1), ("right", 1, 1), ("fly", 0, -1)])
+def test_subjects_move_where_the_action_says(action: str, axis: int, sign: int) -> None:
+    scene = Scene("ball", "red", "snow", action)
+    centres = []
+    for frame in (render(scene, 2, 1)[0], render(scene, 2, 1, start=1.2)[0]):
+        red = (frame[..., 0].astype(int) - frame[..., 1] > 90) & (frame[..., 2] < 120)
+        centres.append(np.argwhere(red).mean(axis=0)[axis])
+    assert (centres[1] - centres[0]) * sign > 20
+
+
+def test_bad_requests_are_refused() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        render(KITTEN, 0, 0)
+    with pytest.raises(KeyError):
+        render(Scene("unicorn", "white", "courtyard", "play"), 0, 1)
+
+
+def test_drawers_cover_the_vocabulary() -> None:
+    assert set(SUBJECTS_DRAWN) == set(SUBJECTS)
+
+
+def test_held_out_file_is_the_split_and_training_never_sees_it() -> None:
+    unseen = held_out()
+    assert unseen == set(choose_held_out())
+    assert len(unseen) >= 0.1 * len(all_combinations())
+    for words, axis in ((SUBJECTS, 0), (COLOURS, 1), (PLACES, 2), (ACTIONS, 3)):
+        seen = {c[axis] for c in all_combinations() if c not in unseen}
+        assert seen == set(words)
+    rng = random.Random(0)
+    assert not any(sample_scene(rng, excluded=unseen).combination in unseen for _ in range(300))
+    assert all(sample_scene(rng, seen=False, excluded=unseen).combination in unseen for _ in range(50))
