@@ -1,0 +1,1 @@
+"""Benchmarks of a running server: every figure with its machine, versions, command and raw samples."""
