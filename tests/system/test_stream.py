@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
-from tests.system.system import System
+from tests.system.system import System, running
 
 from framecast.client import Chunk, Codec, Done, Scene, SceneStarted, VideoClient, VideoOptions
 
@@ -114,3 +114,11 @@ def test_the_ensemble_gives_the_gateways_frames(tiny_system: System) -> None:
     ends = np.cumsum(sizes)
     frames = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
     assert frames == [chunk.data for chunk in through_gateway]
+
+
+def test_a_gateway_in_front_of_a_triton_that_runs_already(
+    tiny_system: System, tiny_repository: Path, tmp_path: Path
+) -> None:
+    expected = chunks_of(tiny_system, SCENES, VideoOptions(seed=1))
+    with running(tmp_path, tmp_path / "log", "--triton-address", tiny_system.triton_address) as second:
+        assert chunks_of(second, SCENES, VideoOptions(seed=1)) == expected

@@ -1,0 +1,57 @@
+"""The trained bundle through the whole system: what `make demo` and the README promise."""
+
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import av
+import numpy as np
+from tests.system.system import System
+
+from framecast.client import Chunk, Done, Scene, SceneStarted, VideoClient, VideoOptions, save
+
+STORY = "一只可爱的小猫在庭院里玩耍"
+
+
+def test_the_articles_story_becomes_a_film(storybook_system: System, tmp_path: Path) -> None:
+    path = tmp_path / "demo.mp4"
+    with VideoClient(storybook_system.address) as client:
+        save(client.generate(STORY, options=VideoOptions(seed=1), timeout=180), path)
+    probe = json.loads(
+        subprocess.run(
+            ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(path)],
+            check=True,
+            capture_output=True,
+        ).stdout
+    )["streams"]
+    assert len(probe) == 1
+    video = probe[0]
+    assert (video["codec_name"], video["width"], video["height"]) == ("h264", 256, 256)
+    assert video["avg_frame_rate"] == "24/1"
+    assert int(video["nb_read_frames"]) >= 48
+    with av.open(str(path)) as movie:
+        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)]).astype(float)
+    assert frames.std() > 20  # a picture, not a flat field
+    assert 0 < np.abs(np.diff(frames, axis=0)).mean() < 20  # it moves, and does not flicker
+
+
+def test_three_scenes_stream_before_they_are_done(storybook_system: System) -> None:
+    scenes = [Scene(f"a {colour} car moves left in the street, day", 2.0) for colour in ("red", "blue", "white")]
+    with VideoClient(storybook_system.address) as client:
+        events = list(client.generate(scenes=scenes, options=VideoOptions(seed=1), timeout=300))
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert [event.index for event in events if isinstance(event, SceneStarted)] == [0, 1, 2]
+    assert done.stats.first_chunk_seconds < 0.4 * done.stats.total_seconds
+    movie = b"".join(event.data for event in events if isinstance(event, Chunk))
+    with av.open(io.BytesIO(movie)) as box:
+        assert sum(1 for _ in box.decode(video=0)) == 144
+
+
+def test_plan_streams_scenes_in_both_languages(storybook_system: System) -> None:
+    with VideoClient(storybook_system.address) as client:
+        for story in (STORY, "A kitten plays in the courtyard. Then it jumps on the beach."):
+            scenes = list(client.plan(story, timeout=60))
+            assert scenes
+            assert "kitten" in scenes[0].prompt
