@@ -170,6 +170,26 @@ def test_shapes_take_turns_and_live_jobs_are_limited(engine: Engine) -> None:
         np.testing.assert_allclose(caller.result, caller.expected(), rtol=1e-5, atol=1e-5)
 
 
+def test_a_stream_of_short_jobs_of_another_shape_does_not_starve_a_long_one(engine: Engine) -> None:
+    batcher, long = StepBatcher(engine), Caller(0, 10)
+    batcher.submit(long.job)
+    for seed in range(21):
+        batcher.submit(Caller(seed, 1, frames=5).job)
+        batcher.step()
+    assert long.result is not None
+
+
+def test_a_callback_that_fails_takes_nobody_along(engine: Engine) -> None:
+    batcher, bad, good, done = StepBatcher(engine), Caller(1, 1), Caller(2, 3), threading.Event()
+    bad.job.finished = lambda job: 1 / 0  # type: ignore[assignment, return-value]
+    good.job.finished = lambda job: done.set()
+    batcher.submit(bad.job)
+    batcher.submit(good.job)
+    batcher.start()
+    assert done.wait(10)
+    batcher.close()
+
+
 def test_nan_is_an_error_of_that_job_alone(engine: Engine) -> None:
     broken, sound = Caller(1, 2, guidance=-1.0), Caller(2, 2)
     batcher = StepBatcher(engine)

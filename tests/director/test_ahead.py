@@ -71,6 +71,17 @@ async def test_closing_cancels_a_source_that_waits() -> None:
     assert cancelled.is_set()
 
 
+async def test_a_source_that_cancels_itself_is_an_error_not_a_hang() -> None:
+    async def broken() -> AsyncGenerator[int, None]:
+        yield 1
+        raise asyncio.CancelledError
+
+    reader = ahead(broken(), 1)
+    assert await anext(reader) == 1
+    with pytest.raises(RuntimeError):
+        await asyncio.wait_for(anext(reader), 5)
+
+
 async def test_cancelling_the_reader_closes_the_source() -> None:
     source = Source(10**9)
 

@@ -25,7 +25,7 @@ class ScriptedStages:
     """Latents count their segments up; a stage takes one of its `faults` a call and raises it, unless it is None."""
 
     def __init__(self) -> None:
-        self.faults: dict[str, list[Exception | None]] = {"text": [], "denoise": [], "decode": []}
+        self.faults: dict[str, list[Exception | None]] = {"plan": [], "text": [], "denoise": [], "decode": []}
         self.denoised: list[dict[str, Any]] = []
         self.decoded: list[dict[str, Any]] = []
         self.gate = asyncio.Event()
@@ -38,6 +38,7 @@ class ScriptedStages:
 
     async def plan(self, story: str, max_scenes: int) -> AsyncGenerator[Planned, None]:
         for i in range(max_scenes):
+            self._fault("plan")
             yield Planned(Scene(f"{story} {i}", 1.0), 0.5)
 
     async def encode_text(self, prompt: str, negative_prompt: str) -> TextStates:
@@ -117,6 +118,27 @@ async def test_a_stage_that_is_down_for_a_while_costs_nothing_but_time(stage: st
     events = await film(stages, scenes(Scene("a", 1.0)))
     assert isinstance(events[-1], Done)
     assert len(stages.denoised) == 1
+
+
+async def test_a_planner_that_dies_half_way_writes_each_scene_once() -> None:
+    stages = ScriptedStages()
+    stages.faults["plan"] = [None, StageUnavailable("down"), StageUnavailable("down")]
+    events = await film(stages, StoryRequest("tale", 3))
+    prompts = [event.scene.prompt for event in events if isinstance(event, SceneStarted)]
+    assert prompts == ["tale 0", "tale 1", "tale 2"]
+
+
+async def test_patience_counts_from_the_first_failure() -> None:
+    class Slow(ScriptedStages):
+        async def denoise(self, states: TextStates, **request: Any) -> Latents:
+            if not self.denoised:
+                await asyncio.sleep(0.05)  # longer than the patience
+            return await super().denoise(states, **request)
+
+    stages = Slow()
+    stages.faults["denoise"] = [StageUnavailable("down")]
+    director = Director(stages, MODEL, DirectorConfig(patience=0.02, retry_pause=0.0))
+    assert isinstance([event async for event in director.run(SPEC, scenes(Scene("a", 1.0)))][-1], Done)
 
 
 async def test_a_stage_that_stays_down_ends_the_video() -> None:

@@ -88,7 +88,7 @@ def test_scenes_are_capped(planner: ScenePlanner) -> None:
 def test_too_long_a_story_is_refused_by_name(planner: ScenePlanner) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         next(planner.plan("很" * 20000, 6))
-    assert refusal.value.field == "story.text"
+    assert refusal.value.field == "text"
 
 
 def test_cancelling_stops_at_the_next_token(planner: ScenePlanner) -> None:

@@ -13,7 +13,10 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
+import tritonclient.grpc as triton
+from tritonclient.utils import triton_to_np_dtype
 
 START_SECONDS = 90.0
 
@@ -122,3 +125,24 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> No
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.02)
+
+
+def ensemble_inputs(prompt: str, *, seed: int = 0, steps: int) -> list[triton.InferInput]:
+    """What `text_to_video` takes for one second of the tiny bundle's pictures."""
+    values: dict[str, tuple[str, list[object]]] = {
+        "PROMPT": ("BYTES", [prompt.encode()]),
+        "NEGATIVE_PROMPT": ("BYTES", [b""]),
+        "SEED": ("INT64", [seed]),
+        "STEPS": ("INT32", [steps]),
+        "GUIDANCE": ("FP32", [3.0]),
+        "SIZE": ("INT32", [32, 32]),
+        "LATENT_COUNT": ("INT32", [4]),
+        "FRAMES": ("INT32", [8]),
+        "FPS": ("INT32", [8]),
+        "CODEC": ("BYTES", [b"png"]),
+    }
+    inputs = []
+    for name, (kind, value) in values.items():
+        inputs.append(triton.InferInput(name, [len(value)], kind))
+        inputs[-1].set_data_from_numpy(np.array(value, triton_to_np_dtype(kind)))
+    return inputs

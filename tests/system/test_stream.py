@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
-from tests.system.system import System, running
+from tests.system.system import System, ensemble_inputs, running
 
 from framecast.client import Chunk, Codec, Done, Scene, SceneStarted, VideoClient, VideoOptions
 
@@ -92,24 +92,8 @@ def test_videos_at_once_are_the_videos_one_by_one(tiny_system: System) -> None:
 def test_the_ensemble_gives_the_gateways_frames(tiny_system: System) -> None:
     seed, prompt = 7, SCENES[0].prompt
     through_gateway = chunks_of(tiny_system, [Scene(prompt, 1.0, seed=seed)], VideoOptions(seed=3, codec=Codec.PNG))
-    values: dict[str, tuple[str, list[object]]] = {
-        "PROMPT": ("BYTES", [prompt.encode()]),
-        "NEGATIVE_PROMPT": ("BYTES", [b""]),
-        "SEED": ("INT64", [seed]),
-        "STEPS": ("INT32", [4]),
-        "GUIDANCE": ("FP32", [3.0]),
-        "SIZE": ("INT32", [32, 32]),
-        "LATENT_COUNT": ("INT32", [4]),
-        "FRAMES": ("INT32", [8]),
-        "FPS": ("INT32", [8]),
-        "CODEC": ("BYTES", [b"png"]),
-    }
-    inputs = []
-    for name, (kind, value) in values.items():
-        inputs.append(triton.InferInput(name, [len(value)], kind))
-        inputs[-1].set_data_from_numpy(np.array(value, triton.triton_to_np_dtype(kind)))
     with triton.InferenceServerClient(tiny_system.triton_address) as client:
-        result = client.infer("text_to_video", inputs)
+        result = client.infer("text_to_video", ensemble_inputs(prompt, seed=seed, steps=4))
     data, sizes = result.as_numpy("DATA").tobytes(), result.as_numpy("PART_SIZES")
     ends = np.cumsum(sizes)
     frames = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]

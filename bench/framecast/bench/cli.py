@@ -11,6 +11,7 @@ from rich.table import Table
 from framecast.bench.latency import measure, raw, summary
 from framecast.bench.record import Record
 from framecast.client import FramecastClientError, Scene, VideoClient, VideoOptions
+from framecast.client.report import fail
 
 app = typer.Typer(help="Measure a running server.", no_args_is_help=True)
 _console = Console(stderr=True)
@@ -53,8 +54,7 @@ def latency(
                 progress=lambda: bar.advance(task),
             )
     except FramecastClientError as error:
-        _console.print(f"[red]error[/] {error}", highlight=False)
-        raise typer.Exit(1) from error
+        fail(str(error), 1)
     results = summary(samples)
     record = Record("latency", results, raw(samples))
     if output_file is not None:

@@ -19,7 +19,7 @@ class Sample:
     Attributes:
         ttff: from the call to the first chunk, at the client.
         total: from the call to the end, at the client.
-        served: from acceptance to the end, at the server.
+        served: from when the video had its place to the end, at the server.
         engines: inside the engines, all stages added up.
         stages: the same by stage.
         chunk_intervals: between chunks, at the client.

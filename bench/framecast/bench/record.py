@@ -21,7 +21,7 @@ class Record:
 
     Attributes:
         benchmark: its name.
-        results: figures by name, with the names in docs/benchmarks.md.
+        results: figures by name.
         samples: the raw measurements.
         machine, versions, commit, command, time: where, with what, of what, how and when (UTC).
     """

@@ -54,6 +54,14 @@ class Conventions:
     planner_max_new_tokens: int = 512
     planner_instructions: str = ""
 
+    def __post_init__(self) -> None:
+        counts = ("fps", "width", "height", "steps", "segment_latents", "chunk_latents", "planner_max_scenes")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.context_latents < self.segment_latents:
+            raise ValueError(f"context_latents is {self.context_latents}; it must be below segment_latents")
+
     @classmethod
     def load(cls, path: Path) -> "Conventions":
         """Reads the file; the defaults when there is none. Unknown keys are notes and stay out.
@@ -107,7 +115,3 @@ class Bundle:
     def part(self, name: str) -> Path:
         """Directory of a part."""
         return self.path / name
-
-    def files(self) -> list[Path]:
-        """Every file of the bundle, in a fixed order."""
-        return sorted(file for file in self.path.rglob("*") if file.is_file())

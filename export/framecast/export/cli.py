@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from framecast.client.report import fail
 from framecast.engines.manifest import Manifest
 from framecast.errors import FramecastError, InvalidRepository
 from framecast.export.bundle import Bundle
@@ -34,8 +35,7 @@ def command(
     try:
         manifest = _export(bundle, output, engine, models or packaged_models(), force, console)
     except FramecastError as error:
-        console.print(f"[red]error[/] {error}", highlight=False)
-        raise typer.Exit(2) from error
+        fail(str(error), 2)
     if as_json:
         typer.echo(json.dumps(asdict(manifest), ensure_ascii=False))
 

@@ -20,12 +20,9 @@ from framecast.export.graphs.decode_yuv import export_decode_yuv
 from framecast.export.graphs.denoise_step import export_denoise_step
 from framecast.export.graphs.text_states import export_text_states
 from framecast.export.samplers import sampler_table
-from framecast.export.source import source_digest
+from framecast.export.source import source_digest, versions
 from framecast.export.trajectory import check_trajectory
-from framecast.stages.contracts import write_configs
-from framecast.triton.served_model import with_served_model
-
-PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
+from framecast.stages.contracts import with_served_model, write_configs
 
 
 @dataclass(frozen=True)
@@ -77,13 +74,12 @@ def export_bundle(bundle: Bundle, output: Path, options: ExportOptions, report: 
 
 def is_current(bundle: Bundle, output: Path, options: ExportOptions) -> bool:
     """True when `output` already is what `export_bundle` would write, and nothing in it has changed."""
-    if not (output / FILE).is_file():
+    try:
+        manifest = Manifest.load(output)
+        manifest.verify(output)
+    except InvalidRepository:
         return False
-    manifest = Manifest.load(output)
-    if manifest.source != source_digest(bundle, options):
-        return False
-    manifest.verify(output)
-    return True
+    return manifest.source == source_digest(bundle, options)
 
 
 def _refuse_foreign(output: Path) -> None:
@@ -110,7 +106,7 @@ class _Exporter:
         manifest = Manifest(
             source=source_digest(self._bundle, self._options),
             bundle=self._bundle.name,
-            versions={name: importlib.metadata.version(name) for name in ("framecast", *PACKAGES)},
+            versions=versions(),
             graphs=self._graphs,
             checks={"trajectory": trajectory},
             files={
@@ -177,10 +173,19 @@ class _Exporter:
             {
                 "channels": config.in_channels,
                 "width": config.cross_attention_dim,
+                "max_tokens": pipeline.tokenizer.model_max_length,
                 "downscale": downscale,
                 "size_multiple": multiple,
                 "max_latents": conventions.segment_latents,
                 "max_side": self._options.max_side,
+            },
+        )
+        self._write(
+            "vae_decoder",
+            {
+                "channels": config.in_channels,
+                "max_latents": conventions.segment_latents,
+                "max_side": self._options.max_side // downscale,
             },
         )
         write_configs(self._root)
@@ -201,7 +206,8 @@ class _Exporter:
             max_scenes=conventions.planner_max_scenes,
         )
         config_file = self._root / "denoiser" / "config.pbtxt"
-        config_file.write_text(with_served_model(config_file.read_text(encoding="utf-8"), served), encoding="utf-8")
+        text = with_served_model(config_file.read_text(encoding="utf-8"), served.to_json())
+        config_file.write_text(text, encoding="utf-8")
 
     def _trajectory(self, pipeline: Any, text: TextEncoder, unet: Any, table: Any) -> dict[str, float]:
         conventions = self._bundle.conventions

@@ -1,29 +1,42 @@
 """What an export depends on, as one digest: an export that would change nothing is skipped."""
 
 import hashlib
+import importlib.metadata
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import framecast.denoiser
+import framecast.director
+import framecast.engines
+import framecast.planner
+import framecast.stages
 from framecast.engines.manifest import sha256
 from framecast.export.bundle import Bundle
 
 if TYPE_CHECKING:
     from framecast.export.exporter import ExportOptions
 
+PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
+# Code that reads what the exporter writes: a repository that it could no longer read must be exported again.
+READERS = (framecast.denoiser, framecast.director, framecast.engines, framecast.planner, framecast.stages)
+
+
+def versions() -> dict[str, str]:
+    """Package name → version, of what exports."""
+    return {name: importlib.metadata.version(name) for name in ("framecast", *PACKAGES)}
+
 
 def source_digest(bundle: Bundle, options: "ExportOptions") -> str:
-    """SHA-256 over the bundle's files, the exporter's code, the Triton models and the options."""
+    """SHA-256 over the bundle, the exporter's and the readers' code, the Triton models, versions and options."""
     digest = hashlib.sha256()
-    for name, root, files in (
-        ("bundle", bundle.path, bundle.files()),
-        ("exporter", Path(__file__).parent, _files(Path(__file__).parent)),
-        ("models", options.models, _files(options.models)),
-    ):
-        for file in files:
-            digest.update(f"{name}/{file.relative_to(root)} {sha256(file)}\n".encode())
-    digest.update(json.dumps({**asdict(options), "models": ""}, sort_keys=True).encode())
+    folders = [("bundle", bundle.path), ("models", options.models), ("exporter", Path(__file__).parent)]
+    folders += [(reader.__name__, Path(str(reader.__file__)).parent) for reader in READERS]
+    for name, folder in folders:
+        for file in _files(folder):
+            digest.update(f"{name}/{file.relative_to(folder)} {sha256(file)}\n".encode())
+    digest.update(json.dumps([{**asdict(options), "models": ""}, versions()], sort_keys=True).encode())
     return digest.hexdigest()
 
 

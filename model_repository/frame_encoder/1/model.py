@@ -16,12 +16,14 @@ class TritonPythonModel:
         return answer(c.FRAME_ENCODER, requests, self._encode)
 
     def _encode(self, request):
-        sequence = number(request, c.SEQUENCE)
+        sequence, frames, available = number(request, c.SEQUENCE), number(request, c.FRAMES), len(read(request, c.Y))
+        if not 1 <= frames <= available:
+            raise InvalidRequest(c.FRAMES.name, f"is {frames}; these latents make 1 to {available}")
         started = time.perf_counter()
         try:
             planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))
             chunk = encode_chunk(
-                planes[: number(request, c.FRAMES)],
+                planes[:frames],
                 codec=text(request, c.CODEC),
                 fps=number(request, c.FPS),
                 first_frame=number(request, c.FIRST_FRAME),

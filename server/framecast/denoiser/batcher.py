@@ -125,13 +125,14 @@ class StepBatcher:
             job.step += 1
             job.last_turn = self._turn
             job.engine_seconds += seconds
-        for job in [job for job in batch if job.done]:
-            self._live.remove(job)
+        done = [job for job in batch if job.done]
+        self._live = [job for job in self._live if not job.done]
+        self._report(len(batch), timesteps, seconds)
+        for job in done:
             if np.isfinite(job.latents).all():
                 job.finished(job)
             else:
                 job.failed(CorruptOutput("The denoiser produced NaN or Inf."))
-        self._report(len(batch), timesteps, seconds)
 
     def _run(self) -> None:
         while True:
@@ -140,7 +141,10 @@ class StepBatcher:
                     self._work.wait()
                 if self._closed:
                     return
-            self.step()
+            try:
+                self.step()
+            except Exception:  # noqa: BLE001 - a callback of one job must not take the thread from the others
+                _log.exception("the batcher went on after a job's callback failed")
 
     def _drop_cancelled(self) -> None:
         with self._work:
@@ -153,7 +157,9 @@ class StepBatcher:
     def _admit(self) -> None:
         with self._work:
             while self._waiting and len(self._live) < self._limits.max_live:
-                self._live.append(self._waiting.popleft())
+                job = self._waiting.popleft()
+                job.last_turn = self._turn  # a newcomer joins its bucket now; its shape waits like any other
+                self._live.append(job)
 
     def _end(self, jobs: Sequence[Job], error: FramecastError) -> None:
         for job in jobs:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from framecast.engines.engine import Engine
-from framecast.errors import InvalidRepository
+from framecast.errors import CorruptOutput, InvalidRepository
 
 
 class TextEncoder:
@@ -35,7 +35,9 @@ class TextEncoder:
         self._tokenizer.enable_padding(length=length, pad_id=self._tokenizer.token_to_id(pad), pad_token=pad)
 
     def encode(self, prompts: list[str]) -> NDArray[np.float32]:
-        """States [B, T, D] of B prompts."""
+        """States [B, T, D] of B prompts. Raises CorruptOutput when they hold NaN or Inf."""
         ids = np.array([encoding.ids for encoding in self._tokenizer.encode_batch(prompts)], np.int64)
         states: NDArray[np.float32] = self._engine.run({"input_ids": ids})["states"].astype(np.float32)
+        if not np.isfinite(states).all():
+            raise CorruptOutput("The text encoder produced NaN or Inf.")
         return states

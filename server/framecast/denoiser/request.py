@@ -20,6 +20,7 @@ class SegmentRules:
         samplers: the schedules.
         channels: of the latents.
         width: of the text states.
+        max_tokens: longest text states.
         downscale: pixels of height and width that one latent stands for.
         size_multiple: height and width must be multiples of this, pixels.
         max_latents: longest segment.
@@ -29,6 +30,7 @@ class SegmentRules:
     samplers: SamplerTable
     channels: int
     width: int
+    max_tokens: int
     downscale: int
     size_multiple: int
     max_latents: int
@@ -69,8 +71,11 @@ class SegmentRules:
         if seed < 0:
             raise InvalidRequest("SEED", f"is {seed}; it must not be negative")
         for name, states in (("EMBEDDING", embedding), ("NEGATIVE_EMBEDDING", negative_embedding)):
-            if states.ndim != 2 or states.shape != embedding.shape or states.shape[1] != self.width:
-                raise InvalidRequest(name, f"has shape {list(states.shape)}; it must be [tokens, {self.width}]")
+            tokens = states.shape[0] if states.shape == embedding.shape == (len(states), self.width) else 0
+            if not 1 <= tokens <= self.max_tokens:
+                raise InvalidRequest(
+                    name, f"has shape {list(states.shape)}; it must be [1 to {self.max_tokens}, {self.width}]"
+                )
             if not np.isfinite(states).all():
                 raise InvalidRequest(name, "holds NaN or Inf")
         known_latents = np.zeros((0, *shape[1:]), np.float32) if context is None else context

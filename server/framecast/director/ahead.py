@@ -34,10 +34,15 @@ async def ahead(source: AsyncGenerator[T, None], items: int) -> AsyncGenerator[T
                 await queue.put(item)
         except Exception as caught:  # noqa: BLE001 - handed to the reader, who raises it
             error = caught
+        except asyncio.CancelledError:
+            if closing:
+                raise
+            error = RuntimeError("the source was cancelled from inside")
         finally:
             await source.aclose()
         await queue.put(_End(error))
 
+    closing = False
     worker = asyncio.create_task(work())
     try:
         while True:
@@ -48,6 +53,7 @@ async def ahead(source: AsyncGenerator[T, None], items: int) -> AsyncGenerator[T
                 return
             yield item
     finally:
+        closing = True
         worker.cancel()
         with suppress(asyncio.CancelledError):
             await worker

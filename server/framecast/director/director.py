@@ -26,14 +26,14 @@ class DirectorConfig:
     Attributes:
         segments_ahead: denoised segments that may wait to be decoded.
         chunks_ahead: encoded chunks that may wait to be sent.
-        patience: seconds for which a stage that is down is tried again; the seeds are fixed, so a second try gives
-            the same result.
+        patience: seconds after a first failure for which a stage that is down is tried again, longer than a restart
+            of Triton takes; the seeds are fixed, so a second try gives the same result.
         retry_pause: seconds between tries.
     """
 
     segments_ahead: int = 1
     chunks_ahead: int = 2
-    patience: float = 15.0
+    patience: float = 30.0
     retry_pause: float = 0.25
 
 
@@ -44,6 +44,22 @@ class _Segment:
     scene: int
     plan: SegmentPlan
     latents: Floats
+
+
+class _Patience:
+    """How long one piece of work is tried again; counts from its first failure."""
+
+    def __init__(self, config: DirectorConfig) -> None:
+        self._config = config
+        self._until = 0.0
+
+    async def pause(self, error: StageUnavailable) -> None:
+        """Waits before the next try. Raises `error` when patience has run out."""
+        now = time.monotonic()
+        self._until = self._until or now + self._config.patience
+        if now >= self._until:
+            raise error
+        await asyncio.sleep(self._config.retry_pause)
 
 
 class Director:
@@ -93,10 +109,20 @@ class Director:
                 yield scene
 
     async def _planned(self, story: StoryRequest, stats: Stats) -> AsyncGenerator[Scene, None]:
-        async with aclosing(self._stages.plan(story.text, story.max_scenes)) as planned:
-            async for item in planned:
-                _bill(stats, "plan", item.engine_seconds)
-                yield item.scene
+        patience, known = _Patience(self._config), 0
+        while True:
+            try:
+                async with aclosing(self._stages.plan(story.text, story.max_scenes)) as planned:
+                    index = 0
+                    async for item in planned:
+                        index += 1
+                        if index > known:  # planning is greedy: a second try writes the same scenes again
+                            known = index
+                            _bill(stats, "plan", item.engine_seconds)
+                            yield item.scene
+                return
+            except StageUnavailable as error:
+                await patience.pause(error)
 
     async def _segments(
         self, spec: VideoSpec, scenes: AsyncGenerator[Scene, None], stats: Stats
@@ -169,14 +195,12 @@ class Director:
 
     async def _retried(self, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call, again and again while its stage is down, for as long as the director's patience lasts."""
-        until = time.monotonic() + self._config.patience
+        patience = _Patience(self._config)
         while True:
             try:
                 return await call(*args, **kwargs)
-            except StageUnavailable:
-                if time.monotonic() >= until:
-                    raise
-                await asyncio.sleep(self._config.retry_pause)
+            except StageUnavailable as error:
+                await patience.pause(error)
 
 
 async def _received(scenes: AsyncIterator[Scene]) -> AsyncGenerator[Scene, None]:

@@ -36,6 +36,10 @@ class ServedModel:
     step_counts: tuple[int, ...]
     max_scenes: int
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.context_latents < self.segment_latents or min(self.chunk_latents, self.latent_frames) < 1:
+            raise ValueError("segments must be longer than their context, and chunks and latents not empty")
+
     def to_json(self) -> str:
         """Minified JSON."""
         return json.dumps(asdict(self), separators=(",", ":"))

@@ -10,7 +10,7 @@ class VideoSpec:
     """A validated request, every default filled in.
 
     Attributes:
-        request_id: names the video in logs and makes retries idempotent.
+        request_id: names the video in logs; one video at a time may have it.
         width, height: pixels.
         fps: frames per second of the container.
         seed: of the whole video, 0 … 2**63 - 1.
@@ -60,7 +60,12 @@ class Chunk:
 
 @dataclass
 class Stats:
-    """What a video cost so far. Seconds; `engine_seconds` is by stage: plan, text, denoise, decode, encode."""
+    """What a video cost so far. Seconds, counted from when it had its place.
+
+    Attributes:
+        engine_seconds: inside the engines, by stage: plan, text, denoise, decode, encode. Stages overlap, so the sum
+            may exceed the total.
+    """
 
     scenes: int = 0
     segments: int = 0

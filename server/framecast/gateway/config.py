@@ -43,7 +43,7 @@ class GatewayConfig:
         max_queued_videos: videos that may wait for a place; more are refused at once.
         max_live_plans, max_queued_plans: the same for stories that are only planned.
         limits: what a caller may ask for.
-        idle_seconds: the longest wait for the first messages of a call, or for a scene that is wanted.
+        idle_seconds: the longest wait for the first messages of a call, or for the next scene once there is room.
         max_call_seconds: the longest a call may run, whatever its own deadline.
         grace_seconds: how long a drain lets accepted videos finish.
         keepalive_seconds: a ping goes to a silent peer after this long.

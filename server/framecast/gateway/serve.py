@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from framecast.client.report import fail, one_sentence_errors
 from framecast.director.director import Director
 from framecast.engines.manifest import Manifest
 from framecast.errors import FramecastError
@@ -25,7 +25,6 @@ from framecast.triton.served_model import read_served_model
 from framecast.triton.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
-_console = Console(stderr=True)
 _DEFAULTS = GatewayConfig()
 _REPOSITORY = Path("build/served")
 
@@ -58,6 +57,7 @@ async def serve(config: ServeConfig) -> int:
         FramecastError, OSError: it cannot start.
     """
     async with AsyncExitStack() as stack:
+        signals = _signals(stack)
         gateway: Gateway | None = None
         changes: set[asyncio.Task[None]] = set()
 
@@ -76,15 +76,15 @@ async def serve(config: ServeConfig) -> int:
         stack.push_async_callback(stages.close)
         supervisor = Supervisor(address, on_change, stages.interrupt, embedded)
         stack.push_async_callback(supervisor.stop)
-        signals = _signals(stack)
         await _unless(signals, supervisor.start())
         # 2. Director and gateway.
         model = await read_served_model(supervisor.client)
         gateway = await start_gateway(config.gateway, Director(stages, model), model)
+        stack.push_async_callback(gateway.stop)
         watch = asyncio.create_task(supervisor.watch())
         stack.push_async_callback(_cancelled, watch)
         host = config.gateway.address.rpartition(":")[0]
-        _console.print(f"serving {model.bundle} on {host}:{gateway.port}", highlight=False)
+        typer.echo(f"serving {model.bundle} on {host}:{gateway.port}", err=True)
         # 3. Until told to stop.
         code = await _until_done(config.command, f"{host}:{gateway.port}", signals)
         abort = asyncio.create_task(signals.get())
@@ -124,12 +124,15 @@ async def _until_done(command: Sequence[str], address: str, signals: asyncio.Que
         await signals.get()
         return 0
     process = await asyncio.create_subprocess_exec(*command, env={**os.environ, "FRAMECAST_ADDRESS": address})
-    ended, stop = asyncio.create_task(process.wait()), asyncio.create_task(signals.get())
-    await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if not ended.done():
+    ended = asyncio.create_task(process.wait())
+    for end in (process.terminate, process.kill):  # the first signal asks it to stop, the second makes it
+        stop = asyncio.create_task(signals.get())
+        await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if ended.done():
+            break
         with suppress(ProcessLookupError):
-            process.terminate()
+            end()
     return await ended
 
 
@@ -178,11 +181,9 @@ def command(
         grace_seconds=grace,
     )
     config = ServeConfig(repository, triton_address, triton_log, gateway, tuple(arguments or ()))
-    try:
-        code = asyncio.run(serve(config))
-    except (FramecastError, OSError) as error:
-        _console.print(f"[red]error[/] {error}", highlight=False)
-        code = 1
-    except KeyboardInterrupt:
-        code = 130
+    with one_sentence_errors():
+        try:
+            code = asyncio.run(serve(config))
+        except FramecastError as error:
+            fail(str(error), 1)
     sys.exit(code)

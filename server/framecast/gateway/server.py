@@ -72,10 +72,6 @@ class Gateway:
         """Stops now; what runs is cancelled."""
         await self.drain(0)
 
-    async def wait(self) -> None:
-        """Returns when the server has stopped."""
-        await self._server.wait_for_termination()
-
 
 async def start_gateway(config: GatewayConfig, director: Director, model: ServedModel) -> Gateway:
     """Starts serving.

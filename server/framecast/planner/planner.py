@@ -77,16 +77,18 @@ class ScenePlanner:
         """Yields the scenes of `story`, at least one and at most `max_scenes`.
 
         Raises:
-            InvalidRequest: the story does not fit into the model's context.
+            InvalidRequest: the story does not fit into the model's context, or `max_scenes` is below 1.
             PlanningFailed: the token limit was reached before one scene was complete.
             Cancelled: `cancelled()` became true; it is asked at every token.
         """
         settings = self._settings
+        if max_scenes < 1:
+            raise InvalidRequest("max_scenes", f"is {max_scenes}; it must be at least 1")
         prompt = self._prompt(story)
         budget = min(settings.max_new_tokens, settings.context - len(prompt))
         if budget < settings.max_new_tokens // 4:
             room = settings.context - settings.max_new_tokens // 4
-            raise InvalidRequest("story.text", f"is {len(prompt)} tokens long; the planner reads up to {room}")
+            raise InvalidRequest("text", f"is {len(prompt)} tokens long; the planner reads up to {room}")
 
         decoder = CachedDecoder(self._engine)
         constraint = Constraint(self._grammar_tokens, min(max_scenes, settings.max_scenes))

@@ -4,6 +4,7 @@ Only Triton's stub can import this module; `triton_python_backend_utils` exists 
 """
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,4 +134,8 @@ class Reply:
             return
         self._sent = True
         final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
-        self._sender.send(message, flags=final) if message is not None else self._sender.send(flags=final)
+        try:
+            self._sender.send(message, flags=final) if message is not None else self._sender.send(flags=final)
+        except Exception:  # noqa: BLE001 - Triton takes no second answer, and a silent stage looks healthy
+            _log.critical("an answer could not be sent; the stage ends so that it is noticed", exc_info=True)
+            os._exit(70)

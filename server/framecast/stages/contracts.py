@@ -122,6 +122,8 @@ TEXT_TO_VIDEO = Ensemble(
     ),
 )
 
+SERVED_MODEL = "framecast"  # the parameter of the denoiser's config that holds the served model's constants
+
 MODELS = (SCENE_PLANNER, TEXT_ENCODER, DENOISER, VAE_DECODER, FRAME_ENCODER)
 ENSEMBLES = (DECODE_FRAMES, TEXT_TO_VIDEO)
 
@@ -162,6 +164,12 @@ def _step(step: Step, known: set[str]) -> str:
         f'    output_map {{ key: "{t.name}" value: "{step.outputs.get(t.name, t.name)}" }}' for t in step.model.outputs
     ]
     return "\n".join([*lines, "  }"])
+
+
+def with_served_model(config: str, constants: str) -> str:
+    """The text of a `config.pbtxt` with the served model's constants (JSON) added as a parameter."""
+    value = constants.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{config}parameters {{ key: "{SERVED_MODEL}" value {{ string_value: "{value}" }} }}\n'
 
 
 def write_configs(repository: Path) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Collection, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping
+from typing import Any, TypeVar
 
 import grpc
 import numpy as np
@@ -13,7 +13,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from framecast.engines.engine import Array
-from framecast.errors import Cancelled, DeadlineTooShort, FramecastError, StageFailed, StageUnavailable
+from framecast.errors import Cancelled, FramecastError, InvalidRequest, StageFailed, StageUnavailable
 from framecast.planner.storyboard import scene_from_json
 from framecast.stages import contracts as c
 from framecast.stages.contracts import Ensemble, Model, Tensor
@@ -21,18 +21,33 @@ from framecast.stages.faults import untagged
 from framecast.stages.types import Encoded, Floats, Latents, Planned, TextStates
 
 _log = logging.getLogger(__name__)
+_DOWN = ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED")
+_DEAD_STUB = ("Stub process", "unhealthy", "health mutex")
 _STORY, _MAX_SCENES = c.SCENE_PLANNER.inputs
 _SCENE, _ = c.SCENE_PLANNER.outputs
 _DTYPES = {"FP32": np.float32, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8}
 Values = Mapping[Tensor, Array | str | float]
+T = TypeVar("T")
+TIMEOUT = 300.0  # seconds for one stage call; beyond it the stage hangs
+_CHANNEL = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_reconnect_backoff_ms", 500),  # a restarted Triton is found again at once
+    ("grpc.initial_reconnect_backoff_ms", 100),
+]
+
+
+def triton_client(address: str) -> InferenceServerClient:
+    """A client of the Triton at host:port."""
+    return InferenceServerClient(address, channel_args=_CHANNEL)
 
 
 class TritonStages:
     """See `framecast.stages.types.Stages`. One gRPC channel; `close` it."""
 
     def __init__(self, address: str) -> None:
-        self._client = InferenceServerClient(address)
-        self._deaths: dict[asyncio.Future[None], frozenset[str]] = {}  # one a call: the models it needs
+        self._client = triton_client(address)
+        self._deaths: dict[asyncio.Future[Any], frozenset[str]] = {}  # one a call: the models it needs
 
     def interrupt(self, models: Collection[str]) -> None:
         """Ends the calls that need one of `models` with StageUnavailable.
@@ -61,7 +76,8 @@ class TritonStages:
 
         stream = self._client.stream_infer(request())
         try:
-            async for result, error in stream:
+            while (item := await self._unless_dead(c.SCENE_PLANNER, anext(stream, None))) is not None:
+                result, error = item
                 if error is not None:
                     raise _error(c.SCENE_PLANNER, error)
                 if (scene := result.as_numpy(_SCENE.name)) is not None:
@@ -136,16 +152,27 @@ class TritonStages:
 
     async def _infer(self, model: Model | Ensemble, values: Values) -> InferResult:
         inputs, outputs = _tensors(model, values)
-        call = asyncio.ensure_future(self._client.infer(model.name, inputs, outputs=outputs))
-        death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        call = self._client.infer(model.name, inputs, outputs=outputs, client_timeout=TIMEOUT)
+        try:
+            return await self._unless_dead(model, call)
+        except InferenceServerException as error:
+            failure = _error(model, error)
+            if isinstance(failure, InvalidRequest):  # the gateway has checked what callers say: this is our mistake
+                _log.error("%s refused our request: %s", model.name, failure)
+                raise StageFailed(f"The stage {model.name} could not take its input.") from error
+            raise failure from error
+
+    async def _unless_dead(self, model: Model | Ensemble, work: Awaitable[T]) -> T:
+        """Awaits `work`, given up with StageUnavailable when a model it needs dies; cancelling cancels it."""
+        call = asyncio.ensure_future(work)
+        death: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._deaths[death] = c.needed_models(model)
         try:
-            await asyncio.wait({call, death}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {call, death}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not call.done():
                 raise StageUnavailable(f"The stage {model.name} died.")
             return call.result()
-        except InferenceServerException as error:
-            raise _error(model, error) from error
         finally:
             call.cancel()  # if it still runs: Triton sees it at the next denoise step
             del self._deaths[death]
@@ -180,8 +207,6 @@ def _error(model: Model | Ensemble, error: InferenceServerException) -> Framecas
     _log.warning("%s: %s %s", model.name, status, message)
     if "CANCELLED" in status:
         return Cancelled(f"The stage {model.name} was cancelled.")
-    if "DEADLINE_EXCEEDED" in status:
-        return DeadlineTooShort(f"The stage {model.name} did not answer in time.")
-    if "UNAVAILABLE" in status or "NOT_FOUND" in status or "Stub process" in message or "unhealthy" in message:
+    if any(word in status for word in _DOWN) or any(words in message for words in _DEAD_STUB):
         return StageUnavailable(f"The stage {model.name} is not available.")
     return StageFailed(f"The stage {model.name} could not compute its answer.")

@@ -6,6 +6,7 @@ listen on 127.0.0.1. Production uses a Triton container and `--triton-address`.
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -48,7 +49,8 @@ class EmbeddedTriton:
         self._files = find_triton()
         self._process: asyncio.subprocess.Process | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._shm_prefix = f"framecast_{secrets.token_hex(4)}_"
+        self._shm_prefix = f"framecast_{os.getpid()}_{secrets.token_hex(4)}_"
+        self._log_start = 0  # where this run's part of the log begins
         self.grpc_port = _free_port()
         self.metrics_port = _free_port()
 
@@ -69,12 +71,14 @@ class EmbeddedTriton:
 
     async def start(self) -> None:
         """Starts the process; it is not ready yet (see `framecast.triton.readiness`)."""
-        self._folder = tempfile.TemporaryDirectory(prefix="framecast-triton-")
+        _sweep()
+        self._folder = tempfile.TemporaryDirectory(prefix=f"framecast-triton-{os.getpid()}-")
         backends = _backend_folder(self._files, Path(self._folder.name))
         log = (self._config.log or Path(self._folder.name) / "triton.log").open("ab")
+        self._log_start = log.tell()
         with log:
             self._process = await asyncio.create_subprocess_exec(
-                *_die_with_parent(),
+                *(str(self._files.setpriv), "--pdeathsig", "KILL", "--"),  # dies with the gateway, however that dies
                 *(str(self._files.server), f"--model-repository={self._config.repository}"),
                 *(f"--backend-directory={backends}", "--model-control-mode=explicit", "--load-model=*"),
                 "--disable-auto-complete-config",  # the configs are complete; it would start every stub twice
@@ -99,8 +103,8 @@ class EmbeddedTriton:
             except asyncio.TimeoutError:
                 self.kill()
                 await self._process.wait()
-        if self._process is not None:
-            self.kill()  # stubs that outlived the server
+        self.kill()  # stubs that outlived the server
+        self._process = None
         for region in _SHARED_MEMORY.glob(f"{self._shm_prefix}*"):
             region.unlink(missing_ok=True)
         if self._folder is not None:
@@ -116,14 +120,16 @@ class EmbeddedTriton:
     def check_alive(self) -> None:
         """Raises StageUnavailable, with the end of the log, when the process has ended."""
         if self._process is None or self._process.returncode is not None:
-            raise StageUnavailable(f"tritonserver ended (exit code {self._code()}): {self.log_tail()}")
+            code = self._process.returncode if self._process else None
+            raise StageUnavailable(f"tritonserver ended (exit code {code}): {self.log_tail()}")
 
     def log_tail(self, lines: int = 5) -> str:
         """The last errors in Triton's log, or its last lines when there are none."""
         path = self._config.log or (Path(self._folder.name) / "triton.log" if self._folder else None)
         if path is None or not path.is_file():
             return ""
-        log = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        text = path.read_bytes()[self._log_start :].decode("utf-8", "replace")
+        log = [line for line in text.splitlines() if line.strip()]
         errors = [line for line in log if line.startswith(("E", "error")) or (".cc:" not in line and "Error" in line)]
         return "\n".join((errors or log)[-lines:])
 
@@ -133,7 +139,7 @@ class EmbeddedTriton:
         if self.pid is None:
             return found
         with suppress(OSError):
-            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+            children: list[str] = []
             for thread in Path(f"/proc/{self.pid}/task").iterdir():  # a child belongs to the thread that forked it
                 with suppress(OSError):
                     children += (thread / "children").read_text(encoding="ascii").split()
@@ -143,9 +149,6 @@ class EmbeddedTriton:
                     if words[0].endswith("triton_python_backend_stub"):
                         found[Path(words[1]).parent.parent.name] = int(child)
         return found
-
-    def _code(self) -> int | None:
-        return self._process.returncode if self._process else None
 
 
 def _free_port() -> int:
@@ -176,7 +179,9 @@ def _environment(files: TritonFiles) -> dict[str, str]:
     }
 
 
-def _die_with_parent() -> tuple[str, ...]:
-    """A prefix that has the kernel kill Triton when the gateway dies, however it dies."""
-    setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+def _sweep() -> None:
+    """Removes what gateways that were killed have left: their temporary folders and shared memory."""
+    for found in (*Path(tempfile.gettempdir()).glob("framecast-triton-*"), *_SHARED_MEMORY.glob("framecast_*")):
+        owner = re.match(r"framecast(?:-triton-|_)(\d+)[-_]", found.name)
+        if owner and not Path(f"/proc/{owner[1]}").exists():
+            shutil.rmtree(found, ignore_errors=True) if found.is_dir() else found.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import platform
+import shutil
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -19,14 +20,14 @@ class TritonFiles:
         backend: folder of the python backend.
         stub: the python backend's stub for the running Python.
         libraries: folders for LD_LIBRARY_PATH.
-        site: the site-packages folder.
+        setpriv: the program that has the kernel end tritonserver with its parent.
     """
 
     server: Path
     backend: Path
     stub: Path
     libraries: tuple[Path, ...]
-    site: Path
+    setpriv: Path
 
 
 def find_triton() -> TritonFiles:
@@ -48,12 +49,15 @@ def find_triton() -> TritonFiles:
     stub = package / "tritonserver" / "python_backend_stubs" / version / "triton_python_backend_stub"
     if not stub.is_file():
         raise InvalidRepository(f"The embedded tritonserver has no stub for Python {version}; use Python 3.10 to 3.13.")
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise InvalidRepository("The program setpriv is missing; install util-linux.")
     return TritonFiles(
         server=package / "tritonserver" / "bin" / "tritonserver",
         backend=package / "tritonserver" / "backends" / "python",
         stub=stub,
         libraries=(package.parent / "nvidia_pytriton.libs", _libpython_folder(version)),
-        site=package.parent,
+        setpriv=Path(setpriv),
     )
 
 

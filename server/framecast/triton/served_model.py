@@ -4,15 +4,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 from framecast.director.model import ServedModel
 from framecast.errors import InvalidRepository
-from framecast.stages.contracts import DENOISER
-
-KEY = "framecast"
-
-
-def with_served_model(config: str, model: ServedModel) -> str:
-    """The text of a `config.pbtxt` with `model` added as a parameter."""
-    value = model.to_json().replace("\\", "\\\\").replace('"', '\\"')
-    return f'{config}parameters {{ key: "{KEY}" value {{ string_value: "{value}" }} }}\n'
+from framecast.stages.contracts import DENOISER, SERVED_MODEL
 
 
 async def read_served_model(client: InferenceServerClient) -> ServedModel:
@@ -22,9 +14,9 @@ async def read_served_model(client: InferenceServerClient) -> ServedModel:
         InvalidRepository: it was not written by `framecast export`.
     """
     config = (await client.get_model_config(DENOISER.name)).config
-    if KEY not in config.parameters:
+    if SERVED_MODEL not in config.parameters:
         raise InvalidRepository("Triton's denoiser has no framecast parameter; serve a repository that was exported.")
     try:
-        return ServedModel.from_json(config.parameters[KEY].string_value)
+        return ServedModel.from_json(config.parameters[SERVED_MODEL].string_value)
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidRepository("Triton serves a repository of another Framecast version; export it again.") from error

@@ -1,8 +1,9 @@
-"""Keeps Triton serving: notices within half a second when it does not, says so, and repairs what is ours.
+"""Keeps Triton serving: notices when it does not, says so, and repairs what is ours.
 
 Triton 2.51 neither restarts a python stub that died nor stops calling itself ready, so the stubs' processes are
 watched. A dead stub's model is unloaded and loaded again while the others go on; when that fails, or tritonserver
-itself is gone, the server is started again. A Triton that is not ours is only asked whether it is ready.
+itself is gone or does not answer, the server is started again. A Triton that is not ours is only asked whether it is
+ready.
 """
 
 import asyncio
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from framecast.errors import StageUnavailable
 from framecast.stages.contracts import MODELS
+from framecast.stages.triton import triton_client
 from framecast.triton.embedded import EmbeddedTriton
 from framecast.triton.readiness import all_ready, wait_ready
 
@@ -27,12 +28,14 @@ class SupervisorConfig:
 
     Attributes:
         start_timeout: for the server to become ready.
+        answer_timeout: for Triton to say that it is ready.
         reload_timeout: for one model to be loaded again before the whole server is restarted.
         poll: between looks.
     """
 
     start_timeout: float = 120.0
-    reload_timeout: float = 20.0
+    answer_timeout: float = 10.0
+    reload_timeout: float = 15.0
     poll: float = 0.25
 
 
@@ -54,7 +57,7 @@ class Supervisor:
         embedded: EmbeddedTriton | None = None,
         config: SupervisorConfig | None = None,
     ) -> None:
-        self._client = InferenceServerClient(address)
+        self._client = triton_client(address)
         self._on_change = on_change
         self._on_death = on_death
         self._embedded = embedded
@@ -77,19 +80,20 @@ class Supervisor:
         """Looks after Triton until cancelled."""
         while True:
             await asyncio.sleep(self._config.poll)
-            if self._embedded is None:
-                self._announce(await all_ready(self._client))
-            elif problem := self._problem():
-                self._announce(False)
-                self._on_death(self._dead())
-                _log.warning("%s; repairing", problem)
-                try:
-                    await self._repair()
-                except StageUnavailable as error:
-                    _log.error("%s", error)  # and try again at the next look
-                else:
+            try:
+                if self._embedded is None:
+                    self._announce(await all_ready(self._client))
+                elif problem := await self._problem():
+                    _log.warning("%s; repairing", problem)
+                    self._announce(False)
+                    dead = self._dead()
+                    self._on_death(dead)
+                    await self._repair(dead)
+                    self._on_death(dead)  # calls that were sent while it was being repaired
                     _log.info("Triton serves again")
                     self._announce(True)
+            except Exception:  # noqa: BLE001 - whatever it was (a full disk, a server that will not start): try again
+                _log.exception("Triton could not be repaired")
 
     async def stop(self) -> None:
         """Stops Triton if it is ours."""
@@ -106,17 +110,19 @@ class Supervisor:
         stubs = self._embedded.stubs() if self._embedded else {}
         return [model.name for model in MODELS if model.name not in stubs]
 
-    def _problem(self) -> str:
+    async def _problem(self) -> str:
         if self._embedded is None or self._embedded.pid is None:
             return "tritonserver has ended"
-        return f"the stage {', '.join(dead)} has died" if (dead := self._dead()) else ""
+        if dead := self._dead():
+            return f"the stage {', '.join(dead)} has died"
+        return "" if await all_ready(self._client, self._config.answer_timeout) else "tritonserver does not answer"
 
-    async def _repair(self) -> None:
+    async def _repair(self, dead: list[str]) -> None:
         if self._embedded is None:
             return
-        if self._embedded.pid is not None:
+        if self._embedded.pid is not None and dead:
             try:
-                await asyncio.wait_for(self._reload(self._dead()), self._config.reload_timeout)
+                await asyncio.wait_for(self._reload(dead), self._config.reload_timeout)
                 return
             except (asyncio.TimeoutError, InferenceServerException) as error:
                 _log.warning("the stage could not be loaded again (%r); restarting tritonserver", error)
