@@ -7,7 +7,8 @@ from tests.support.tiny_bundle import write_tiny_bundle
 
 from framecast.export.bundle import Bundle
 from framecast.export.cli import packaged_models
-from framecast.export.exporter import ExportOptions, export_bundle, is_current
+from framecast.export.exporter import export_bundle, is_current
+from framecast.export.options import ExportOptions
 
 ROOT = Path(__file__).parents[1]
 

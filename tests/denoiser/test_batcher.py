@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 from framecast.denoiser.batcher import BatcherLimits, StepBatcher, StepRecord
 from framecast.denoiser.job import Job, Segment
 from framecast.denoiser.samplers import Schedule
-from framecast.engines.engine import Engine, load_engine
+from framecast.engines.engine import Engine
+from framecast.engines.load import load_engine
 from framecast.errors import Cancelled, CorruptOutput, FramecastError, Overloaded, StageFailed, StageUnavailable
 
 

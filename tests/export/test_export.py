@@ -16,8 +16,9 @@ from framecast.engines.manifest import Manifest
 from framecast.errors import InvalidRepository
 from framecast.export.bundle import Bundle, Fold
 from framecast.export.cli import packaged_models
-from framecast.export.exporter import ExportOptions, export_bundle, is_current
+from framecast.export.exporter import export_bundle, is_current
 from framecast.export.graphs.decode_yuv import DecodeYuv
+from framecast.export.options import ExportOptions
 from framecast.export.parity import ParityError, batch_independence, compare, gaussian
 from framecast.export.samplers import sampler_table
 from framecast.media.colour import rgb_to_yuv420

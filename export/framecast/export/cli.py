@@ -47,7 +47,8 @@ def _export(bundle: Path, output: Path, engine: str, models: Path, force: bool, 
         raise InvalidRepository(f"--models {models} is not a directory; give the path of model_repository/.")
     source = Bundle.open(bundle)
     with console.status("loading torch") as status:
-        from framecast.export.exporter import ExportOptions, export_bundle, is_current
+        from framecast.export.exporter import export_bundle, is_current
+        from framecast.export.options import ExportOptions
 
         options = ExportOptions(engine=engine, models=models)
         if not force and is_current(source, output, options):

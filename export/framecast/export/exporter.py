@@ -5,7 +5,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +18,12 @@ from framecast.export.graphs.causal_lm import export_causal_lm
 from framecast.export.graphs.decode_yuv import export_decode_yuv
 from framecast.export.graphs.denoise_step import export_denoise_step
 from framecast.export.graphs.text_states import export_text_states
+from framecast.export.models import chat_template, load_models
+from framecast.export.options import ExportOptions
 from framecast.export.samplers import sampler_table
 from framecast.export.source import source_digest, versions
 from framecast.export.trajectory import check_trajectory
 from framecast.stages.contracts import with_served_model, write_configs
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """How a bundle is exported.
-
-    Attributes:
-        engine: the runtime that will load the graphs.
-        opset: of the ONNX files; 23 is the fastest for ONNX Runtime on the CPU.
-        max_steps: sampler tables are made for 1 to this many steps.
-        max_side: largest height or width served, pixels.
-        models: the Triton models to copy, `model_repository/`.
-    """
-
-    models: Path
-    engine: str = "onnxruntime"
-    opset: int = 23
-    max_steps: int = 50
-    max_side: int = 1024
-
 
 Report = Callable[[str], None]
 
@@ -94,7 +75,7 @@ class _Exporter:
 
     def run(self) -> Manifest:
         """Every part, then the manifest."""
-        pipeline, planner, planner_tokenizer = _load(self._bundle)
+        pipeline, planner, planner_tokenizer = load_models(self._bundle)
         self._planner(planner, planner_tokenizer)
         text = self._text_encoder(pipeline)
         unet = self._unet(pipeline)
@@ -122,7 +103,7 @@ class _Exporter:
         conventions = self._bundle.conventions
         self._graph("planner", "scene_planner", lambda path: export_causal_lm(model, path, opset=self._options.opset))
         self._copy(self._bundle.part("planner") / "tokenizer.json", "scene_planner")
-        prefix, suffix = _template(tokenizer, conventions.planner_instructions)
+        prefix, suffix = chat_template(tokenizer, conventions.planner_instructions)
         self._write(
             "scene_planner",
             {
@@ -243,39 +224,3 @@ class _Exporter:
         path = self._file(model, "settings.json")
         path.write_text(json.dumps(settings, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         return path
-
-
-def _load(bundle: Bundle) -> tuple[Any, Any, Any]:
-    """The diffusers pipeline, the planner and its tokenizer, in float32, from local safetensors only."""
-    import diffusers
-    import torch
-    import transformers
-    from diffusers import DiffusionPipeline
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    for library in (diffusers.utils.logging, transformers.utils.logging):  # our own report is the progress
-        library.set_verbosity_error()
-        library.disable_progress_bar()
-    load: Any = DiffusionPipeline.from_pretrained
-    pipeline = load(bundle.path, dtype=torch.float32, use_safetensors=True, local_files_only=True)
-    pipeline.set_progress_bar_config(disable=True)
-    folder = bundle.part("planner")
-    planner = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
-    )
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder, planner):
-        module.eval().requires_grad_(False)
-    return pipeline, planner, tokenizer
-
-
-def _template(tokenizer: Any, instructions: str) -> tuple[str, str]:
-    """What the planner's chat template puts before and after the story."""
-    mark = "\u2063story\u2063"
-    messages = [{"role": "system", "content": instructions}] if instructions else []
-    messages.append({"role": "user", "content": mark})
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    prefix, found, suffix = text.partition(mark)
-    if not found:
-        raise InvalidRepository("The planner's chat template does not pass the user's message through unchanged.")
-    return prefix, suffix

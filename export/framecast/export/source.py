@@ -5,7 +5,6 @@ import importlib.metadata
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import framecast.denoiser
 import framecast.director
@@ -14,9 +13,7 @@ import framecast.planner
 import framecast.stages
 from framecast.engines.manifest import sha256
 from framecast.export.bundle import Bundle
-
-if TYPE_CHECKING:
-    from framecast.export.exporter import ExportOptions
+from framecast.export.options import ExportOptions
 
 PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
 # Code that reads what the exporter writes: a repository that it could no longer read must be exported again.
@@ -28,7 +25,7 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("framecast", *PACKAGES)}
 
 
-def source_digest(bundle: Bundle, options: "ExportOptions") -> str:
+def source_digest(bundle: Bundle, options: ExportOptions) -> str:
     """SHA-256 over the bundle, the exporter's and the readers' code, the Triton models, versions and options."""
     digest = hashlib.sha256()
     folders = [("bundle", bundle.path), ("models", options.models), ("exporter", Path(__file__).parent)]

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from framecast.errors import InvalidRepository
 
 Array = NDArray[np.generic]
 
@@ -49,17 +46,3 @@ class EngineOptions:
     """
 
     threads: int = 0
-
-
-def load_engine(kind: str, path: Path, options: EngineOptions | None = None) -> Engine:
-    """Loads the engine at `path` with the runtime named `kind`, importing that runtime only now.
-
-    Raises:
-        InvalidRepository: no such runtime.
-    """
-    options = options or EngineOptions()
-    if kind == "onnxruntime":
-        from framecast.engines.onnxruntime import OnnxRuntimeEngine
-
-        return OnnxRuntimeEngine(path, options)
-    raise InvalidRepository(f"{path.name} asks for the engine {kind!r}; this build has onnxruntime.")

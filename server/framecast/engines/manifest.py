@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from framecast.engines.engine import Engine, EngineOptions, load_engine
+from framecast.engines.engine import Engine, EngineOptions
+from framecast.engines.load import load_engine
 from framecast.errors import InvalidRepository
 
 FILE = "manifest.json"

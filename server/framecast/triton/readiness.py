@@ -12,11 +12,19 @@ from framecast.stages.contracts import ENSEMBLES, MODELS
 POLL = 0.1  # seconds
 
 
-async def all_ready(client: InferenceServerClient, timeout: float = 2.0) -> bool:
-    """True when the server and every model of ours answer that they are ready."""
+async def answers(client: InferenceServerClient, timeout: float) -> bool:
+    """True when the server says within `timeout` seconds that it is ready."""
     try:
-        if not await client.is_server_ready(client_timeout=timeout):
-            return False
+        return bool(await client.is_server_ready(client_timeout=timeout))
+    except InferenceServerException:
+        return False
+
+
+async def all_ready(client: InferenceServerClient, timeout: float = 2.0) -> bool:
+    """True when the server and every model of ours say that they are ready."""
+    if not await answers(client, timeout):
+        return False
+    try:
         names = [model.name for model in (*MODELS, *ENSEMBLES)]
         ready = [await client.is_model_ready(name, client_timeout=timeout) for name in names]
     except InferenceServerException:

@@ -17,7 +17,7 @@ from tritonclient.utils import InferenceServerException
 from framecast.stages.contracts import MODELS
 from framecast.stages.triton import triton_client
 from framecast.triton.embedded import EmbeddedTriton
-from framecast.triton.readiness import all_ready, wait_ready
+from framecast.triton.readiness import all_ready, answers, wait_ready
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Supervisor:
             return "tritonserver has ended"
         if dead := self._dead():
             return f"the stage {', '.join(dead)} has died"
-        return "" if await all_ready(self._client, self._config.answer_timeout) else "tritonserver does not answer"
+        return "" if await answers(self._client, self._config.answer_timeout) else "tritonserver does not answer"
 
     async def _repair(self, dead: list[str]) -> None:
         if self._embedded is None:

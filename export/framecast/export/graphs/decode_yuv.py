@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.nn import functional as F
 
-from framecast.engines.engine import load_engine
+from framecast.engines.load import load_engine
 from framecast.export.bundle import Fold
 from framecast.export.exported import Exported
 from framecast.export.onnx_graph import export_onnx

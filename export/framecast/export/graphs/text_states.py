@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from framecast.engines.engine import Array, load_engine
+from framecast.engines.engine import Array
+from framecast.engines.load import load_engine
 from framecast.export.exported import Exported
 from framecast.export.onnx_graph import export_onnx
 from framecast.export.parity import compare

@@ -1,0 +1,20 @@
+"""Engines by the name of their runtime, imported only when it is asked for."""
+
+from pathlib import Path
+
+from framecast.engines.engine import Engine, EngineOptions
+from framecast.errors import InvalidRepository
+
+
+def load_engine(kind: str, path: Path, options: EngineOptions | None = None) -> Engine:
+    """Loads the engine at `path` with the runtime named `kind`, importing that runtime only now.
+
+    Raises:
+        InvalidRepository: no such runtime.
+    """
+    options = options or EngineOptions()
+    if kind == "onnxruntime":
+        from framecast.engines.onnxruntime import OnnxRuntimeEngine
+
+        return OnnxRuntimeEngine(path, options)
+    raise InvalidRepository(f"{path.name} asks for the engine {kind!r}; this build has onnxruntime.")
