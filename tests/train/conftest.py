@@ -14,7 +14,7 @@ from framecast.train.tokenizers import train_planner_tokenizer, train_text_token
 from framecast.train.vae import VaeConfig
 
 VAE = VaeConfig(
-    blocks=(8, 8, 8, 8),
+    blocks=(16, 16, 16, 16),
     groups=4,
     latent_channels=4,
     steps=6,

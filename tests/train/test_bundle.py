@@ -33,7 +33,7 @@ def written(tokenizers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         build(CacheConfig(samples=2, latents=length), model, runs / "cache" / kind)
         caches[kind] = LatentCache(runs / "cache" / kind)
     text = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
-    diffusion.train(DIFFUSION, caches, text, VAE.latent_channels, 1.0, runs / "unet", stop_at=1)
+    diffusion.train(DIFFUSION, caches, text, VAE.latent_channels, runs / "unet", stop_at=1)
     out = tmp_path_factory.mktemp("bundles") / "tiny"
     (out / "unet").mkdir(parents=True)
     (out / "unet" / "stale.safetensors").write_bytes(b"old")

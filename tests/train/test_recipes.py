@@ -59,7 +59,7 @@ def test_planner_step_lowers_the_loss_and_resumes(tokenizers: Path, tmp_path: Pa
         assert b == pytest.approx(a, rel=1e-5)
 
     model = planner.build(PLANNER, tokenizer)
-    ids, labels = next(planner.finetuning_batches(PLANNER, tokenizer, 0))
+    ids, labels = planner.finetuning_batch(PLANNER, tokenizer, 0)
     assert (labels == planner.IGNORED).any(dim=1).all(), "the story is not part of the loss"
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     first = planner.next_token_loss(model, ids, labels)
@@ -96,7 +96,7 @@ def test_cache_goes_on_and_holds_no_held_out_scene(tmp_path: Path) -> None:
 def test_diffusion_trains_both_models_and_resumes(tokenizers: Path, tmp_path: Path) -> None:
     tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
     data = caches(tmp_path)
-    run = [DIFFUSION, data, tokenizer, 4, 0.5]
+    run = [DIFFUSION, data, tokenizer, 4]
     whole = diffusion.train(*run, tmp_path / "whole")  # type: ignore[arg-type]
     diffusion.train(*run, tmp_path / "parts", stop_at=3)  # type: ignore[arg-type]
     parts = diffusion.train(*run, tmp_path / "parts")  # type: ignore[arg-type]

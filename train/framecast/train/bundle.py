@@ -30,7 +30,7 @@ class BundleConfig:
     fps: int = 24
     width: int = 256
     height: int = 256
-    steps: int = 10
+    steps: int = 8
     guidance_scale: float = 2.5
     diffusion: diffusion.DiffusionConfig = field(default_factory=diffusion.DiffusionConfig)
     vae: vae.VaeConfig = field(default_factory=vae.VaeConfig)
@@ -46,7 +46,9 @@ def _restore(module: nn.Module, path: Path) -> bool:
 
 
 def load_vae(runs: Path, config: vae.VaeConfig) -> Vae:
-    """The averaged VAE of the run.
+    """The averaged VAE of the run with levelled latents, which need no further scaling.
+
+    The level is measured once and kept in `vae/level.json`: cached latents, training and bundle must agree on it.
 
     Raises:
         FileNotFoundError: no VAE has been trained in `runs`.
@@ -54,6 +56,11 @@ def load_vae(runs: Path, config: vae.VaeConfig) -> Vae:
     model = vae.build(config)
     if not _restore(model, runs / "vae" / "last" / "average.safetensors"):
         raise FileNotFoundError(f"no VAE checkpoint in {runs / 'vae'}: run `framecast train vae` first")
+    path = runs / "vae" / "level.json"
+    if not path.exists():
+        path.write_text(json.dumps(vae.statistics(model)) + "\n", encoding="utf-8")
+    vae.level(model, **json.loads(path.read_text(encoding="utf-8")))
+    model.register_to_config(scaling_factor=1.0)
     return model.eval()
 
 
@@ -90,24 +97,12 @@ def load_diffusion(
 
 
 def pipeline(runs: Path, config: BundleConfig) -> Pipeline:
-    """The trained parts as a diffusers pipeline; `vae.config.scaling_factor` is set from held-out renders."""
+    """The trained parts as a diffusers pipeline."""
     autoencoder = load_vae(runs, config.vae)
     unet, encoder, tokenizer = load_diffusion(runs, config.diffusion, config.vae.latent_channels)
-    autoencoder.register_to_config(scaling_factor=scaling_factor(runs, autoencoder))
     return make_pipeline(
         vae=autoencoder, text_encoder=encoder, tokenizer=tokenizer, unet=unet, scheduler=diffusion.scheduler()
     )
-
-
-def scaling_factor(runs: Path, autoencoder: Vae) -> float:
-    """1 / deviation of held-out latents, measured once for a run so that cache, training and bundle agree."""
-    path = runs / "scale.json"
-    if path.exists():
-        return float(json.loads(path.read_text(encoding="utf-8"))["scaling_factor"])
-    figures = vae.measure(autoencoder)
-    scale = round(1.0 / figures["latent_std"], 5)
-    path.write_text(json.dumps({"scaling_factor": scale, **figures}), encoding="utf-8")
-    return scale
 
 
 def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) -> int:

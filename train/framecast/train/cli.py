@@ -27,12 +27,15 @@ def vae(runs: Runs = Path("runs"), steps: Steps = None, stop_at: StopAt = None, 
     from dataclasses import replace
 
     from framecast.train import vae as recipe
+    from framecast.train.parallel import Crew
 
     _threads(threads)
     config = recipe.VaeConfig()
     config = replace(config, steps=steps) if steps else config
-    model = recipe.train(config, runs / "vae", stop_at=stop_at)
-    typer.echo(str(recipe.measure(model)))
+    crew = Crew()
+    model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew)
+    if crew.leads:
+        typer.echo(str(recipe.measure(model)))
 
 
 @app.command()
@@ -78,31 +81,35 @@ def cache(kind: str, runs: Runs = Path("runs"), threads: Threads = 1) -> None:
     if kind not in configs:
         raise typer.BadParameter(f"expected images or clips, got {kind!r}")
     autoencoder = bundle.load_vae(runs, VaeConfig())
-    typer.echo(f"scaling factor {bundle.scaling_factor(runs, autoencoder)}")
     latents.build(configs[kind], autoencoder, runs / "cache" / kind)
 
 
 @app.command()
-def unet(runs: Runs = Path("runs"), stop_at: StopAt = None, threads: Threads = 1) -> None:
+def unet(
+    runs: Runs = Path("runs"),
+    stop_at: StopAt = None,
+    clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps, to go on after a finished run.")] = None,
+    threads: Threads = 1,
+) -> None:
     """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
+    from dataclasses import replace
+
     from transformers import CLIPTokenizer
 
-    from framecast.train import bundle, diffusion
+    from framecast.train import diffusion
     from framecast.train.latents import LatentCache
     from framecast.train.parallel import Crew
     from framecast.train.vae import VaeConfig
 
     _threads(threads)
-    vae_config = VaeConfig()
-    scale = bundle.scaling_factor(runs, bundle.load_vae(runs, vae_config))
     caches = {kind: LatentCache(runs / "cache" / kind) for kind in ("images", "clips")}
     tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
+    config = diffusion.DiffusionConfig()
     diffusion.train(
-        diffusion.DiffusionConfig(),
+        replace(config, clip_steps=clip_steps or config.clip_steps),
         caches,
         tokenizer,
-        vae_config.latent_channels,
-        scale,
+        VaeConfig().latent_channels,
         runs / "unet",
         stop_at=stop_at,
         crew=Crew(),
@@ -139,7 +146,7 @@ def sheet(
     kind: Annotated[str, typer.Argument(help="world, vae or clips.")],
     out: Path = Path("runs/sheet.png"),
     runs: Runs = Path("runs"),
-    steps: int = 10,
+    steps: int = 8,
     guidance: float = 2.5,
     latents: int = 12,
     threads: Threads = 1,
@@ -164,3 +171,27 @@ def sheet(
     else:
         raise typer.BadParameter(f"expected world, vae or clips, got {kind!r}")
     typer.echo(str(out))
+
+
+@app.command()
+def evaluate(
+    runs: Runs = Path("runs"),
+    stories: Annotated[int, typer.Option(help="Held-out stories for each language.")] = 64,
+    threads: Threads = 1,
+) -> None:
+    """Scores the parts on what training never saw: reconstruction and planning; writes `runs/evaluation.json`."""
+    import json
+
+    from framecast.train import bundle as recipe
+    from framecast.train import planner as plans
+    from framecast.train import vae as autoencoders
+
+    _threads(threads)
+    config = recipe.BundleConfig()
+    figures = autoencoders.measure(recipe.load_vae(runs, config.vae))
+    model, tokenizer = recipe.load_planner(runs, config.planner)
+    figures["planner_en"] = plans.exact(model, tokenizer, "en", count=stories)
+    figures["planner_zh"] = plans.exact(model, tokenizer, "zh", count=stories)
+    (runs / "evaluation.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for name, value in figures.items():
+        typer.echo(f"{name} {value:.3f}")

@@ -28,8 +28,12 @@ from framecast.train.captions import training_caption
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.latents import LatentCache
 from framecast.train.models import Scheduler, Unet, make_scheduler, make_unet
+from framecast.train.muon import Muon
 from framecast.train.parallel import Crew
 from framecast.train.progress import Journal
+
+CLIP = 12
+"""Latents of a whole clip: two seconds."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,21 @@ class DiffusionConfig:
     heads: int = 4
     groups: int = 16
     text: text.TextConfig = field(default_factory=text.TextConfig)
-    image_steps: int = 2400
-    image_batch: int = 24
-    clip_steps: int = 1200
+    image_steps: int = 500
+    image_batch: int = 16
+    clip_steps: int = 440
     clip_batch: int = 3
-    image_rate: float = 1.2e-3
-    clip_rate: float = 6e-4
+    image_rate: float = 2e-3
+    short: int = 4
+    """Latents of the windows that clips are cut into at first: three times the scenes for the same work."""
+    short_until: float = 0.8
+    """Share of the clip steps that train on short windows; the rest sees whole clips."""
+    clip_rate: float = 1.5e-3
     dropped: float = 0.1
     """Share of captions replaced by "" for classifier-free guidance."""
     context: int = 3
     """At most this many first latents of a continued clip are given clean."""
-    ema: float = 0.997
+    ema: float = 0.995
     seed: int = 41
 
 
@@ -113,7 +121,7 @@ def _skip_convolution(hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.
 
 @dataclass(frozen=True)
 class Batch:
-    """Scaled latents [B, C, F, h, w], token ids [B, L], and how many first latents of each are given clean [B]."""
+    """Latents [B, C, F, h, w], token ids [B, L], and how many first latents of each are given clean [B]."""
 
     latents: torch.Tensor
     tokens: torch.Tensor
@@ -121,17 +129,31 @@ class Batch:
 
 
 def draw_batch(
-    cache: LatentCache, tokenizer: CLIPTokenizer, config: DiffusionConfig, size: int, scale: float, rng: random.Random
+    cache: LatentCache,
+    tokenizer: CLIPTokenizer,
+    config: DiffusionConfig,
+    size: int,
+    rng: random.Random,
+    *,
+    window: int | None = None,
 ) -> Batch:
-    """Draws samples with fresh captions. A clip that begins mid-scene always gets context, others get it rarely."""
+    """Draws samples with fresh captions, cut to `window` latents when given.
+
+    A clip that begins mid-scene always gets clean context, as it will when served; others get it rarely.
+    """
     latents, captions, context = [], [], []
     for _ in range(size):
         index = rng.randrange(len(cache))
         sample = cache.samples[index]
-        latents.append(cache.latents(index).transpose(0, 1) * scale)
+        clip, first = cache.latents(index).transpose(0, 1), 0
+        if window is not None and window < clip.shape[1]:
+            first = rng.choice((0, rng.randrange(clip.shape[1] - window + 1)))
+            clip = clip[:, first : first + window]
+        latents.append(clip)
         captions.append("" if rng.random() < config.dropped else training_caption(sample.scene, rng))
-        clip = latents[-1].shape[1] > 1
-        given = rng.randint(1, config.context) if clip and (sample.continued or rng.random() < 0.05) else 0
+        most = min(config.context, clip.shape[1] // 3)
+        continuing = most > 0 and (sample.continued or first > 0 or rng.random() < 0.05)
+        given = rng.randint(1, most) if continuing else 0
         context.append(given)
     return Batch(torch.stack(latents), text.tokenize(tokenizer, captions), torch.tensor(context))
 
@@ -170,7 +192,6 @@ def train(
     caches: dict[str, LatentCache],
     tokenizer: CLIPTokenizer,
     channels: int,
-    scale: float,
     directory: Path,
     *,
     stop_at: int | None = None,
@@ -183,7 +204,6 @@ def train(
         caches: "images" and "clips".
         tokenizer: the text encoder's.
         channels: latent channels.
-        scale: multiplies cached latents to unit deviation.
         directory: checkpoints and curve.
         stop_at: leave after this step.
         crew: the workers that share each batch; alone when not given.
@@ -200,7 +220,8 @@ def train(
         model.train()
     unet, encoder = models["unet"], models["text_encoder"]
     parameters = [p for m in models.values() for p in m.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-3)
+    tables: list[Any] = [m.weight for m in encoder.modules() if isinstance(m, nn.Embedding)]
+    optimizer = Muon(parameters, config.image_rate, plain=tables, plain_rate=0.5)
     keeper = Checkpoint(directory, {**models, **{f"average_{k}": v for k, v in averages.items()}}, {"adam": optimizer})
     begin, _ = keeper.load()
     total = config.image_steps + config.clip_steps
@@ -214,8 +235,9 @@ def train(
                 cache.refresh()
             rng = random.Random(f"diffusion {config.seed} {step} {crew.rank}")
             generator = torch.Generator().manual_seed(rng.randrange(2**31))
-            size = config.image_batch if imaging else config.clip_batch
-            batch = draw_batch(cache, tokenizer, config, size, scale, rng)
+            short = not imaging and step < config.image_steps + config.clip_steps * config.short_until
+            size = config.image_batch if imaging else config.clip_batch * (CLIP // config.short if short else 1)
+            batch = draw_batch(cache, tokenizer, config, size, rng, window=config.short if short else None)
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(config, step)
             optimizer.zero_grad(set_to_none=True)

@@ -38,8 +38,8 @@ class CacheConfig:
     seed: int = 31
 
 
-IMAGES = CacheConfig(samples=4000, latents=1, moving_camera=0.0)
-CLIPS = CacheConfig(samples=1600, latents=12)
+IMAGES = CacheConfig(samples=2800, latents=1, moving_camera=0.0)
+CLIPS = CacheConfig(samples=600, latents=12)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def draw_sample(config: CacheConfig, index: int, excluded: frozenset[tuple[str, 
 
 @torch.no_grad()
 def encode(vae: Vae, frames: npt.NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 [T, H, W, 3] → mean latents float32 [T/4, C, h, w], not yet scaled."""
+    """uint8 [T, H, W, 3] → mean latents float32 [T/4, C, h, w]."""
     latents: torch.Tensor = vae.encode(fold(to_floats(torch.from_numpy(frames)))).latent_dist.mode()
     return latents
 
@@ -124,5 +124,5 @@ class LatentCache:
         return len(self.samples)
 
     def latents(self, index: int) -> torch.Tensor:
-        """Float32 [latents, C, h, w], not scaled."""
+        """Float32 [latents, C, h, w]."""
         return torch.from_numpy(self._latents[index].astype(np.float32))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +33,7 @@ class PlannerConfig:
     inner: int = 640
     positions: int = 1024
     pretrain_steps: int = 300
-    finetune_steps: int = 1500
+    finetune_steps: int = 3300
     batch: int = 16
     block: int = 128
     """Tokens of one packed pre-training sample."""
@@ -70,48 +69,42 @@ def _draw(rng: random.Random, excluded: frozenset[tuple[str, str, str, str]]) ->
     return sample_story(rng, rng.choice(("en", "zh")), excluded=excluded)
 
 
-def pretraining_batches(
-    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, first: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Packed next-token samples: int64 ids and labels, both [batch, block]; step i is always the same batch."""
-    excluded, step = held_out(), first
-    while True:
-        rng = random.Random(f"pretrain {config.seed} {step}")
-        ids: list[int] = []
-        while len(ids) < config.batch * config.block:
-            story = _draw(rng, excluded)
-            text = story.text if rng.random() < 0.7 else storyboard(story.shots)
-            ids += [*tokenizer(text).input_ids, tokenizer.eos_token_id]
-        batch = torch.tensor(ids[: config.batch * config.block]).view(config.batch, config.block)
-        yield batch, batch
-        step += 1
+def pretraining_batch(
+    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, step: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The step's packed next-token samples: int64 ids and labels, both [batch, block]."""
+    excluded, rng = held_out(), random.Random(f"pretrain {config.seed} {step}")
+    ids: list[int] = []
+    while len(ids) < config.batch * config.block:
+        story = _draw(rng, excluded)
+        text = story.text if rng.random() < 0.7 else storyboard(story.shots)
+        ids += [*tokenizer(text).input_ids, int(tokenizer.eos_token_id)]
+    batch = torch.tensor(ids[: config.batch * config.block]).view(config.batch, config.block)
+    return batch, batch
 
 
-def finetuning_batches(
-    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, first: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """(story, storyboard) samples, right-padded [batch, longest]; only the answer and its end count in the loss."""
-    excluded, step = held_out(), first
-    while True:
-        rng = random.Random(f"finetune {config.seed} {step}")
-        # Twice the batch is drawn and sorted by length, so that a batch carries little padding.
-        pairs = []
-        for _ in range(config.batch * 4):
-            story = _draw(rng, excluded)
-            asked = tokenizer(prompt(story.text)).input_ids
-            answer = [*tokenizer(storyboard(story.shots)).input_ids, tokenizer.eos_token_id]
-            pairs.append((asked, answer))
-        pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
-        begin = config.batch * rng.randrange(4)
-        chosen = pairs[begin : begin + config.batch]
-        longest = max(len(a) + len(b) for a, b in chosen)
-        ids = torch.full((len(chosen), longest), int(tokenizer.pad_token_id))
-        labels = torch.full((len(chosen), longest), IGNORED)
-        for row, (asked, answer) in enumerate(chosen):
-            ids[row, : len(asked) + len(answer)] = torch.tensor(asked + answer)
-            labels[row, len(asked) : len(asked) + len(answer)] = torch.tensor(answer)
-        yield ids, labels
-        step += 1
+def finetuning_batch(
+    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, step: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The step's (story, storyboard) samples, right-padded int64 [batch, longest]; only the answer has labels."""
+    excluded, rng = held_out(), random.Random(f"finetune {config.seed} {step}")
+    pairs = []
+    for _ in range(config.batch * 2):
+        story = _draw(rng, excluded)
+        asked = tokenizer(prompt(story.text)).input_ids
+        answer = [*tokenizer(storyboard(story.shots)).input_ids, int(tokenizer.eos_token_id)]
+        pairs.append((asked, answer))
+    # Twice the batch is drawn and sorted by length, so that a batch carries little padding.
+    pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
+    begin = config.batch * rng.randrange(2)
+    chosen = pairs[begin : begin + config.batch]
+    longest = max(len(a) + len(b) for a, b in chosen)
+    ids = torch.full((len(chosen), longest), int(tokenizer.pad_token_id))
+    labels = torch.full((len(chosen), longest), IGNORED)
+    for row, (asked, answer) in enumerate(chosen):
+        ids[row, : len(asked) + len(answer)] = torch.tensor(asked + answer)
+        labels[row, len(asked) : len(asked) + len(answer)] = torch.tensor(answer)
+    return ids, labels
 
 
 def next_token_loss(model: Planner, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -131,15 +124,11 @@ def train(
     begin, _ = keeper.load()
     total = config.pretrain_steps + config.finetune_steps
     end = min(total, stop_at or total)
-    streams = {
-        "pretrain": pretraining_batches(config, tokenizer, begin),
-        "finetune": finetuning_batches(config, tokenizer, begin),
-    }
     model.train()
     with Journal(directory, "planner", total, begin=begin) as journal:
         for step in range(begin, end):
             pretraining = step < config.pretrain_steps
-            ids, labels = next(streams["pretrain" if pretraining else "finetune"])
+            ids, labels = (pretraining_batch if pretraining else finetuning_batch)(config, tokenizer, step)
             for group in optimizer.param_groups:
                 group["lr"] = config.rate * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * _cosine(step / total))
             loss = next_token_loss(model, ids, labels)

@@ -19,6 +19,9 @@ from framecast.train.checkpoint import Checkpoint
 from framecast.train.discriminator import AdversarialConfig, PatchDiscriminator, adaptive_weight, hinge_loss
 from framecast.train.folding import FOLD, fold, to_floats
 from framecast.train.models import Vae, make_vae
+from framecast.train.muon import Muon
+from framecast.train.parallel import Crew
+from framecast.train.passthrough import pass_colours
 from framecast.train.progress import Journal
 from framecast.train.world.render import render
 from framecast.train.world.scene import sample_scene
@@ -31,17 +34,19 @@ class VaeConfig:
     blocks: tuple[int, ...] = (32, 32, 96, 128)
     latent_channels: int = 16
     groups: int = 8
-    steps: int = 2000
+    steps: int = 800
     batch: int = 8
     crop: int = 64
     """Side of the folded training crops; 128 is the whole picture. The network is convolutional, crops are cheaper."""
     whole: float = 0.06
     """Share of the last steps that train on whole pictures, so that normalisation sees what it will serve."""
-    rate: float = 1e-3
-    beta: float = 1e-3
+    rate: float = 5e-3
+    quiet: float = -5.0
+    """Initial log-variance of the latents' noise."""
+    beta: float = 2e-4
     """Weight of the KL per latent value."""
     edges: float = 0.5
-    ema: float = 0.995
+    ema: float = 0.99
     seed: int = 11
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 
@@ -49,7 +54,7 @@ class VaeConfig:
 def build(config: VaeConfig) -> Vae:
     """A fresh AutoencoderKL with random weights."""
     depth = len(config.blocks)
-    return make_vae(
+    model = make_vae(
         in_channels=FOLD.channels,
         out_channels=FOLD.channels,
         down_block_types=("DownEncoderBlock2D",) * depth,
@@ -61,6 +66,8 @@ def build(config: VaeConfig) -> Vae:
         sample_size=128,
         mid_block_add_attention=False,
     )
+    pass_colours(model, config.quiet)
+    return model
 
 
 def edges(maps: torch.Tensor) -> torch.Tensor:
@@ -90,15 +97,15 @@ def draw_maps(rng: random.Random, count: int, crop: int) -> torch.Tensor:
 class MapSource(torch.utils.data.IterableDataset[torch.Tensor]):
     """An endless stream of crops, drawn while the network trains; step i always sees the same crops."""
 
-    def __init__(self, config: VaeConfig, first: int) -> None:
-        self.config, self.first = config, first
+    def __init__(self, config: VaeConfig, first: int, rank: int = 0) -> None:
+        self.config, self.first, self.rank = config, first, rank
 
     def __iter__(self) -> MapSource:
         self.step = self.first
         return self
 
     def __next__(self) -> torch.Tensor:
-        rng = random.Random(f"vae {self.config.seed} {self.step}")
+        rng = random.Random(f"vae {self.config.seed} {self.step} {self.rank}")
         whole = self.step >= self.config.steps * (1 - self.config.whole)
         self.step += 1
         return draw_maps(rng, 2 if whole else self.config.batch, 128 if whole else self.config.crop)
@@ -112,25 +119,28 @@ def losses(vae: Vae, maps: torch.Tensor, config: VaeConfig) -> tuple[torch.Tenso
     return reconstruction, posterior.kl().mean() / posterior.mean[0].numel(), decoded
 
 
-def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None) -> Vae:
+def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None, crew: Crew | None = None) -> Vae:
     """Trains, resuming from `directory` when it holds a checkpoint; returns the averaged weights."""
+    crew = crew or Crew()
     torch.manual_seed(config.seed)
     vae = build(config).to(memory_format=torch.channels_last)
     average = build(config)
     average.load_state_dict(vae.state_dict())
     critic = PatchDiscriminator(FOLD.channels, config.adversarial.width)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizer = Muon(vae.parameters(), config.rate)
     critic_optimizer = torch.optim.AdamW(critic.parameters(), lr=config.adversarial.rate, betas=(0.5, 0.9))
     keeper = Checkpoint(
         directory, {"vae": vae, "average": average, "critic": critic}, {"vae": optimizer, "critic": critic_optimizer}
     )
     begin, _ = keeper.load()
     end = min(config.steps, stop_at or config.steps)
-    source = MapSource(config, begin)
+    source = MapSource(config, begin, crew.rank)
     stream = iter(torch.utils.data.DataLoader(source, batch_size=None, num_workers=0))
     last_layer = vae.decoder.conv_out.weight
-    with Journal(directory, "vae", config.steps, begin=begin) as journal:
+    with Journal(directory, "vae", config.steps, begin=begin) if crew.leads else crew.silence() as journal:
         for step in range(begin, end):
+            # The posterior's noise depends on the step alone, so that a resumed run is the run.
+            torch.manual_seed(config.seed * 1_000_003 + step * 64 + crew.rank)
             maps = next(stream).to(memory_format=torch.channels_last)
             for group in optimizer.param_groups:
                 group["lr"] = _rate(config, step)
@@ -147,23 +157,25 @@ def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None) -> 
                 numbers["weight"] = weight.item()
             optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
+            crew.average(list(vae.parameters()))
             torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
             optimizer.step()
             if speaking:
                 judged = hinge_loss(critic(maps), critic(decoded.detach()))
                 critic_optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(judged)
+                crew.average(list(critic.parameters()))
                 critic_optimizer.step()
                 numbers["critic"] = judged.item()
             blend(average, vae, min(config.ema, (step + 1) / (step + 10)))
             journal.log(step + 1, **numbers)
-            if (step + 1) % 200 == 0 or step + 1 == end:
+            if crew.leads and ((step + 1) % 100 == 0 or step + 1 == end):
                 keeper.save(step + 1)
     return average
 
 
 def _rate(config: VaeConfig, step: int) -> float:
-    warm = min(1.0, (step + 1) / 100)
+    warm = min(1.0, (step + 1) / 30)
     return config.rate * warm * (0.05 + 0.95 * (1 + math.cos(math.pi * step / config.steps)) / 2)
 
 
@@ -175,15 +187,42 @@ def blend(average: torch.nn.Module, module: torch.nn.Module, keep: float) -> Non
 
 
 @torch.no_grad()
-def measure(vae: Vae, *, scenes: int = 24, seed: int = 99) -> dict[str, float]:
-    """PSNR in dB of whole held-out renders (unseen combinations and seeds) and the standard deviation of latents."""
+def statistics(vae: Vae, *, scenes: int = 96, seed: int = 98) -> dict[str, list[float]]:
+    """Mean and standard deviation of each latent channel over training renders."""
     rng = random.Random(seed)
-    errors, spread = [], []
+    latents = []
+    for _ in range(scenes):
+        frames = render(sample_scene(rng), rng.randrange(2**31), FOLD.frames, start=rng.uniform(0, 6))
+        latents.append(vae.encode(fold(to_floats(torch.from_numpy(frames)))).latent_dist.mode())
+    values = torch.cat(latents).transpose(0, 1).flatten(1)
+    return {"mean": values.mean(dim=1).tolist(), "std": values.std(dim=1).tolist()}
+
+
+@torch.no_grad()
+def level(vae: Vae, mean: list[float], std: list[float]) -> None:
+    """Moves every latent channel to mean 0 and deviation 1, in place and without changing any picture.
+
+    The bundle has one scaling factor for all channels; a loud channel would otherwise hide the quiet ones in noise. The
+    two 1×1 convolutions around the latents take the change.
+    """
+    shift, size = torch.tensor(mean), torch.tensor(std).clamp(min=1e-6)
+    into, out = vae.quant_conv, vae.post_quant_conv
+    count = len(mean)
+    out.bias += (out.weight[:, :, 0, 0] @ shift[:, None])[:, 0]
+    out.weight *= size.view(1, -1, 1, 1)
+    into.bias[:count] = (into.bias[:count] - shift) / size
+    into.weight[:count] /= size.view(-1, 1, 1, 1)
+    into.bias[count:] -= 2 * size.log()
+
+
+@torch.no_grad()
+def measure(vae: Vae, *, scenes: int = 24, seed: int = 99) -> dict[str, float]:
+    """PSNR in dB of whole held-out renders (unseen combinations and seeds)."""
+    rng = random.Random(seed)
+    errors = []
     for _ in range(scenes):
         frames = render(sample_scene(rng, seen=False), rng.randrange(2**31), FOLD.frames, start=rng.uniform(0, 6))
         maps = fold(to_floats(torch.from_numpy(frames)))
-        latents = vae.encode(maps).latent_dist.mode()
-        spread.append(latents.flatten())
-        errors.append(F.mse_loss(vae.decode(latents).sample.clamp(-1, 1), maps).item() / 4)
-    psnr = float(np.mean([-10 * np.log10(e) for e in errors]))
-    return {"psnr": psnr, "latent_std": float(torch.cat(spread).std())}
+        decoded = vae.decode(vae.encode(maps).latent_dist.mode()).sample
+        errors.append(F.mse_loss(decoded.clamp(-1, 1), maps).item() / 4)
+    return {"psnr": float(np.mean([-10 * np.log10(e) for e in errors]))}
