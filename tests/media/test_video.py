@@ -131,8 +131,7 @@ def test_encoders_are_silent(cartoon: Cartoon, encode_video: EncodeVideo, capfd:
 
 def ffprobe(path: Path) -> dict[str, list[dict[str, str]]]:
     program = shutil.which("ffprobe")
-    if program is None:
-        pytest.skip("ffprobe is not installed")
+    assert program, "ffprobe is missing; install ffmpeg"
     result = subprocess.run(
         [program, "-v", "warning", "-count_frames", "-show_streams", "-show_packets", "-of", "json", str(path)],
         capture_output=True,
