@@ -1,12 +1,11 @@
 """The trained bundle through the whole system: what `make demo` and the README promise."""
 
 import io
-import json
-import subprocess
 from pathlib import Path
 
 import av
 import numpy as np
+from tests.support.ffprobe import probe_video
 from tests.system.system import System
 
 from framecast.client import Chunk, Done, SceneStarted, VideoClient, VideoOptions, save
@@ -18,15 +17,7 @@ def test_the_articles_story_becomes_a_film(storybook_system: System, tmp_path: P
     path = tmp_path / "demo.mp4"
     with VideoClient(storybook_system.address) as client:
         save(client.generate(STORY, options=VideoOptions(seed=1), timeout=180), path)
-    probe = json.loads(
-        subprocess.run(
-            ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(path)],
-            check=True,
-            capture_output=True,
-        ).stdout
-    )["streams"]
-    assert len(probe) == 1
-    video = probe[0]
+    video = probe_video(path)
     assert (video["codec_name"], video["width"], video["height"]) == ("h264", 256, 256)
     assert video["avg_frame_rate"] == "24/1"
     assert int(video["nb_read_frames"]) >= 48

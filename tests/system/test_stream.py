@@ -1,8 +1,6 @@
 """Chunks through the real Triton: order, validity, equality under load, and the ensemble's answer."""
 
 import io
-import json
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import av
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+from tests.support.ffprobe import probe_video
 from tests.system.system import System, ensemble_inputs, running
 
 from framecast.client import Chunk, Codec, Done, Scene, SceneStarted, VideoClient, VideoOptions
@@ -38,13 +37,7 @@ def test_two_scenes_are_one_fragmented_mp4(tiny_system: System, tmp_path: Path) 
 
     path = tmp_path / "movie.mp4"
     path.write_bytes(movie)
-    probe = json.loads(
-        subprocess.run(
-            ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(path)],
-            check=True,
-            capture_output=True,
-        ).stdout
-    )["streams"][0]
+    probe = probe_video(path)
     assert (probe["nb_read_frames"], probe["width"], probe["avg_frame_rate"]) == ("20", 32, "8/1")
 
     done = events[-1]

@@ -13,6 +13,8 @@ from framecast.stages.metrics import BatcherMetrics
 
 
 class TritonPythonModel:
+    """Hands requests to the step batcher and answers each when its last step is done."""
+
     def initialize(self, args):
         files = ServedFiles(args)
         self._rules = SegmentRules.load(files.path("settings.json"), SamplerTable.load(files.path("samplers.json")))

@@ -12,6 +12,8 @@ from framecast.stages.backend import answer, number, read, text
 
 
 class TritonPythonModel:
+    """Encodes one request at a time; keeps nothing between them."""
+
     def execute(self, requests):
         return answer(c.FRAME_ENCODER, requests, self._encode)
 

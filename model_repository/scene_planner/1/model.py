@@ -16,6 +16,8 @@ SCENE, ENGINE_SECONDS = c.SCENE_PLANNER.outputs
 
 
 class TritonPythonModel:
+    """Plans one story at a time on a thread of its own, and streams."""
+
     def initialize(self, args):
         files = ServedFiles(args)
         engine = files.manifest.engine(files.root, "planner", EngineOptions(threads=1))

@@ -9,6 +9,8 @@ from framecast.stages.backend import ServedFiles, answer, text
 
 
 class TritonPythonModel:
+    """Encodes both prompts of a request in one run."""
+
     def initialize(self, args):
         files = ServedFiles(args)
         engine = files.manifest.engine(files.root, "text_encoder", EngineOptions(threads=1))

@@ -11,6 +11,8 @@ from framecast.stages.backend import ServedFiles, answer, read
 
 
 class TritonPythonModel:
+    """Decodes one request at a time, within the exported limits."""
+
     def initialize(self, args):
         files = ServedFiles(args)
         self._engine = files.manifest.engine(files.root, "vae_decoder")
