@@ -146,9 +146,7 @@ def command(
     arguments: Annotated[
         list[str] | None, typer.Argument(help="A command to run once serving; its end stops the server.")
     ] = None,
-    repository: Annotated[Path, typer.Option(help="Served repository, from `framecast export`.")] = Path(
-        "build/served"
-    ),
+    repository: Annotated[Path, typer.Option(help="Served repository, from `framecast export`.")] = _REPOSITORY,
     address: Annotated[
         str, typer.Option(help="host:port of the gateway; port 0 takes a free one.")
     ] = _DEFAULTS.address,

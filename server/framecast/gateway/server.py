@@ -38,6 +38,7 @@ class Gateway:
         self._server = server
         self._health = health
         self._grace = grace
+        self._stopped = False
 
     async def set_serving(self, serving: bool) -> None:
         """Health says so, and new calls are refused with UNAVAILABLE while it is False; running ones go on."""
@@ -51,9 +52,13 @@ class Gateway:
     async def drain(self, grace: float | None = None) -> None:
         """Stops: health flips, new calls are refused, accepted ones may finish, what is left is cancelled.
 
+        A gateway that has stopped stays so, and a second call returns at once.
+
         Args:
             grace: seconds to finish; None is the configured time.
         """
+        if self._stopped:
+            return
         grace = self._grace if grace is None else grace
         videos, plans = self.service.videos, self.service.plans
         logger.info("gateway drains live=%d queued=%d grace=%g", videos.live, videos.queued, grace)
@@ -66,6 +71,7 @@ class Gateway:
         else:
             await self._server.stop(None)
             await _idle(videos.idle(), plans.idle(), timeout=SETTLE_SECONDS)
+        self._stopped = True
         logger.info("gateway stopped")
 
     async def stop(self) -> None:
