@@ -135,7 +135,10 @@ async def connect() -> AsyncIterator[Callable[[Served], video_pb2_grpc.VideoStub
         channels = []
 
         def open_stub(served: Served) -> video_pb2_grpc.VideoStub:
-            channel = grpc.aio.insecure_channel(served.address, options=[("grpc.use_local_subchannel_pool", 1)])
+            # Without bandwidth probes a client's window keeps its 64 KiB: what a slow reader buffers is the same
+            # on every machine.
+            options = [("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0)]
+            channel = grpc.aio.insecure_channel(served.address, options=options)
             channels.append(channel)
             stack.push_async_callback(channel.close)
             return video_pb2_grpc.VideoStub(channel)
