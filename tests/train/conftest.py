@@ -14,13 +14,11 @@ from framecast.train.tokenizers import train_planner_tokenizer, train_text_token
 from framecast.train.vae import VaeConfig
 
 VAE = VaeConfig(
-    blocks=(16, 16, 16, 16),
-    groups=4,
+    width=32,
     latent_channels=4,
+    patches=2,
     steps=6,
-    batch=4,
-    crop=16,
-    whole=0.0,
+    batch=1,
     adversarial=AdversarialConfig(width=8, start=0.5),
 )
 DIFFUSION = DiffusionConfig(

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, CLIPTokenizer, Pre
 
 from framecast.train import bundle, diffusion, planner, sheet, vae
 from framecast.train.latents import CacheConfig, LatentCache, build
+from framecast.train.parallel import Crew
 
 from .conftest import DIFFUSION, PLANNER, VAE
 
@@ -27,13 +28,11 @@ def written(tokenizers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     planner.train(
         PLANNER, PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner"), runs / "planner", stop_at=1
     )
-    model = bundle.load_vae(runs, VAE)
-    caches = {}
-    for kind, length in (("images", 1), ("clips", 12)):
-        build(CacheConfig(samples=2, latents=length), model, runs / "cache" / kind)
-        caches[kind] = LatentCache(runs / "cache" / kind)
+    build(CacheConfig(samples=2), vae.linear_code(VAE, runs / "vae"), runs / "cache", crew=Crew())
     text = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
-    diffusion.train(DIFFUSION, caches, text, VAE.latent_channels, runs / "unet", stop_at=1)
+    diffusion.train(
+        DIFFUSION, LatentCache(runs / "cache"), text, torch.ones(VAE.latent_channels), runs / "unet", stop_at=1
+    )
     out = tmp_path_factory.mktemp("bundles") / "tiny"
     (out / "unet").mkdir(parents=True)
     (out / "unet" / "stale.safetensors").write_bytes(b"old")
@@ -58,7 +57,7 @@ def test_files(written: Path) -> None:
     assert not list(written.rglob("stale*"))
     assert not [p for p in written.rglob("*") if p.suffix in (".bin", ".pt", ".ckpt", ".pkl")]
     serving = json.loads((written / "framecast.json").read_text())
-    assert serving["fold"] == {"frames": 4, "rows": 2, "columns": 2}
+    assert serving["fold"] == {"frames": 4, "rows": 16, "columns": 16}
     assert serving["segment_latents"] == 12
     assert serving["trained"]["parts"]["unet"]["steps"] == 1
     with safe_open(written / "unet" / "diffusion_pytorch_model.safetensors", "pt") as weights:

@@ -1,6 +1,5 @@
 """One tiny step of each recipe lowers its loss; a resumed run is the run."""
 
-import random
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,10 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import bundle, diffusion, latents, planner, vae
 from framecast.train.latents import CacheConfig, LatentCache
+from framecast.train.parallel import Crew
+from framecast.train.principal import Principal
 from framecast.train.progress import Journal, read_curve
+from framecast.train.quick import quicken
 from framecast.train.world.scene import held_out
 
 from .conftest import DIFFUSION, PLANNER, VAE
@@ -18,24 +20,6 @@ from .conftest import DIFFUSION, PLANNER, VAE
 
 def losses(directory: Path) -> list[dict[str, float]]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in read_curve(directory)]
-
-
-def test_vae_step_lowers_the_loss() -> None:
-    torch.manual_seed(0)
-    model = vae.build(VAE)
-    maps = vae.draw_maps(random.Random(0), 4, 16)
-    assert maps.shape == (4, 48, 16, 16)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    seen = []
-    for _ in range(6):
-        loss, kl, decoded = vae.losses(model, maps, VAE)
-        assert decoded.shape == maps.shape
-        assert kl.item() > 0
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        seen.append(loss.item())
-    assert seen[-1] < seen[0]
 
 
 def test_vae_resumes_to_the_same_losses(tmp_path: Path) -> None:
@@ -46,6 +30,7 @@ def test_vae_resumes_to_the_same_losses(tmp_path: Path) -> None:
     whole, parts = losses(tmp_path / "whole"), losses(tmp_path / "parts")
     assert len(whole) == VAE.steps
     assert "critic" in whole[-1]
+    assert whole[-1]["loss"] < 1.5 * whole[0]["loss"]
     for a, b in zip(whole, parts, strict=True):
         assert b == pytest.approx(a, rel=1e-4)
 
@@ -68,35 +53,46 @@ def test_planner_step_lowers_the_loss_and_resumes(tokenizers: Path, tmp_path: Pa
     assert planner.next_token_loss(model, ids, labels) < first
 
 
-def caches(tmp_path: Path) -> dict[str, LatentCache]:
-    torch.manual_seed(0)
-    model = vae.build(VAE)
-    latents.build(CacheConfig(samples=4, latents=1), model, tmp_path / "images")
-    latents.build(CacheConfig(samples=2, latents=12), model, tmp_path / "clips")
-    return {kind: LatentCache(tmp_path / kind) for kind in ("images", "clips")}
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Principal:
+    return vae.linear_code(VAE, tmp_path_factory.mktemp("code"))
 
 
-def test_cache_goes_on_and_holds_no_held_out_scene(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    model = vae.build(VAE)
-    config = CacheConfig(samples=3, latents=1)
-    latents.build(config, model, tmp_path / "whole")
+@pytest.fixture(scope="module")
+def cache(code: Principal, tmp_path_factory: pytest.TempPathFactory) -> LatentCache:
+    directory = tmp_path_factory.mktemp("cache")
+    latents.build(CacheConfig(samples=3), code, directory, crew=Crew())
+    return LatentCache(directory)
+
+
+def test_cache_goes_on_and_holds_no_held_out_scene(code: Principal, tmp_path: Path) -> None:
+    config = CacheConfig(samples=3, latents=2)
+    latents.build(config, code, tmp_path / "whole", crew=Crew())
     # An interrupted run leaves lines for what is finished; the rest is drawn again.
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
-    lines = (tmp_path / "whole" / "samples.jsonl").read_text().splitlines(keepends=True)
-    (tmp_path / "parts" / "samples.jsonl").write_text("".join(lines[:1]))
-    latents.build(config, model, tmp_path / "parts")
+    lines = (tmp_path / "whole" / "samples-0.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "parts" / "samples-0.jsonl").write_text("".join(lines[:1]))
+    latents.build(config, code, tmp_path / "parts", crew=Crew())
     whole, parts = LatentCache(tmp_path / "whole"), LatentCache(tmp_path / "parts")
     assert whole.samples == parts.samples
     for i in range(3):
-        torch.testing.assert_close(whole.latents(i), parts.latents(i), rtol=0, atol=0)
+        for a, b in zip(whole.clip(i), parts.clip(i), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert not {s.scene.combination for s in whole.samples} & held_out()
 
 
-def test_diffusion_trains_both_models_and_resumes(tokenizers: Path, tmp_path: Path) -> None:
+def test_the_cover_is_where_the_subject_is(cache: LatentCache) -> None:
+    for i in range(len(cache)):
+        values, cover = cache.clip(i)
+        assert values.shape == (12, VAE.latent_channels, 16, 16)
+        assert cover.shape == (12, 16, 16)
+        assert 0.01 < cover.mean() < 0.5
+        assert cover[:, 0, 0].max() < 1
+
+
+def test_diffusion_trains_both_models_and_resumes(tokenizers: Path, cache: LatentCache, tmp_path: Path) -> None:
     tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
-    data = caches(tmp_path)
-    run = [DIFFUSION, data, tokenizer, 4]
+    run = [DIFFUSION, cache, tokenizer, torch.ones(VAE.latent_channels)]
     whole = diffusion.train(*run, tmp_path / "whole")  # type: ignore[arg-type]
     diffusion.train(*run, tmp_path / "parts", stop_at=3)  # type: ignore[arg-type]
     parts = diffusion.train(*run, tmp_path / "parts")  # type: ignore[arg-type]
@@ -119,8 +115,9 @@ def test_given_latents_do_not_count(tokenizers: Path, tmp_path: Path) -> None:
     assert alphas[-1] == 0, "zero terminal SNR"
 
     def loss(context: int, change: float = 0.0) -> torch.Tensor:
-        batch = diffusion.Batch(clean + change, tokens, torch.tensor([context]))
-        return diffusion.v_loss(unet, encoder, batch, alphas, torch.Generator().manual_seed(1))
+        batch = diffusion.Batch(clean + change, torch.zeros(1, 1, 3, 16, 16), tokens, torch.tensor([context]))
+        generator = torch.Generator().manual_seed(1)
+        return diffusion.velocity_loss(unet, encoder, batch, alphas, torch.ones(4), DIFFUSION, generator)
 
     assert loss(0) != loss(2)
     loss(2).backward()
@@ -138,6 +135,20 @@ def test_images_may_skip_time_while_it_is_the_identity() -> None:
         again = unet(x, torch.tensor([10, 900]), encoder_hidden_states=states).sample
     torch.testing.assert_close(full, still, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(full, again, rtol=0, atol=0)
+
+
+def test_quick_layers_are_the_librarys() -> None:
+    torch.manual_seed(0)
+    unet = diffusion.build(DIFFUSION, 4).eval()
+    for parameter in unet.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    x, states = torch.randn(2, 4, 3, 16, 16), torch.randn(2, 5, 16)
+    with torch.no_grad():
+        slow = unet(x, torch.tensor([10, 900]), encoder_hidden_states=states).sample
+        quicken(unet)
+        quick = unet(x, torch.tensor([10, 900]), encoder_hidden_states=states).sample
+    torch.testing.assert_close(slow, quick, rtol=1e-4, atol=1e-4)
 
 
 def test_a_lost_run_stops(tmp_path: Path) -> None:

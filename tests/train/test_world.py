@@ -46,11 +46,11 @@ def test_every_subject_shows_its_colour(subject: str) -> None:
 @pytest.mark.parametrize("light", list(LIGHTS))
 def test_every_place_fills_the_view(place: str, light: str) -> None:
     for camera in CAMERAS:
-        frames = render(Scene("ball", "red", place, "play", light, camera), 1, 2, start=6, film=Film(size=64))
+        frames = render(Scene("ball", "red", place, "play", light, camera=camera), 1, 2, start=6, film=Film(size=64))
         assert not (frames == 0).all(axis=-1).any(), "unpainted pixels are black"
 
 
-@pytest.mark.parametrize(("action", "axis", "sign"), [("left", 1, -1), ("right", 1, 1), ("fly", 0, -1)])
+@pytest.mark.parametrize(("action", "axis", "sign"), [("left", 1, -1), ("right", 1, 1), ("fly", 0, -1), ("fall", 0, 1)])
 def test_subjects_move_where_the_action_says(action: str, axis: int, sign: int) -> None:
     scene = Scene("ball", "red", "snow", action)
     centres = []
@@ -58,6 +58,42 @@ def test_subjects_move_where_the_action_says(action: str, axis: int, sign: int) 
         red = (frame[..., 0].astype(int) - frame[..., 1] > 90) & (frame[..., 2] < 120)
         centres.append(np.argwhere(red).mean(axis=0)[axis])
     assert (centres[1] - centres[0]) * sign > 20
+
+
+def test_growing_subjects_grow() -> None:
+    first, later = (render(Scene("ball", "red", "snow", "grow"), 2, 1, start=t)[0].astype(int) for t in (0.0, 1.5))
+    red = [((f[..., 0] - f[..., 1] > 90) & (f[..., 2] < 120)).sum() for f in (first, later)]
+    assert red[1] > 2 * red[0]
+
+
+@pytest.mark.parametrize("weather", ["rain", "snow"])
+def test_weather_falls_outdoors_and_behind_the_window(weather: str) -> None:
+    for place in ("meadow", "room"):
+        dry, wet = (render(Scene("ball", "red", place, "play", weather=w), 1, 2) for w in ("clear", weather))
+        moving = np.abs(wet[1].astype(int) - wet[0]).max(axis=-1) > 24
+        assert (dry != wet).any()
+        assert moving[:80].any(), "what falls moves"
+    floor = np.abs(render(Scene("ball", "red", "room", "play", weather=weather), 1, 1, empty=True)[0, 200:].astype(int))
+    assert (np.diff(floor, axis=1) ** 2).sum(axis=-1).max() < 60**2, "it does not rain on the carpet"
+
+
+def test_a_friend_is_drawn_beside_the_subject() -> None:
+    alone, pair = (
+        Scene("ball", "red", "snow", "jump"),
+        Scene("ball", "red", "snow", "jump", friend="car", friend_colour="blue"),
+    )
+    blue = [
+        ((f[..., 2].astype(int) - f[..., 0] > 120) & (f[..., 1] < 150))[100:].sum()
+        for f in (render(alone, 1, 1)[0], render(pair, 1, 1)[0])
+    ]
+    assert blue[1] > max(500, 8 * blue[0])
+
+
+def test_an_empty_scene_has_no_subject() -> None:
+    full, empty = render(KITTEN, 3, 1), render(KITTEN, 3, 1, empty=True)
+    changed = (full != empty).any(axis=-1)
+    assert 0.05 < changed.mean() < 0.4
+    assert not changed[0, :60].any()
 
 
 def test_bad_requests_are_refused() -> None:

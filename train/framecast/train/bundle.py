@@ -17,6 +17,7 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 from framecast.train import diffusion, planner, text, vae
 from framecast.train.folding import FOLD, to_pixels, unfold
 from framecast.train.models import Pipeline, Planner, TextEncoder, Unet, Vae, make_pipeline
+from framecast.train.principal import start
 from framecast.train.progress import read_curve
 from framecast.train.stories import MAX_SCENES
 
@@ -46,20 +47,18 @@ def _restore(module: nn.Module, path: Path) -> bool:
 
 
 def load_vae(runs: Path, config: vae.VaeConfig) -> Vae:
-    """The averaged VAE of the run with levelled latents, which need no further scaling.
+    """The averaged VAE of the run; its linear start when only the code has been worked out.
 
-    The level is measured once and kept in `vae/level.json`: cached latents, training and bundle must agree on it.
+    The scaling factor is left at 1: the code's levels already give the latents a mean square of 1.
 
     Raises:
         FileNotFoundError: no VAE has been trained in `runs`.
     """
+    if not (runs / "vae" / "principal.safetensors").exists():
+        raise FileNotFoundError(f"no VAE in {runs / 'vae'}: run `framecast train vae` first")
     model = vae.build(config)
     if not _restore(model, runs / "vae" / "last" / "average.safetensors"):
-        raise FileNotFoundError(f"no VAE checkpoint in {runs / 'vae'}: run `framecast train vae` first")
-    path = runs / "vae" / "level.json"
-    if not path.exists():
-        path.write_text(json.dumps(vae.statistics(model)) + "\n", encoding="utf-8")
-    vae.level(model, **json.loads(path.read_text(encoding="utf-8")))
+        start(model, vae.linear_code(config, runs / "vae"))
     model.register_to_config(scaling_factor=1.0)
     return model.eval()
 
@@ -120,8 +119,10 @@ def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) 
     fresh = out.with_name(f".{out.name}.fresh")
     shutil.rmtree(fresh, ignore_errors=True)
     pipe = pipeline(runs, config)
-    pipe.save_pretrained(fresh, safe_serialization=True)
+    # Half precision halves the bundle; what reads it computes in single.
+    pipe.to(torch.float16).save_pretrained(fresh, safe_serialization=True)
     model, tokenizer = load_planner(runs, config.planner)
+    model.half()
     model.generation_config.do_sample = False
     model.save_pretrained(fresh / "planner")
     tokenizer.save_pretrained(fresh / "planner")
@@ -185,8 +186,8 @@ def film(
     """Generates clips through the diffusers pipeline and decodes them: uint8 [B, latents·4, 256, 256, 3]."""
     out = pipe(
         captions,
-        height=128,
-        width=128,
+        height=16 * pipe.vae_scale_factor,
+        width=16 * pipe.vae_scale_factor,
         num_frames=latents,
         num_inference_steps=steps,
         guidance_scale=guidance,

@@ -1,14 +1,16 @@
 """Captions: the canonical English form that the planner writes and the text encoder mostly sees, and free wordings.
 
-Canonical: `a white kitten plays in the courtyard, day`, with `, pan left` and the like when the camera moves.
+Canonical: `a white kitten plays in the courtyard, day`, with `, raining` and `, pan left` and the like when they hold;
+a second subject is `a white kitten with a red ball plays …`.
 """
 
 from __future__ import annotations
 
 import random
+import re
 
 from framecast.train.world.scene import Scene
-from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, Language
+from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, WEATHERS, Language
 
 
 def article(word: str) -> str:
@@ -16,39 +18,58 @@ def article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
 
 
+def named(colour: str, subject: str) -> str:
+    """ "a red kitten"."""
+    return f"{article(colour)} {colour} {subject}"
+
+
 def canonical(scene: Scene, *, camera: bool = True) -> str:
     """The one exact caption of a scene; the camera is left out when it is static or `camera` is False."""
-    words = (
-        f"{article(scene.colour)} {scene.colour} {scene.subject} {ACTIONS[scene.action].phrase} "
-        f"{PLACES[scene.place].phrase}, {scene.light}"
-    )
-    return f"{words}, {scene.camera}" if camera and scene.camera != "static" else words
+    who = named(scene.colour, scene.subject)
+    if scene.friend:
+        who += f" with {named(scene.friend_colour, scene.friend)}"
+    words = [f"{who} {ACTIONS[scene.action].phrase} {PLACES[scene.place].phrase}", scene.light]
+    if scene.weather != "clear":
+        words.append(WEATHERS[scene.weather].phrase)
+    if camera and scene.camera != "static":
+        words.append(scene.camera)
+    return ", ".join(words)
+
+
+_CANONICAL = re.compile(
+    r"an? (?P<colour>\w+) (?P<subject>\w+)(?: with an? (?P<friend_colour>\w+) (?P<friend>\w+))?"
+    rf" (?P<action>{'|'.join(a.phrase for a in ACTIONS.values())})"
+    rf" (?P<place>{'|'.join(p.phrase for p in PLACES.values())})"
+    rf", (?P<light>{'|'.join(LIGHTS)})"
+    rf"(?:, (?P<weather>{'|'.join(w.phrase for w in WEATHERS.values() if w.phrase)}))?"
+    rf"(?:, (?P<camera>{'|'.join(c for c in CAMERAS if c != 'static')}))?"
+)
 
 
 def parse(caption: str) -> Scene:
     """Reads a canonical caption back.
 
     Raises:
-        ValueError: the caption is not canonical; the message says which part.
+        ValueError: the caption is not canonical, or has a word the world does not know.
     """
-    sentence, *rest = caption.split(", ")
-    if not 1 <= len(rest) <= 2:
-        raise ValueError(f"expected 'sentence, light[, camera]', got {caption!r}")
-    words = sentence.split(" ", 3)
-    if len(words) != 4 or words[0] != article(words[1]):
-        raise ValueError(f"no article, colour and subject in {caption!r}")
-    _, colour, subject, tail = words
-    action = next((a for a in ACTIONS.values() if tail.startswith(a.phrase + " ")), None)
-    if action is None:
-        raise ValueError(f"no action in {caption!r}")
-    place = next((p for p in PLACES.values() if tail == f"{action.phrase} {p.phrase}"), None)
-    if place is None:
-        raise ValueError(f"no place in {caption!r}")
-    light, camera = rest[0], rest[1] if len(rest) == 2 else "static"
-    for word, known in ((colour, COLOURS), (subject, SUBJECTS), (light, LIGHTS), (camera, CAMERAS)):
-        if word not in known:
-            raise ValueError(f"unknown word {word!r} in {caption!r}")
-    return Scene(subject, colour, place.name, action.name, light, camera)
+    match = _CANONICAL.fullmatch(caption)
+    if match is None:
+        raise ValueError(f"expected 'a COLOUR SUBJECT ACTION PLACE, LIGHT[, WEATHER][, CAMERA]', got {caption!r}")
+    said = match.groupdict(default="")
+    for key, known in (("colour", COLOURS), ("subject", SUBJECTS), ("friend_colour", COLOURS), ("friend", SUBJECTS)):
+        if said[key] and said[key] not in known:
+            raise ValueError(f"unknown word {said[key]!r} in {caption!r}")
+    return Scene(
+        said["subject"],
+        said["colour"],
+        next(p.name for p in PLACES.values() if p.phrase == said["place"]),
+        next(a.name for a in ACTIONS.values() if a.phrase == said["action"]),
+        said["light"],
+        next(w.name for w in WEATHERS.values() if w.phrase == said["weather"]),
+        said["camera"] or "static",
+        said["friend"],
+        said["friend_colour"],
+    )
 
 
 def free(scene: Scene, rng: random.Random, language: Language) -> str:
@@ -57,11 +78,11 @@ def free(scene: Scene, rng: random.Random, language: Language) -> str:
 
 
 def training_caption(scene: Scene, rng: random.Random) -> str:
-    """What a training sample carries: 60 % canonical, 20 % free English, 20 % free Chinese."""
+    """What a training sample carries: 70 % canonical, 15 % free English, 15 % free Chinese."""
     draw = rng.random()
-    if draw < 0.6:
+    if draw < 0.7:
         return canonical(scene)
-    return free(scene, rng, "en" if draw < 0.8 else "zh")
+    return free(scene, rng, "en" if draw < 0.85 else "zh")
 
 
 _ADJECTIVES_EN = ("", "", "", "cute ", "little ", "happy ", "lovely ")
@@ -73,6 +94,9 @@ def _english(scene: Scene, rng: random.Random) -> str:
     adjective = rng.choice(_ADJECTIVES_EN)
     thing = f"{adjective}{scene.colour} {subject}"
     thing = f"{article(thing)} {thing}"
+    if scene.friend:
+        other = f"{scene.friend_colour} {rng.choice(SUBJECTS[scene.friend].english)}"
+        thing += f" with {article(other)} {other}"
     action, place = ACTIONS[scene.action], rng.choice(PLACES[scene.place].english)
     light = rng.choice(LIGHTS[scene.light].english)
     text = rng.choice(
@@ -83,14 +107,18 @@ def _english(scene: Scene, rng: random.Random) -> str:
             f"{place} {thing} {rng.choice(action.english)}, {light}",
         )
     )
-    camera = rng.choice(CAMERAS[scene.camera][0])
-    return f"{text}, {camera}" if camera else text
+    falling = rng.choice(WEATHERS[scene.weather].english) if scene.weather != "clear" else ""
+    extras = (falling, rng.choice(CAMERAS[scene.camera][0]))
+    return ", ".join([text, *(extra for extra in extras if extra)])
 
 
 def _chinese(scene: Scene, rng: random.Random) -> str:
     subject = SUBJECTS[scene.subject]
     colour = COLOURS[scene.colour].chinese[0] + "的"
     thing = f"一{subject.measure}{rng.choice(_ADJECTIVES_ZH)}{colour}{rng.choice(subject.chinese)}"
+    if scene.friend:
+        friend = SUBJECTS[scene.friend]
+        thing += f"和一{friend.measure}{COLOURS[scene.friend_colour].chinese[0]}的{rng.choice(friend.chinese)}"
     action, place = rng.choice(ACTIONS[scene.action].chinese), rng.choice(PLACES[scene.place].chinese)
     light = rng.choice(LIGHTS[scene.light].chinese)
     text = rng.choice(
@@ -101,5 +129,6 @@ def _chinese(scene: Scene, rng: random.Random) -> str:
             f"在{place}，{light}，{thing}{action}",
         )
     )
-    camera = rng.choice(CAMERAS[scene.camera][1])
-    return f"{text}，{camera}" if camera else text
+    falling = rng.choice(WEATHERS[scene.weather].chinese) if scene.weather != "clear" else ""
+    extras = (falling, rng.choice(CAMERAS[scene.camera][1]))
+    return "，".join([text, *(extra for extra in extras if extra)])

@@ -71,17 +71,18 @@ def planner(runs: Runs = Path("runs"), stop_at: StopAt = None, threads: Threads 
 
 
 @app.command()
-def cache(kind: str, runs: Runs = Path("runs"), threads: Threads = 1) -> None:
-    """Draws and encodes the training samples; KIND is `images` or `clips`. Goes on where it stopped."""
-    from framecast.train import bundle, latents
-    from framecast.train.vae import VaeConfig
+def cache(
+    runs: Runs = Path("runs"),
+    samples: Annotated[int, typer.Option(help="Clips of two seconds.")] = 6000,
+    threads: Threads = 1,
+) -> None:
+    """Draws and encodes the training clips; under torchrun each worker draws its share. Goes on where it stopped."""
+    from framecast.train import latents, vae
+    from framecast.train.parallel import Crew
 
     _threads(threads)
-    configs = {"images": latents.IMAGES, "clips": latents.CLIPS}
-    if kind not in configs:
-        raise typer.BadParameter(f"expected images or clips, got {kind!r}")
-    autoencoder = bundle.load_vae(runs, VaeConfig())
-    latents.build(configs[kind], autoencoder, runs / "cache" / kind)
+    code = vae.linear_code(vae.VaeConfig(), runs / "vae")
+    latents.build(latents.CacheConfig(samples=samples), code, runs / "cache", crew=Crew())
 
 
 @app.command()
@@ -96,20 +97,19 @@ def unet(
 
     from transformers import CLIPTokenizer
 
-    from framecast.train import diffusion
+    from framecast.train import diffusion, vae
     from framecast.train.latents import LatentCache
     from framecast.train.parallel import Crew
-    from framecast.train.vae import VaeConfig
 
     _threads(threads)
-    caches = {kind: LatentCache(runs / "cache" / kind) for kind in ("images", "clips")}
+    levels = vae.linear_code(vae.VaeConfig(), runs / "vae").levels
     tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
     config = diffusion.DiffusionConfig()
     diffusion.train(
         replace(config, clip_steps=clip_steps or config.clip_steps),
-        caches,
+        LatentCache(runs / "cache"),
         tokenizer,
-        VaeConfig().latent_channels,
+        levels / levels.mean(),
         runs / "unet",
         stop_at=stop_at,
         crew=Crew(),
@@ -175,24 +175,46 @@ def sheet(
 
 
 @app.command()
+def judge(runs: Runs = Path("runs"), stop_at: StopAt = None, threads: Threads = 1) -> None:
+    """Trains the judge on renders and says how often it is right on combinations no model has seen."""
+    from framecast.train import judge as recipe
+
+    _threads(threads)
+    model = recipe.train(recipe.JudgeConfig(), runs / "judge", stop_at=stop_at)
+    typer.echo(str(recipe.accuracy(model)))
+
+
+@app.command()
 def evaluate(
     runs: Runs = Path("runs"),
-    stories: Annotated[int, typer.Option(help="Held-out stories for each language.")] = 64,
+    clips: Annotated[int, typer.Option(help="Generated clips to judge; half of them of unseen combinations.")] = 240,
+    stories: Annotated[int, typer.Option(help="Held-out stories for each language.")] = 128,
+    address: Annotated[
+        str, typer.Option(envvar="FRAMECAST_ADDRESS", help="Server that films; the pipeline in `runs` when empty.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Folder for evaluation.json and the contact sheet.")] = Path(
+        "docs/storybook"
+    ),
     threads: Threads = 1,
 ) -> None:
-    """Scores the parts on what training never saw: reconstruction and planning; writes `runs/evaluation.json`."""
-    import json
-
+    """Scores planner, VAE and generated clips on what training never saw, and draws the contact sheet."""
     from framecast.train import bundle as recipe
+    from framecast.train import evaluate as scoring
+    from framecast.train import judge as judging
     from framecast.train import planner as plans
     from framecast.train import vae as autoencoders
+    from framecast.train.sheet import draw_sheet
 
     _threads(threads)
     config = recipe.BundleConfig()
-    figures = autoencoders.measure(recipe.load_vae(runs, config.vae))
+    film = scoring.served(address) if address else scoring.piped(recipe.pipeline(runs, config), config)
+    referee = judging.train(judging.JudgeConfig(), runs / "judge")
+    figures = {f"judge_{name}": share for name, share in judging.accuracy(referee).items()}
+    draw_sheet(scoring.captioned(film, scoring.fixed_scenes()), out / "sheet.png", tile=128)
+    judged = scoring.judge_clips(referee, film, count=clips)
+    figures.update(autoencoders.measure(recipe.load_vae(runs, config.vae)))
     model, tokenizer = recipe.load_planner(runs, config.planner)
     figures["planner_en"] = plans.exact(model, tokenizer, "en", count=stories)
     figures["planner_zh"] = plans.exact(model, tokenizer, "zh", count=stories)
-    (runs / "evaluation.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    for name, value in figures.items():
-        typer.echo(f"{name} {value:.3f}")
+    scoring.write(judged, figures, out / "evaluation.json")
+    typer.echo((out / "evaluation.json").read_text(encoding="utf-8"))

@@ -1,9 +1,11 @@
-"""The text-to-video UNet and the text encoder, trained together by v-prediction: images first, then clips.
+"""The text-to-video UNet and the text encoder, trained together: images first, then clips.
 
-v-prediction: Salimans & Ho 2022 (arXiv:2202.00512); zero terminal SNR and trailing timesteps: Lin et al. 2023
-(arXiv:2305.08891); guidance by dropped captions: Ho & Salimans 2022 (arXiv:2207.12598); images before clips: Singer et
-al. 2022 (arXiv:2209.14792). A clip that goes on from earlier latents gets them clean, as in Diffusion Forcing (Chen et
-al. 2024, arXiv:2407.01392), without extra channels.
+The network predicts the clean latents and is scored by the velocity they imply: pictures lie on a thin sheet of the
+latent space and noise fills all of it, so a network narrower than a latent's channels can carry the one but not the
+other (Li & He 2025, arXiv:2511.13720). Velocity: Salimans & Ho 2022 (arXiv:2202.00512); zero terminal SNR and
+trailing timesteps: Lin et al. 2023 (arXiv:2305.08891); guidance by dropped captions: Ho & Salimans 2022
+(arXiv:2207.12598); images before clips: Singer et al. 2022 (arXiv:2209.14792). A clip that goes on from earlier
+latents gets them clean, as in Diffusion Forcing (Chen et al. 2024, arXiv:2407.01392), without extra channels.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +33,7 @@ from framecast.train.models import Scheduler, Unet, make_scheduler, make_unet
 from framecast.train.muon import Muon
 from framecast.train.parallel import Crew
 from framecast.train.progress import Journal
+from framecast.train.quick import quicken
 
 CLIP = 12
 """Latents of a whole clip: two seconds."""
@@ -40,13 +43,13 @@ CLIP = 12
 class DiffusionConfig:
     """Architecture and recipe."""
 
-    blocks: tuple[int, int] = (48, 96)
+    blocks: tuple[int, int] = (64, 128)
     heads: int = 4
     groups: int = 16
     text: text.TextConfig = field(default_factory=text.TextConfig)
-    image_steps: int = 500
+    image_steps: int = 3000
     image_batch: int = 16
-    clip_steps: int = 440
+    clip_steps: int = 2000
     clip_batch: int = 3
     image_rate: float = 2e-3
     short: int = 4
@@ -58,7 +61,11 @@ class DiffusionConfig:
     """Share of captions replaced by "" for classifier-free guidance."""
     context: int = 3
     """At most this many first latents of a continued clip are given clean."""
-    ema: float = 0.995
+    attention: float = 4.0
+    """How much more an error counts where a subject is: a sixth of the picture is all of the story."""
+    finest: float = 0.2
+    """Noise below which errors count no more: the last step of a short schedule starts about there."""
+    ema: float = 0.998
     seed: int = 41
 
 
@@ -67,7 +74,7 @@ def scheduler() -> Scheduler:
     return make_scheduler(
         num_train_timesteps=1000,
         beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
+        prediction_type="sample",
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
         clip_sample=False,
@@ -81,8 +88,9 @@ def build(config: DiffusionConfig, channels: int) -> Unet:
         sample_size=16,
         in_channels=channels,
         out_channels=channels,
-        down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
-        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
+        # Attention on the coarse level only: on the fine one it costs sixteen times as much.
+        down_block_types=("DownBlock3D", "CrossAttnDownBlock3D"),
+        up_block_types=("CrossAttnUpBlock3D", "UpBlock3D"),
         block_out_channels=config.blocks,
         layers_per_block=1,
         cross_attention_dim=config.text.hidden,
@@ -94,6 +102,9 @@ def build(config: DiffusionConfig, channels: int) -> Unet:
         if isinstance(module, TransformerTemporalModel):
             nn.init.zeros_(module.proj_out.weight)
             nn.init.zeros_(module.proj_out.bias)
+    for layer in unet.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
     return unet
 
 
@@ -121,9 +132,17 @@ def _skip_convolution(hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.
 
 @dataclass(frozen=True)
 class Batch:
-    """Latents [B, C, F, h, w], token ids [B, L], and how many first latents of each are given clean [B]."""
+    """What a step sees.
+
+    Attributes:
+        latents: [B, C, F, h, w].
+        cover: where the subjects are, 0..1, [B, 1, F, h, w].
+        tokens: token ids [B, L].
+        context: how many first latents of each are given clean, [B].
+    """
 
     latents: torch.Tensor
+    cover: torch.Tensor
     tokens: torch.Tensor
     context: torch.Tensor
 
@@ -135,39 +154,43 @@ def draw_batch(
     size: int,
     rng: random.Random,
     *,
-    window: int | None = None,
+    window: int = CLIP,
 ) -> Batch:
-    """Draws samples with fresh captions, cut to `window` latents when given.
+    """Draws samples with fresh captions, cut to `window` latents; a window of one is an image, any moment of a clip.
 
     A clip that begins mid-scene always gets clean context, as it will when served; others get it rarely.
     """
-    latents, captions, context = [], [], []
+    latents, covers, captions, context = [], [], [], []
     for _ in range(size):
         index = rng.randrange(len(cache))
         sample = cache.samples[index]
-        clip, first = cache.latents(index).transpose(0, 1), 0
-        if window is not None and window < clip.shape[1]:
-            first = rng.choice((0, rng.randrange(clip.shape[1] - window + 1)))
-            clip = clip[:, first : first + window]
-        latents.append(clip)
+        clip, cover = (t.transpose(0, 1) for t in (cache.clip(index)[0], cache.clip(index)[1][:, None]))
+        first = (
+            rng.choice((0, rng.randrange(clip.shape[1] - window + 1))) if window > 1 else rng.randrange(clip.shape[1])
+        )
+        latents.append(clip[:, first : first + window])
+        covers.append(cover[:, first : first + window])
         captions.append("" if rng.random() < config.dropped else training_caption(sample.scene, rng))
-        most = min(config.context, clip.shape[1] // 3)
+        most = min(config.context, window // 3)
         continuing = most > 0 and (sample.continued or first > 0 or rng.random() < 0.05)
         given = rng.randint(1, most) if continuing else 0
         context.append(given)
-    return Batch(torch.stack(latents), text.tokenize(tokenizer, captions), torch.tensor(context))
+    return Batch(torch.stack(latents), torch.stack(covers), text.tokenize(tokenizer, captions), torch.tensor(context))
 
 
-def v_loss(
+def velocity_loss(
     unet: Unet,
     encoder: nn.Module,
     batch: Batch,
     alphas: torch.Tensor,
+    weights: torch.Tensor,
+    config: DiffusionConfig,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Mean squared error of the velocity at a random time, over the latents that are not given.
+    """Weighted squared error of the implied velocity at a random time, over the latents that are not given.
 
-    `alphas` is the scheduler's cumulative product, float32 [1000].
+    `alphas` is the scheduler's cumulative product, float32 [1000]; `weights` says how much a channel counts, [C].
+    Weights do not move the optimum, which is a mean at each place; they only say what is learnt first.
     """
     clean = batch.latents
     size, frames = clean.shape[0], clean.shape[2]
@@ -177,21 +200,22 @@ def v_loss(
     times = (offsets * len(alphas)).long().clamp(max=len(alphas) - 1)
     keep, drop = (f(alphas[times]).view(-1, 1, 1, 1, 1) for f in (torch.sqrt, lambda a: torch.sqrt(1 - a)))
     noisy = keep * clean + drop * noise
-    target = keep * noise - drop * clean
     given = (torch.arange(frames)[None] < batch.context[:, None]).view(size, 1, frames, 1, 1)
     noisy = torch.where(given, clean, noisy)
     states = encoder(input_ids=batch.tokens).last_hidden_state
     out = unet(noisy, times, encoder_hidden_states=states).sample
-    errors = ((out - target) ** 2) * ~given
-    loss: torch.Tensor = errors.sum() / (~given).expand_as(errors).sum()
+    # v = (α·x_t - x) / σ: an error of x is 1/σ times one of v.
+    errors = ((out - clean) / drop.clamp(min=config.finest)) ** 2 * weights.view(1, -1, 1, 1, 1)
+    count = ~given * (1 + config.attention * batch.cover)
+    loss: torch.Tensor = (errors * count).sum() / count.expand_as(errors).sum()
     return loss
 
 
 def train(
     config: DiffusionConfig,
-    caches: dict[str, LatentCache],
+    cache: LatentCache,
     tokenizer: CLIPTokenizer,
-    channels: int,
+    weights: torch.Tensor,
     directory: Path,
     *,
     stop_at: int | None = None,
@@ -201,9 +225,9 @@ def train(
 
     Args:
         config: the recipe.
-        caches: "images" and "clips".
+        cache: the clips.
         tokenizer: the text encoder's.
-        channels: latent channels.
+        weights: how much each latent channel counts, [C], mean 1.
         directory: checkpoints and curve.
         stop_at: leave after this step.
         crew: the workers that share each batch; alone when not given.
@@ -213,12 +237,14 @@ def train(
     """
     crew = crew or Crew()
     torch.manual_seed(config.seed)
+    channels = len(weights)
     models: dict[str, Any] = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
     averages: dict[str, Any] = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
     for name, model in models.items():
         averages[name].load_state_dict(model.state_dict())
         model.train()
     unet, encoder = models["unet"], models["text_encoder"]
+    quicken(unet)
     parameters = [p for m in models.values() for p in m.parameters()]
     tables: list[Any] = [m.weight for m in encoder.modules() if isinstance(m, nn.Embedding)]
     optimizer = Muon(parameters, config.image_rate, plain=tables, plain_rate=0.5)
@@ -230,23 +256,19 @@ def train(
     with Journal(directory, "unet", total, begin=begin) if crew.leads else crew.silence() as journal:
         for step in range(begin, end):
             imaging = step < config.image_steps
-            cache = caches["images" if imaging else "clips"]
             if step % 100 == 0:
                 cache.refresh()
             rng = random.Random(f"diffusion {config.seed} {step} {crew.rank}")
             generator = torch.Generator().manual_seed(rng.randrange(2**31))
-            short = not imaging and step < config.image_steps + config.clip_steps * config.short_until
-            size = config.image_batch if imaging else config.clip_batch * (CLIP // config.short if short else 1)
-            batch = draw_batch(cache, tokenizer, config, size, rng, window=config.short if short else None)
+            short = step < config.image_steps + config.clip_steps * config.short_until
+            window = 1 if imaging else config.short if short else CLIP
+            size = config.image_batch if imaging else config.clip_batch * CLIP // window
+            batch = draw_batch(cache, tokenizer, config, size, rng, window=window)
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(config, step)
             optimizer.zero_grad(set_to_none=True)
-            if imaging:
-                with stills(unet):
-                    loss = v_loss(unet, encoder, batch, alphas, generator)
-                    torch.autograd.backward(loss)
-            else:
-                loss = v_loss(unet, encoder, batch, alphas, generator)
+            with stills(unet) if imaging else nullcontext():
+                loss = velocity_loss(unet, encoder, batch, alphas, weights, config, generator)
                 torch.autograd.backward(loss)
             crew.average(parameters)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -18,7 +18,7 @@ class AdversarialConfig:
     width: int = 32
     start: float = 0.75
     """Share of the training steps after which the adversarial term sets in."""
-    weight: float = 0.05
+    weight: float = 0.5
     largest: float = 50.0
     """Upper bound of the adaptive weight; VQGAN's 1e4 lets it explode when reconstruction is nearly perfect."""
     rate: float = 2e-4

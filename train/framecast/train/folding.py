@@ -1,6 +1,7 @@
-"""Folds four RGB frames into one 48-channel map at half resolution, and back.
+"""Folds patches of four RGB frames × 16 × 16 pixels into the channels of one map, and back.
 
-One latent of the VAE then stands for four frames, so a decoder of a picture's price draws a sixth of a second. The
+One latent of the VAE then stands for four frames, so a decoder of a picture's price draws a sixth of a second, and
+all of its layers work on a 16 × 16 grid, where a processor multiplies matrices instead of moving memory. The
 pixel rearrangement is space-to-depth (Shi et al. 2016, arXiv:1609.05158) with time treated as channels.
 """
 
@@ -17,12 +18,12 @@ class Fold:
     """How many frames, rows and columns become channels of one latent's map."""
 
     frames: int = 4
-    rows: int = 2
-    columns: int = 2
+    rows: int = 16
+    columns: int = 16
 
     @property
     def channels(self) -> int:
-        """Channels of a folded map: 48 by default."""
+        """Channels of a folded map: 3072 by default."""
         return self.frames * 3 * self.rows * self.columns
 
     def as_dict(self) -> dict[str, int]:
@@ -55,7 +56,7 @@ def fold(video: torch.Tensor, how: Fold = FOLD) -> torch.Tensor:
 
 
 def unfold(maps: torch.Tensor, how: Fold = FOLD) -> torch.Tensor:
-    """Maps to frames: the inverse of `fold`, [N, 48, h, w] → [N·4, 3, 2h, 2w]."""
+    """Maps to frames: the inverse of `fold`, [N, frames·3·rows·columns, h, w] → [N·frames, 3, rows·h, columns·w]."""
     if maps.shape[1] != how.channels:
         raise ValueError(f"expected {how.channels} channels, got {maps.shape[1]}")
     wide = F.pixel_shuffle(maps, how.rows)

@@ -14,7 +14,8 @@ import torch
 from numpy.lib import format as npy
 
 from framecast.train.folding import FOLD, fold, to_floats
-from framecast.train.models import Vae
+from framecast.train.parallel import Crew
+from framecast.train.principal import Principal
 from framecast.train.progress import Journal
 from framecast.train.world.render import render
 from framecast.train.world.scene import Scene, held_out, sample_scene
@@ -25,21 +26,17 @@ class CacheConfig:
     """What is drawn.
 
     Attributes:
-        samples: how many images or clips.
-        latents: latents of one sample: 1 for an image, 12 for a clip of two seconds.
+        samples: how many clips.
+        latents: latents of one clip; twelve are two seconds.
         continued: share of clips that begin in the middle of a scene; they are trained with clean context only.
         moving_camera: share of samples with a moving camera.
     """
 
-    samples: int
-    latents: int
+    samples: int = 6000
+    latents: int = 12
     continued: float = 0.3
     moving_camera: float = 0.2
     seed: int = 31
-
-
-IMAGES = CacheConfig(samples=2800, latents=1, moving_camera=0.0)
-CLIPS = CacheConfig(samples=600, latents=12)
 
 
 @dataclass(frozen=True)
@@ -57,72 +54,105 @@ class Sample:
 
 
 def draw_sample(config: CacheConfig, index: int, excluded: frozenset[tuple[str, str, str, str]]) -> Sample:
-    """The `index`-th sample; an image is any moment of a scene's first two seconds."""
-    rng = random.Random(f"cache {config.seed} {config.latents} {index}")
+    """The `index`-th sample."""
+    rng = random.Random(f"cache {config.seed} {index}")
     scene = sample_scene(rng, excluded=excluded, moving_camera=config.moving_camera)
-    if config.latents == 1:
-        start = rng.uniform(0, 2 - FOLD.frames / 24)
-    else:
-        start = rng.uniform(0.5, 6) if rng.random() < config.continued else 0.0
+    start = rng.uniform(0.5, 6) if rng.random() < config.continued else 0.0
     return Sample(scene, rng.randrange(2**31), start)
 
 
-@torch.no_grad()
-def encode(vae: Vae, frames: npt.NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 [T, H, W, 3] → mean latents float32 [T/4, C, h, w]."""
-    latents: torch.Tensor = vae.encode(fold(to_floats(torch.from_numpy(frames)))).latent_dist.mode()
-    return latents
+def cover(frames: npt.NDArray[np.uint8], empty: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Where the subjects are: share of each latent's pixels that differ from the empty scene.
+
+    Args:
+        frames: uint8 [T, H, W, 3].
+        empty: the same scene without its subjects.
+
+    Returns:
+        uint8 [T/4, H/16, W/16], 255 is all.
+    """
+    differs = (np.abs(frames.astype(np.int16) - empty) > 12).any(axis=-1)
+    count, height, width = differs.shape
+    cells = differs.reshape(
+        count // FOLD.frames, FOLD.frames, height // FOLD.rows, FOLD.rows, width // FOLD.columns, FOLD.columns
+    )
+    shares: npt.NDArray[np.uint8] = np.round(cells.mean(axis=(1, 3, 5)) * 255).astype(np.uint8)
+    return shares
 
 
-def build(config: CacheConfig, vae: Vae, directory: Path) -> int:
-    """Fills the cache, going on where an earlier run stopped; returns the number of samples.
+def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) -> int:
+    """Fills this worker's part of the cache, going on where an earlier run stopped; returns its number of samples.
 
-    Writes `latents.npy` fp16 [samples, latents, C, h, w] and `samples.jsonl`, one line for each finished sample.
+    Worker r of n draws samples r, r + n, … and writes `latents-r.npy` fp16 [samples, latents, C, h, w], `cover-r.npy`
+    uint8 [samples, latents, h, w] and `samples-r.jsonl`, one line for each finished sample.
     """
     directory.mkdir(parents=True, exist_ok=True)
     excluded = held_out()
-    path, lines = directory / "latents.npy", directory / "samples.jsonl"
-    shape = (config.samples, config.latents, int(vae.config.latent_channels), 16, 16)
-    done = len(lines.read_text(encoding="utf-8").splitlines()) if lines.exists() and path.exists() else 0
+    mine = range(crew.rank, config.samples, crew.size)
+    lines = directory / f"samples-{crew.rank}.jsonl"
+    done = len(lines.read_text(encoding="utf-8").splitlines()) if lines.exists() else 0
+    shape = (len(mine), config.latents, len(code.deviations), 16, 16)
     open_memmap: Any = npy.open_memmap
-    cache = open_memmap(path, mode="r+" if done else "w+", dtype=np.float16, shape=shape)
-    with lines.open("a", encoding="utf-8") as out, Journal(directory, "cache", config.samples, begin=done) as journal:
-        for index in range(done, config.samples):
-            sample = draw_sample(config, index, excluded)
-            frames = render(sample.scene, sample.seed, config.latents * FOLD.frames, start=sample.start)
-            cache[index] = encode(vae, frames).numpy().astype(np.float16)
+    mode = "r+" if done else "w+"
+    latents = open_memmap(directory / f"latents-{crew.rank}.npy", mode=mode, dtype=np.float16, shape=shape)
+    covers = open_memmap(directory / f"cover-{crew.rank}.npy", mode=mode, dtype=np.uint8, shape=(*shape[:2], 16, 16))
+    journal = Journal(directory, "cache", len(mine), begin=done) if crew.leads else crew.silence()
+    with lines.open("a", encoding="utf-8") as out, journal as log:
+        for row in range(done, len(mine)):
+            sample = draw_sample(config, mine[row], excluded)
+            count = config.latents * FOLD.frames
+            frames = render(sample.scene, sample.seed, count, start=sample.start)
+            empty = render(sample.scene, sample.seed, count, start=sample.start, empty=True)
+            maps = fold(to_floats(torch.from_numpy(frames)))
+            latents[row] = code.encode(maps).numpy().astype(np.float16)
+            covers[row] = cover(frames, empty)
             out.write(json.dumps({"scene": asdict(sample.scene), "seed": sample.seed, "start": sample.start}) + "\n")
-            if index % 50 == 49 or index + 1 == config.samples:
-                cache.flush()
+            if row % 50 == 49 or row + 1 == len(mine):
+                latents.flush()
+                covers.flush()
                 out.flush()
-            journal.log(index + 1, std=float(cache[index].astype(np.float32).std()))
-    return config.samples
+            log.log(row + 1, std=float(latents[row].astype(np.float32).std()))
+    return len(mine)
 
 
 class LatentCache:
-    """Reads a cache that may still be growing.
+    """Reads a cache that may still be growing, every worker's part of it.
 
     Raises:
         FileNotFoundError: nothing has been cached in `directory`.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._latents = np.load(directory / "latents.npy", mmap_mode="r")
+        self._parts = sorted(directory.glob("samples-*.jsonl"))
+        if not self._parts:
+            raise FileNotFoundError(f"no clips in {directory}: run `framecast train cache` first")
+        names = [
+            (part, part.stem.replace("samples", "latents"), part.stem.replace("samples", "cover"))
+            for part in self._parts
+        ]
+        self._latents = [np.load(part.with_name(f"{latents}.npy"), mmap_mode="r") for part, latents, _ in names]
+        self._covers = [np.load(part.with_name(f"{covers}.npy"), mmap_mode="r") for part, _, covers in names]
+        self._rows = [0] * len(self._parts)
+        self._places: list[tuple[int, int]] = []
         self.samples: list[Sample] = []
         self.refresh()
 
     def refresh(self) -> None:
         """Takes in what has been finished since."""
-        text = (self._directory / "samples.jsonl").read_text(encoding="utf-8")
-        rows = text[: text.rfind("\n") + 1].splitlines()
-        for row in rows[len(self.samples) :]:
-            entry = json.loads(row)
-            self.samples.append(Sample(Scene(**entry["scene"]), entry["seed"], entry["start"]))
+        for index, part in enumerate(self._parts):
+            text = part.read_text(encoding="utf-8")
+            rows = text[: text.rfind("\n") + 1].splitlines()
+            for row in range(self._rows[index], len(rows)):
+                entry = json.loads(rows[row])
+                self.samples.append(Sample(Scene(**entry["scene"]), entry["seed"], entry["start"]))
+                self._places.append((index, row))
+            self._rows[index] = len(rows)
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def latents(self, index: int) -> torch.Tensor:
-        """Float32 [latents, C, h, w]."""
-        return torch.from_numpy(self._latents[index].astype(np.float32))
+    def clip(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents float32 [latents, C, h, w] and the subjects' cover float32 [latents, h, w] in 0..1."""
+        part, row = self._places[index]
+        latents = torch.from_numpy(self._latents[part][row].astype(np.float32))
+        return latents, torch.from_numpy(self._covers[part][row].astype(np.float32) / 255)

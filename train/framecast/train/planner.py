@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.models import Planner, make_planner
+from framecast.train.muon import Muon
 from framecast.train.progress import Journal
 from framecast.train.stories import Story, sample_story, storyboard
 from framecast.train.tokenizers import ASSISTANT, END, USER
@@ -32,12 +32,12 @@ class PlannerConfig:
     key_value_heads: int = 6
     inner: int = 640
     positions: int = 1024
-    pretrain_steps: int = 300
-    finetune_steps: int = 3300
+    pretrain_steps: int = 500
+    finetune_steps: int = 7500
     batch: int = 16
     block: int = 128
     """Tokens of one packed pre-training sample."""
-    rate: float = 2e-3
+    rate: float = 3e-3
     seed: int = 21
 
 
@@ -119,7 +119,7 @@ def train(
     """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`."""
     torch.manual_seed(config.seed)
     model = build(config, tokenizer)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.05)
+    optimizer = Muon(model.parameters(), config.rate, plain=[model.model.embed_tokens.weight], weight_decay=0.02)
     keeper = Checkpoint(directory, {"planner": model}, {"planner": optimizer})
     begin, _ = keeper.load()
     total = config.pretrain_steps + config.finetune_steps
@@ -130,7 +130,7 @@ def train(
             pretraining = step < config.pretrain_steps
             ids, labels = (pretraining_batch if pretraining else finetuning_batch)(config, tokenizer, step)
             for group in optimizer.param_groups:
-                group["lr"] = config.rate * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * _cosine(step / total))
+                group["lr"] = rate_at(config, step)
             loss = next_token_loss(model, ids, labels)
             optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
@@ -142,8 +142,11 @@ def train(
     return model.eval()
 
 
-def _cosine(share: float) -> float:
-    return (1 + math.cos(math.pi * min(1.0, share))) / 2
+def rate_at(config: PlannerConfig, step: int) -> float:
+    """Warms up over 50 steps, stays, and falls in a straight line to a hundredth over the last 40 %."""
+    total = config.pretrain_steps + config.finetune_steps
+    left = (total - step) / (0.4 * total)
+    return config.rate * min(1.0, (step + 1) / 50) * max(0.01, min(1.0, left))
 
 
 @torch.inference_mode()

@@ -38,8 +38,7 @@ class Journal:
         self._title, self._total, self._begin, self._every = title, total, begin, every
         self._started = time.monotonic()
         self._printed = 0.0
-        self._sums: dict[str, float] = {}
-        self._count = 0
+        self._sums: dict[str, tuple[float, int]] = {}
 
     def __enter__(self) -> Journal:
         self._bar.start()
@@ -64,19 +63,19 @@ class Journal:
         for name, value in numbers.items():
             if not math.isfinite(value):
                 raise FloatingPointError(f"{name} is {value} at step {step}")
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._count += 1
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = (total + value, count + 1)
         row: dict[str, Any] = {"step": step, "seconds": round(self.seconds, 1), **numbers}
         self._file.write(json.dumps(row) + "\n")
-        self._bar.update(self._task, completed=step, note=f"loss {next(iter(numbers.values())):.4f}")
+        self._bar.update(self._task, completed=step, note=f"loss {next(iter(numbers.values())):.4f}" if numbers else "")
         now = time.monotonic()
         if now - self._printed > self._every:
-            means = " ".join(f"{k} {v / self._count:.4f}" for k, v in self._sums.items())
+            means = " ".join(f"{k} {total / count:.4f}" for k, (total, count) in self._sums.items())
             left = self.seconds / max(1, step - self._begin) * (self._total - step)
             if not self._console.is_terminal:
                 self._console.print(f"{self._title} {step}/{self._total} {means} left {left:.0f}s", highlight=False)
             self._file.flush()
-            self._printed, self._sums, self._count = now, {}, 0
+            self._printed, self._sums = now, {}
 
 
 def read_curve(directory: Path) -> list[dict[str, float]]:
@@ -111,7 +110,8 @@ def plot(directory: Path) -> None:
         axes.plot([s for s, _ in points], smooth, label=name)
     axes.set_xlabel("step")
     axes.set_yscale("symlog", linthresh=0.1)
-    axes.legend()
+    if axes.lines:
+        axes.legend()
     axes.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(directory / "curve.png", dpi=110)

@@ -1,7 +1,8 @@
 """Stories with known storyboards: what the planner learns from and is scored on.
 
-A story is one to six sentences about one subject (sometimes two). Later sentences may say 它/it, leave out what stays
-the same, or change the place, the time or the action; the storyboard always says everything.
+A story is one to six sentences about one subject, sometimes with a friend, sometimes about another one later. Later
+sentences may say 它/it, leave out what stays the same, or change the place, the time, the weather or the action; the
+storyboard always says everything.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from framecast.train.captions import article, canonical
 from framecast.train.world.scene import Combination, Scene, sample_scene
-from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, Language
+from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, WEATHERS, Language
 
 DEFAULT_SECONDS = 2
 MAX_SCENES = 6
@@ -58,6 +59,7 @@ class _Said:
     colour: bool
     place: bool
     light: bool
+    weather: bool
     seconds: bool
     pronoun: bool
     first: bool
@@ -67,7 +69,7 @@ def sample_story(
     rng: random.Random, language: Language, *, seen: bool | None = True, excluded: frozenset[Combination] | None = None
 ) -> Story:
     """Draws a story; `seen=False` makes its first scene a held-out combination (and so unseen by training)."""
-    first = sample_scene(rng, seen=seen, excluded=excluded, moving_camera=0.15)
+    first = sample_scene(rng, seen=seen, excluded=excluded, moving_camera=0.15, falling=0.2)
     count = rng.choice((1, 1, 1, 2, 2, 3, 3, 4, 5, 6))
     light_said, colour_said, place_said = rng.random() < 0.4, rng.random() < 0.6, rng.random() < 0.93
     scene = replace(
@@ -76,9 +78,12 @@ def sample_story(
         light=first.light if light_said else "day",
         colour=first.colour if colour_said else SUBJECTS[first.subject].colour,
     )
+    if scene.friend_colour == scene.colour:
+        scene = replace(scene, friend="", friend_colour="")
+    weather_said = scene.weather != "clear"
     shots, sentences = [], []
     for i in range(count):
-        said = _Said(True, colour_said, place_said, light_said, rng.random() < 0.25, False, True)
+        said = _Said(True, colour_said, place_said, light_said, weather_said, rng.random() < 0.25, False, True)
         if i:
             scene, said = _next(scene, rng)
         seconds = _seconds(rng) if said.seconds else DEFAULT_SECONDS
@@ -95,18 +100,22 @@ def _next(scene: Scene, rng: random.Random) -> tuple[Scene, _Said]:
     """The following shot: usually the same subject does something else, perhaps elsewhere or at another time."""
     place = rng.choice(list(PLACES)) if rng.random() < 0.5 else scene.place
     camera = rng.choice([c for c in CAMERAS if c != "static"]) if rng.random() < 0.12 else "static"
-    light_said = rng.random() < 0.2
+    light_said, weather_said = rng.random() < 0.2, rng.random() < 0.12
     light = rng.choice(list(LIGHTS)) if light_said else scene.light
-    following = replace(scene, action=rng.choice(list(ACTIONS)), place=place, camera=camera, light=light)
+    weather = rng.choice(list(WEATHERS)) if weather_said else scene.weather
+    following = replace(
+        scene, action=rng.choice(list(ACTIONS)), place=place, camera=camera, light=light, weather=weather
+    )
+    moved = place != scene.place
     if rng.random() < 0.14:
         subject = rng.choice([s for s in SUBJECTS if s != scene.subject])
         coloured = rng.random() < 0.6
         colour = rng.choice(list(COLOURS)) if coloured else SUBJECTS[subject].colour
-        following = replace(following, subject=subject, colour=colour)
-        said = _Said(True, coloured, place != scene.place, light_said, rng.random() < 0.2, False, True)
+        following = replace(following, subject=subject, colour=colour, friend="", friend_colour="")
+        said = _Said(True, coloured, moved, light_said, weather_said, rng.random() < 0.2, False, True)
         return following, said
     pronoun = rng.random() < 0.75
-    return following, _Said(True, False, place != scene.place, light_said, rng.random() < 0.2, pronoun, False)
+    return following, _Said(True, False, moved, light_said, weather_said, rng.random() < 0.2, pronoun, False)
 
 
 _NUMBERS_EN = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
@@ -131,16 +140,23 @@ def _length_zh(seconds: float, rng: random.Random) -> str:
 def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
     scene = shot.scene
     noun = rng.choice(SUBJECTS[scene.subject].english)
+    friend = rng.choice(SUBJECTS[scene.friend].english) if scene.friend else ""
     if said.pronoun:
-        who = rng.choice(("it", "it", "then it", "next, it", "after that it", "later it"))
+        lead = rng.choice(("", "", "then ", "next, ", "after that ", "later "))
+        who = lead + ("they" if friend else "it")
     elif said.first:
         thing = f"{rng.choice(_ADJECTIVES_EN)}{scene.colour + ' ' if said.colour else ''}{noun}"
         who = f"{article(thing)} {thing}"
+        if friend:
+            other = f"{scene.friend_colour} {friend}"
+            who += f" {rng.choice(('with', 'and'))} {article(other)} {other}"
         who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
     else:
-        who = rng.choice((f"the {noun}", f"then the {noun}", f"next the {noun}"))
+        who = rng.choice(("", "", "then ", "next ")) + (f"the {noun} and the {friend}" if friend else f"the {noun}")
     bare = "which" not in who
     action = rng.choice(ACTIONS[scene.action].english)
+    if friend and " with " not in who:
+        action = plural(action)
     parts = [who, action]
     if said.place:
         parts.append(rng.choice(PLACES[scene.place].english))
@@ -155,16 +171,24 @@ def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
     elif said.first and bare and not said.seconds and scene.camera == "static" and rng.random() < 0.12:
         gerund = rng.choice(ACTIONS[scene.action].gerunds)
         text = " ".join([who, gerund, *parts[2:]])
-    camera = rng.choice(CAMERAS[scene.camera][0])
-    return f"{text}, {camera}" if camera else text
+    extras = (rng.choice(WEATHERS[scene.weather].english) if said.weather else "", rng.choice(CAMERAS[scene.camera][0]))
+    return ", ".join([text, *(extra for extra in extras if extra)])
+
+
+def plural(phrase: str) -> str:
+    """The verb phrase for more than one: "plays happily" → "play happily", "is playing" → "are playing"."""
+    verb, *rest = phrase.split(" ", 1)
+    irregular = {"is": "are", "has": "have", "flies": "fly", "goes": "go"}
+    return " ".join([irregular.get(verb) or verb.removesuffix("s"), *rest])
 
 
 def _chinese(shot: Shot, said: _Said, rng: random.Random) -> str:
     scene = shot.scene
     subject = SUBJECTS[scene.subject]
     noun = rng.choice(subject.chinese)
+    friend = rng.choice(SUBJECTS[scene.friend].chinese) if scene.friend else ""
     if said.pronoun:
-        who = rng.choice(("它", "它", "然后它", "接着它", "后来它", "最后它"))
+        who = rng.choice(("", "", "然后", "接着", "后来", "最后")) + ("它们" if friend else "它")
     elif said.first:
         colour = ""
         if said.colour:
@@ -173,8 +197,12 @@ def _chinese(shot: Shot, said: _Said, rng: random.Random) -> str:
             colour = rng.choice((f"{long}的", f"{long}的", f"{long}", *short))
         lead = rng.choice(("", "", "", "从前有", "有"))
         who = f"{lead}一{subject.measure}{rng.choice(_ADJECTIVES_ZH)}{colour}{noun}"
+        if friend:
+            who += f"和一{SUBJECTS[scene.friend].measure}{COLOURS[scene.friend_colour].chinese[0]}的{friend}"
     else:
         who = rng.choice((noun, f"这{subject.measure}{noun}", f"然后{noun}", f"接着{noun}"))
+        if friend:
+            who += f"和{friend}"
     action = rng.choice(ACTIONS[scene.action].chinese)
     where = f"在{rng.choice(PLACES[scene.place].chinese)}" if said.place else ""
     if not said.place and rng.random() < 0.15:
@@ -186,8 +214,8 @@ def _chinese(shot: Shot, said: _Said, rng: random.Random) -> str:
     if where and not said.pronoun:
         forms.append(f"{light}{where}，{who}{act}" if light else f"{where}，{who}{act}")
     text = rng.choice(forms)
-    camera = rng.choice(CAMERAS[scene.camera][1])
-    return f"{text}，{camera}" if camera else text
+    extras = (rng.choice(WEATHERS[scene.weather].chinese) if said.weather else "", rng.choice(CAMERAS[scene.camera][1]))
+    return "，".join([text, *(extra for extra in extras if extra)])
 
 
 def _join(sentences: list[str], rng: random.Random, language: Language) -> str:

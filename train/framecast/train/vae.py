@@ -1,4 +1,6 @@
-"""The folded VAE: diffusers' AutoencoderKL on 48-channel maps; L1 + edges + β·KL + a late adversarial term.
+"""The folded VAE: diffusers' AutoencoderKL on patches of 4 frames × 16 × 16 pixels.
+
+Squared and absolute error of pixels and edges, β·KL, and a late adversarial term.
 
 Follows latent diffusion's first stage (Rombach et al. 2022, arXiv:2112.10752); the edge term replaces a perceptual
 network, which would have to be downloaded and knows photographs, not drawings.
@@ -8,20 +10,22 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.discriminator import AdversarialConfig, PatchDiscriminator, adaptive_weight, hinge_loss
-from framecast.train.folding import FOLD, fold, to_floats
+from framecast.train.folding import FOLD, Fold, fold, to_floats, unfold
 from framecast.train.models import Vae, make_vae
 from framecast.train.muon import Muon
 from framecast.train.parallel import Crew
-from framecast.train.passthrough import pass_colours
+from framecast.train.principal import GROUPS, Principal, principal, start
 from framecast.train.progress import Journal
 from framecast.train.world.render import render
 from framecast.train.world.scene import sample_scene
@@ -31,152 +35,160 @@ from framecast.train.world.scene import sample_scene
 class VaeConfig:
     """Architecture and recipe."""
 
-    blocks: tuple[int, ...] = (32, 32, 96, 128)
-    latent_channels: int = 16
-    groups: int = 8
-    steps: int = 800
-    batch: int = 8
-    crop: int = 64
-    """Side of the folded training crops; 128 is the whole picture. The network is convolutional, crops are cheaper."""
-    whole: float = 0.06
-    """Share of the last steps that train on whole pictures, so that normalisation sees what it will serve."""
-    rate: float = 5e-3
-    quiet: float = -5.0
-    """Initial log-variance of the latents' noise."""
-    beta: float = 2e-4
+    width: int = 192
+    latent_channels: int = 80
+    layers: int = 1
+    patches: int = 400
+    """Drawn moments, of 256 patches each, whose principal components are the start."""
+    joint_steps: int = 0
+    """Steps that train encoder and decoder; then the encoder stays, and what has been encoded stays valid. With none
+    the encoder is the linear code, whose part of the bound is at its optimum, and a clip is encoded in milliseconds."""
+    steps: int = 2000
+    batch: int = 3
+    rate: float = 5e-4
+    """Muon's, for the layers between."""
+    first_rate: float = 5e-6
+    last_rate: float = 1e-4
+    """Adam's, for the two big convolutions: 27,648 inputs of the first move together, so its steps must be small."""
+    beta: float = 1e-5
     """Weight of the KL per latent value."""
-    edges: float = 0.5
+    edges: float = 1.0
     ema: float = 0.99
     seed: int = 11
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 
 
 def build(config: VaeConfig) -> Vae:
-    """A fresh AutoencoderKL with random weights."""
-    depth = len(config.blocks)
-    model = make_vae(
+    """A fresh AutoencoderKL with random weights: one level, all of it on the grid of patches."""
+    return make_vae(
         in_channels=FOLD.channels,
         out_channels=FOLD.channels,
-        down_block_types=("DownEncoderBlock2D",) * depth,
-        up_block_types=("UpDecoderBlock2D",) * depth,
-        block_out_channels=config.blocks,
-        layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",),
+        up_block_types=("UpDecoderBlock2D",),
+        block_out_channels=(config.width,),
+        layers_per_block=config.layers,
         latent_channels=config.latent_channels,
-        norm_num_groups=config.groups,
-        sample_size=128,
+        norm_num_groups=GROUPS,
+        sample_size=16,
         mid_block_add_attention=False,
     )
-    pass_colours(model, config.quiet)
-    return model
 
 
-def edges(maps: torch.Tensor) -> torch.Tensor:
-    """Differences of neighbouring pixels of a folded map [B, C, H, W], along both axes, flattened."""
-    across = maps[..., :, 1:] - maps[..., :, :-1]
-    down = maps[..., 1:, :] - maps[..., :-1, :]
-    return torch.cat([across.flatten(1), down.flatten(1)], dim=1)
+def linear_code(config: VaeConfig, directory: Path) -> Principal:
+    """The principal components of drawn patches, worked out once and kept in `directory/principal.safetensors`."""
+    path = directory / "principal.safetensors"
+    if not path.exists():
+        rng = random.Random(f"patches {config.seed}")
+        patches = torch.cat([draw_maps(rng) for _ in range(config.patches)]).movedim(1, -1).flatten(0, 2)
+        code = principal(patches, config.latent_channels)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(asdict(code), path)
+    return Principal(**load_file(path))
 
 
-def draw_maps(rng: random.Random, count: int, crop: int) -> torch.Tensor:
-    """Folded training crops [count, 48, crop, crop], four crops from each of the drawn moments."""
-    maps = []
-    for _ in range(-(-count // 4)):
-        frames = render(
-            sample_scene(rng, excluded=frozenset()), rng.randrange(2**31), FOLD.frames, start=rng.uniform(0, 6)
-        )
-        whole = fold(to_floats(torch.from_numpy(frames)))
-        for _ in range(4):
-            top, left = (rng.randrange(0, 128 - crop + 1, 8) for _ in range(2))
-            maps.append(whole[:, :, top : top + crop, left : left + crop])
-            if crop == 128:
-                break
-    rng.shuffle(maps)
-    return torch.cat(maps[:count])
+def edges(frames: torch.Tensor) -> torch.Tensor:
+    """Differences of neighbouring pixels [..., H, W], along both axes, flattened: seams between patches count too."""
+    across = frames[..., :, 1:] - frames[..., :, :-1]
+    down = frames[..., 1:, :] - frames[..., :-1, :]
+    return torch.cat([across.flatten(), down.flatten()])
 
 
-class MapSource(torch.utils.data.IterableDataset[torch.Tensor]):
-    """An endless stream of crops, drawn while the network trains; step i always sees the same crops."""
-
-    def __init__(self, config: VaeConfig, first: int, rank: int = 0) -> None:
-        self.config, self.first, self.rank = config, first, rank
-
-    def __iter__(self) -> MapSource:
-        self.step = self.first
-        return self
-
-    def __next__(self) -> torch.Tensor:
-        rng = random.Random(f"vae {self.config.seed} {self.step} {self.rank}")
-        whole = self.step >= self.config.steps * (1 - self.config.whole)
-        self.step += 1
-        return draw_maps(rng, 2 if whole else self.config.batch, 128 if whole else self.config.crop)
+def draw_maps(rng: random.Random) -> torch.Tensor:
+    """Four frames of a random moment, folded: [1, 3072, 16, 16]."""
+    scene = sample_scene(rng, excluded=frozenset())
+    frames = render(scene, rng.randrange(2**31), FOLD.frames, start=rng.uniform(0, 6))
+    return fold(to_floats(torch.from_numpy(frames)))
 
 
-def losses(vae: Vae, maps: torch.Tensor, config: VaeConfig) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(reconstruction loss, KL per latent value, reconstruction)."""
-    posterior = vae.encode(maps).latent_dist
-    decoded = vae.decode(posterior.sample()).sample
-    reconstruction = F.l1_loss(decoded, maps) + config.edges * F.l1_loss(edges(decoded), edges(maps))
-    return reconstruction, posterior.kl().mean() / posterior.mean[0].numel(), decoded
+def reconstruction_loss(decoded: torch.Tensor, drawn: torch.Tensor, config: VaeConfig) -> torch.Tensor:
+    """Squared and absolute error of frames [N, 3, H, W] and of their edges."""
+    there, here = edges(decoded), edges(drawn)
+    return (
+        2 * F.mse_loss(decoded, drawn)
+        + 0.2 * F.l1_loss(decoded, drawn)
+        + config.edges * (F.mse_loss(there, here) + 0.2 * F.l1_loss(there, here))
+    )
 
 
 def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None, crew: Crew | None = None) -> Vae:
     """Trains, resuming from `directory` when it holds a checkpoint; returns the averaged weights."""
     crew = crew or Crew()
     torch.manual_seed(config.seed)
-    vae = build(config).to(memory_format=torch.channels_last)
-    average = build(config)
+    vae, average = build(config), build(config)
+    start(vae, linear_code(config, directory))
+    vae = vae.to(memory_format=torch.channels_last)
     average.load_state_dict(vae.state_dict())
-    critic = PatchDiscriminator(FOLD.channels, config.adversarial.width)
-    optimizer = Muon(vae.parameters(), config.rate)
+    critic = PatchDiscriminator(_CRITIC_FOLD.channels, config.adversarial.width)
+    first, last = vae.encoder.conv_in.weight, vae.decoder.conv_out.weight
+    inner = Muon([p for p in vae.parameters() if p is not first and p is not last], config.rate)
+    outer = torch.optim.AdamW(
+        [{"params": [first], "lr": config.first_rate}, {"params": [last], "lr": config.last_rate}],
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
+    )
     critic_optimizer = torch.optim.AdamW(critic.parameters(), lr=config.adversarial.rate, betas=(0.5, 0.9))
+    rates = [group["lr"] for optimizer in (inner, outer) for group in optimizer.param_groups]
     keeper = Checkpoint(
-        directory, {"vae": vae, "average": average, "critic": critic}, {"vae": optimizer, "critic": critic_optimizer}
+        directory,
+        {"vae": vae, "average": average, "critic": critic},
+        {"inner": inner, "outer": outer, "critic": critic_optimizer},
     )
     begin, _ = keeper.load()
     end = min(config.steps, stop_at or config.steps)
-    source = MapSource(config, begin, crew.rank)
-    stream = iter(torch.utils.data.DataLoader(source, batch_size=None, num_workers=0))
-    last_layer = vae.decoder.conv_out.weight
     with Journal(directory, "vae", config.steps, begin=begin) if crew.leads else crew.silence() as journal:
         for step in range(begin, end):
-            # The posterior's noise depends on the step alone, so that a resumed run is the run.
+            # Pictures and the posterior's noise depend on the step alone, so that a resumed run is the run.
             torch.manual_seed(config.seed * 1_000_003 + step * 64 + crew.rank)
-            maps = next(stream).to(memory_format=torch.channels_last)
-            for group in optimizer.param_groups:
-                group["lr"] = _rate(config, step)
-            reconstruction, kl, decoded = losses(vae, maps, config)
+            rng = random.Random(f"vae {config.seed} {step} {crew.rank}")
+            maps = torch.cat([draw_maps(rng) for _ in range(config.batch)]).to(memory_format=torch.channels_last)
+            for group, rate in zip((*inner.param_groups, *outer.param_groups), rates, strict=True):
+                group["lr"] = rate * _share(config, step)
+            with torch.set_grad_enabled(step < config.joint_steps):
+                posterior = vae.encode(maps).latent_dist
+            drawn, decoded = unfold(maps), unfold(vae.decode(posterior.sample()).sample)
+            reconstruction = reconstruction_loss(decoded, drawn, config)
+            kl = posterior.kl().mean() / posterior.mean[0].numel()
             loss = reconstruction + config.beta * kl
             numbers = {"loss": reconstruction.item(), "kl": kl.item()}
             speaking = step >= config.steps * config.adversarial.start
             if speaking:
-                forged = -critic(decoded).mean()
-                weight = adaptive_weight(reconstruction, forged, last_layer, config.adversarial)
+                forged = -critic(fold(decoded, _CRITIC_FOLD)).mean()
+                weight = adaptive_weight(reconstruction, forged, last, config.adversarial)
                 # Fades in over the first two hundred steps: an untrained critic would only add noise.
                 fade = min(1.0, (step - config.steps * config.adversarial.start) / 200)
                 loss = loss + fade * weight * forged
                 numbers["weight"] = weight.item()
-            optimizer.zero_grad(set_to_none=True)
+            for optimizer in (inner, outer):
+                optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             crew.average(list(vae.parameters()))
             torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-            optimizer.step()
+            for optimizer in (inner, outer):
+                optimizer.step()
             if speaking:
-                judged = hinge_loss(critic(maps), critic(decoded.detach()))
+                judged = hinge_loss(critic(fold(drawn, _CRITIC_FOLD)), critic(fold(decoded.detach(), _CRITIC_FOLD)))
                 critic_optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(judged)
                 crew.average(list(critic.parameters()))
                 critic_optimizer.step()
                 numbers["critic"] = judged.item()
             blend(average, vae, min(config.ema, (step + 1) / (step + 10)))
+            if (step + 1) % 50 == 0 and crew.leads:
+                numbers.update(measure(average, scenes=12))
             journal.log(step + 1, **numbers)
-            if crew.leads and ((step + 1) % 100 == 0 or step + 1 == end):
+            if crew.leads and ((step + 1) % 50 == 0 or step + 1 == end):
                 keeper.save(step + 1)
     return average
 
 
-def _rate(config: VaeConfig, step: int) -> float:
-    warm = min(1.0, (step + 1) / 30)
-    return config.rate * warm * (0.05 + 0.95 * (1 + math.cos(math.pi * step / config.steps)) / 2)
+_CRITIC_FOLD = Fold(4, 2, 2)
+"""The critic sees four frames at once at half the size."""
+
+
+def _share(config: VaeConfig, step: int) -> float:
+    """Of every rate: a warm-up of 50 steps, then a cosine to a twentieth."""
+    warm = min(1.0, (step + 1) / 50)
+    return warm * (0.05 + 0.95 * (1 + math.cos(math.pi * step / config.steps)) / 2)
 
 
 @torch.no_grad()
@@ -187,42 +199,15 @@ def blend(average: torch.nn.Module, module: torch.nn.Module, keep: float) -> Non
 
 
 @torch.no_grad()
-def statistics(vae: Vae, *, scenes: int = 96, seed: int = 98) -> dict[str, list[float]]:
-    """Mean and standard deviation of each latent channel over training renders."""
-    rng = random.Random(seed)
-    latents = []
-    for _ in range(scenes):
-        frames = render(sample_scene(rng), rng.randrange(2**31), FOLD.frames, start=rng.uniform(0, 6))
-        latents.append(vae.encode(fold(to_floats(torch.from_numpy(frames)))).latent_dist.mode())
-    values = torch.cat(latents).transpose(0, 1).flatten(1)
-    return {"mean": values.mean(dim=1).tolist(), "std": values.std(dim=1).tolist()}
-
-
-@torch.no_grad()
-def level(vae: Vae, mean: list[float], std: list[float]) -> None:
-    """Moves every latent channel to mean 0 and deviation 1, in place and without changing any picture.
-
-    The bundle has one scaling factor for all channels; a loud channel would otherwise hide the quiet ones in noise. The
-    two 1×1 convolutions around the latents take the change.
-    """
-    shift, size = torch.tensor(mean), torch.tensor(std).clamp(min=1e-6)
-    into, out = vae.quant_conv, vae.post_quant_conv
-    count = len(mean)
-    out.bias += (out.weight[:, :, 0, 0] @ shift[:, None])[:, 0]
-    out.weight *= size.view(1, -1, 1, 1)
-    into.bias[:count] = (into.bias[:count] - shift) / size
-    into.weight[:count] /= size.view(-1, 1, 1, 1)
-    into.bias[count:] -= 2 * size.log()
-
-
-@torch.no_grad()
 def measure(vae: Vae, *, scenes: int = 24, seed: int = 99) -> dict[str, float]:
-    """PSNR in dB of whole held-out renders (unseen combinations and seeds)."""
+    """Mean PSNR in dB and SSIM (Wang et al. 2004) of held-out renders (unseen combinations and seeds)."""
     rng = random.Random(seed)
-    errors = []
+    psnr, ssim = [], []
     for _ in range(scenes):
         frames = render(sample_scene(rng, seen=False), rng.randrange(2**31), FOLD.frames, start=rng.uniform(0, 6))
-        maps = fold(to_floats(torch.from_numpy(frames)))
-        decoded = vae.decode(vae.encode(maps).latent_dist.mode()).sample
-        errors.append(F.mse_loss(decoded.clamp(-1, 1), maps).item() / 4)
-    return {"psnr": float(np.mean([-10 * np.log10(e) for e in errors]))}
+        drawn = to_floats(torch.from_numpy(frames))
+        decoded = unfold(vae.decode(vae.encode(fold(drawn)).latent_dist.mode()).sample).clamp(-1, 1)
+        psnr.append(float(-10 * torch.log10(F.mse_loss(decoded, drawn) / 4)))
+        alike: Any = structural_similarity_index_measure(decoded, drawn, data_range=2.0)
+        ssim.append(float(alike))
+    return {"psnr": sum(psnr) / scenes, "ssim": sum(ssim) / scenes}

@@ -1,130 +1,151 @@
-"""Living subjects, drawn facing right with their feet on y = 0, about 110 units tall."""
+"""Living subjects, drawn facing right with their feet on y = 0, about 110 units tall: few, big and soft shapes."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from framecast.train.world.motion import Pose
-from framecast.train.world.paint import INK, RGB, Brush, darker, lighter, mix
+from framecast.train.world.paint import INK, RGB, Brush, Point, darker, lighter, mix
 
-LINE = 2.5
+LINE = 3.5
 PINK: RGB = (248, 150, 160)
-WHITE: RGB = (255, 255, 255)
+ROSE: RGB = (226, 100, 120)
+BEAK: RGB = (250, 168, 40)
 
 
-def _eye(brush: Brush, x: float, y: float, size: float, rgb: RGB) -> None:
-    """Dark eyes vanish on a black coat, so every eye has a light ring."""
-    brush.oval(x, y, size + 1.8, size * 1.15 + 1.8, lighter(rgb, 0.75))
-    brush.oval(x, y, size, size * 1.15, INK)
-    brush.oval(x + size * 0.3, y - size * 0.4, size * 0.36, size * 0.36, WHITE)
+def shade(rgb: RGB, share: float = 0.22) -> RGB:
+    """A second tone of the body: darker; lighter on a black coat; warmer on yellow and orange, never olive."""
+    red, green, blue = rgb
+    if red + green + blue < 270:
+        return lighter(rgb, share)
+    if min(red, green) > blue + 60 and red > green:
+        return mix(rgb, (206, 84, 20), share * 1.4)
+    return darker(rgb, share)
 
 
-def _legs(brush: Brush, xs: tuple[float, float, float, float], top: float, rgb: RGB, pose: Pose, width: float) -> None:
-    """Four legs; opposite ones swing together as in a trot."""
-    swing = math.sin(pose.phase * math.tau) * 28 * pose.stride
+def pale(rgb: RGB) -> RGB:
+    """A light second tone; grey beside a white body."""
+    return (204, 210, 224) if min(rgb) > 150 else (255, 255, 255)
+
+
+def eye(brush: Brush, x: float, y: float, size: float = 7.0) -> None:
+    """Dark eyes vanish on a black coat, so every eye has a white ring."""
+    brush.oval(x, y, size + 2.8, size * 1.12 + 2.8, (250, 250, 252))
+    brush.oval(x, y, size, size * 1.12, INK)
+
+
+def smile(brush: Brush, x: float, y: float, width: float, rgb: RGB) -> None:
+    """A mouth that shows on any coat."""
+    ink = lighter(rgb, 0.75) if sum(rgb) < 270 else INK
+    brush.curve([(x - width / 2, y), (x, y + width * 0.6), (x + width / 2, y)], ink, 4)
+
+
+def _tube(brush: Brush, points: Sequence[Point], rgb: RGB, width: float) -> None:
+    """A thick curve, outlined like the body: tails and legs."""
+    brush.curve(points, darker(rgb, 0.45), width + LINE)
+    brush.curve(points, rgb, width - LINE)
+
+
+def _legs(brush: Brush, xs: Sequence[float], top: float, rgb: RGB, pose: Pose, width: float = 17) -> None:
+    """Legs from `top` to the ground; neighbours swing against each other."""
+    swing = math.sin(pose.phase * math.tau) * 24 * pose.stride
+    length = -top - width / 2 - 1
     for i, x in enumerate(xs):
-        brush.limb(
-            x, top, -top - width / 2, swing if i in (0, 3) else -swing, darker(rgb, 0.12 if i in (1, 3) else 0), width
-        )
+        angle = math.radians(-swing if i % 2 else swing)
+        foot = (x + math.sin(angle) * length, top + math.cos(angle) * length)
+        _tube(brush, [(x, top), ((x + foot[0]) / 2, (top + foot[1]) / 2), foot], rgb, width)
 
 
 def kitten(brush: Brush, rgb: RGB, pose: Pose) -> None:
-    """Round head, pointed ears, whiskers and a waving tail."""
-    wave = math.sin(pose.phase * math.tau) * 10
-    for width, shade in ((15.0, darker(rgb, 0.45)), (10.0, rgb)):
-        brush.curve(
-            [(-40, -38), (-66, -40), (-62 + wave * 0.4, -68), (-60 + wave, -88), (-48 + wave, -92)], shade, width
-        )
-    _legs(brush, (-30, -19, 14, 25), -26, rgb, pose, 11)
-    brush.oval(-4, -38, 42, 23, rgb, line=LINE)
-    for x in (-22, -6):
-        brush.curve([(x, -60), (x + 4, -52), (x + 2, -46)], darker(rgb, 0.22), 4)
-    with brush.moved(30, -68, turn=math.sin(pose.phase * math.tau) * 4):
+    """Big round head, pointed ears, a waving tail."""
+    wave = math.sin(pose.phase * math.tau) * 5
+    _tube(brush, [(-36, -30), (-60, -34), (-54 + wave * 0.4, -58), (-50 + wave, -78), (-40 + wave, -86)], rgb, 16)
+    _legs(brush, (-30, 20), -26, rgb, pose)
+    brush.oval(-8, -32, 38, 24, rgb, line=LINE)
+    with brush.moved(20, -66, turn=math.sin(pose.phase * math.tau) * 3):
         for side in (-1, 1):
-            brush.shape([(side * 28, -10), (side * 25, -44), (side * 5, -24)], rgb, line=LINE)
-            brush.shape([(side * 23, -16), (side * 22, -35), (side * 11, -24)], PINK)
-        brush.oval(0, 0, 33, 28, rgb, line=LINE)
-        brush.oval(0, 11, 14, 10, lighter(rgb, 0.55))
+            brush.shape([(side * 38, -6), (side * 35, -48), (side * 5, -28)], rgb, line=LINE)
+            brush.shape([(side * 30, -14), (side * 29, -36), (side * 13, -25)], PINK)
+        brush.oval(0, 0, 43, 35, rgb, line=LINE)
         for side in (-1, 1):
-            _eye(brush, side * 13, -3, 5.5, rgb)
-            brush.oval(side * 21, 9, 5, 3.4, PINK, alpha=0.7)
-            for tilt in (-3, 3):
-                brush.curve([(side * 17, 10), (side * 28, 9 + tilt), (side * 38, 8 + tilt * 2)], darker(rgb, 0.5), 1.4)
-        brush.shape([(-3.5, 6), (3.5, 6), (0, 10)], (214, 92, 110))
-        brush.curve([(-7, 13), (-3, 17), (0, 11), (3, 17), (7, 13)], INK, 1.6)
+            eye(brush, side * 18, -3)
+        brush.shape([(-6, 9), (6, 9), (0, 16)], ROSE, line=LINE)
+        smile(brush, 0, 19, 16, rgb)
 
 
 def dog(brush: Brush, rgb: RGB, pose: Pose) -> None:
-    """Long muzzle, hanging ears, red collar."""
-    wag = math.sin(pose.phase * math.tau * 2) * 14
-    for width, shade in ((13.0, darker(rgb, 0.45)), (8.0, rgb)):
-        brush.curve([(-42, -46), (-56, -56), (-58 + wag, -76)], shade, width)
-    _legs(brush, (-34, -22, 16, 28), -30, rgb, pose, 13)
-    brush.oval(-4, -44, 44, 23, rgb, line=LINE)
-    brush.oval(-16, -46, 15, 12, lighter(rgb, 0.45))
-    brush.box(16, -66, 28, 9, (214, 64, 62), radius=4)
-    with brush.moved(32, -80, turn=math.sin(pose.phase * math.tau) * 4):
-        brush.oval(0, 0, 28, 26, rgb, line=LINE)
-        brush.oval(24, 9, 18, 12, lighter(rgb, 0.45), line=LINE)
-        brush.oval(38, 3, 6, 5, INK)
-        brush.curve([(22, 17), (30, 20), (36, 14)], INK, 1.8)
-        brush.oval(29, 21, 4, 6, PINK)
-        _eye(brush, 9, -6, 5.2, rgb)
-        brush.blob([(-20, -24), (-2, -22), (-6, 8), (-14, 26), (-30, 22), (-30, -6)], darker(rgb, 0.3), line=LINE)
+    """Long muzzle with a black nose, a hanging ear, a short wagging tail."""
+    wag = math.sin(pose.phase * math.tau * 2) * 6
+    _tube(brush, [(-40, -46), (-51, -54), (-52 + wag, -72)], rgb, 15)
+    _legs(brush, (-36, 18), -32, rgb, pose, 19)
+    brush.oval(-10, -42, 42, 25, rgb, line=LINE)
+    with brush.moved(16, -78, turn=math.sin(pose.phase * math.tau) * 3):
+        brush.oval(28, 11, 21, 16, lighter(rgb, 0.45), line=LINE)
+        brush.oval(0, 0, 35, 32, rgb, line=LINE)
+        brush.oval(27, 11, 18, 13, lighter(rgb, 0.45))
+        brush.oval(39, 3, 8.5, 7.5, INK)
+        eye(brush, 10, -9)
+        brush.blob([(-28, -34), (-4, -32), (-6, 6), (-14, 40), (-42, 36), (-42, -10)], shade(rgb, 0.28), line=LINE)
 
 
 def rabbit(brush: Brush, rgb: RGB, pose: Pose) -> None:
-    """Tall ears, cotton tail, big hind foot."""
-    flop = math.sin(pose.phase * math.tau) * 6
-    brush.oval(-38, -26, 12, 11, lighter(rgb, 0.8), line=LINE)
-    brush.limb(18, -26, 18, math.sin(pose.phase * math.tau) * 22 * pose.stride, rgb, 11)
-    brush.oval(-8, -32, 33, 29, rgb, line=LINE)
-    with brush.moved(-14, -8, turn=-math.sin(pose.phase * math.tau) * 14 * pose.stride):
-        brush.oval(4, 0, 24, 8.5, rgb, line=LINE)
-    brush.oval(-14, -24, 17, 16, rgb, line=LINE)
-    with brush.moved(20, -66):
-        for x, turn in ((-8, -16 + flop), (8, 8 + flop)):
+    """Tall ears, a cotton tail, a long hind foot."""
+    beat = math.sin(pose.phase * math.tau)
+    brush.oval(-49, -28, 13, 12, lighter(rgb, 0.75), line=LINE)
+    _legs(brush, (20,), -24, rgb, pose, 16)
+    brush.oval(-12, -32, 36, 29, rgb, line=LINE)
+    with brush.moved(-18, -9, turn=-beat * 10 * pose.stride):
+        brush.oval(0, 0, 24, 9.5, rgb, line=LINE)
+    with brush.moved(18, -54):
+        for x, turn in ((-13, -13 + beat * 4), (13, 11 + beat * 4)):
             with brush.moved(x, -18, turn=turn):
-                brush.oval(0, -24, 9.5, 30, rgb, line=LINE)
-                brush.oval(0, -22, 5, 22, PINK)
-        brush.oval(0, 0, 28, 25, rgb, line=LINE)
-        _eye(brush, -6, -3, 5.2, rgb)
-        _eye(brush, 15, -3, 5.2, rgb)
-        brush.oval(-13, 9, 5, 3.4, PINK, alpha=0.7)
-        brush.shape([(3, 5), (10, 5), (6.5, 9)], (214, 92, 110))
-        brush.box(3.4, 13, 6.4, 7, WHITE, radius=1.5, line=1.2)
+                brush.oval(0, -16, 12, 28, rgb, line=LINE)
+                brush.oval(0, -16, 5.5, 19, PINK)
+        brush.oval(0, 0, 34, 29, rgb, line=LINE)
+        eye(brush, -11, -4)
+        eye(brush, 17, -4)
+        brush.oval(3, 9, 6, 4.5, ROSE)
+        smile(brush, 3, 15, 13, rgb)
 
 
 def bird(brush: Brush, rgb: RGB, pose: Pose) -> None:
-    """Round body, orange beak, flapping wing, three tail feathers."""
-    flap = math.sin(pose.phase * math.tau * 2) * (36 if pose.airborne else 14)
-    for x in (-6, 10):
-        brush.curve([(x, -22), (x + 1, -10), (x + 3, -2)], (232, 138, 40), 4)
-    for turn in (-14, 0, 14):
-        with brush.moved(-30, -44, turn=turn):
-            brush.oval(-24, 0, 24, 7, darker(rgb, 0.2), line=LINE)
-    brush.oval(0, -46, 38, 33, rgb, line=LINE)
-    brush.oval(8, -34, 24, 18, lighter(rgb, 0.6))
-    brush.shape([(40, -72), (62, -64), (40, -56)], (250, 168, 40), line=LINE)
-    brush.oval(22, -66, 25, 23, rgb, line=LINE)
-    brush.curve([(16, -88), (12, -100), (4, -100)], darker(rgb, 0.3), 4)
-    _eye(brush, 28, -68, 5.4, rgb)
+    """One round ball of a bird: orange beak and feet, a flapping wing, a fanned tail."""
+    flap = math.sin(pose.phase * math.tau * 2) * (30 if pose.airborne else 12)
+    for x in (-6, 16):
+        brush.curve([(x, -18), (x, -10), (x, -4), (x + 4, -4), (x + 9, -4)], BEAK, 7)
+    brush.blob([(-24, -44), (-54, -78), (-67, -58), (-56, -40), (-24, -30)], shade(rgb), line=LINE)
+    brush.blob([(-4, -84), (-12, -108), (-24, -116), (14, -112), (22, -84)], rgb, line=LINE)
+    brush.shape([(40, -76), (65, -62), (40, -50)], BEAK, line=LINE)
+    brush.oval(4, -56, 45, 42, rgb, line=LINE)
+    eye(brush, 28, -68)
     with brush.moved(-2, -52, turn=flap):
-        brush.blob([(10, -10), (14, 8), (-18, 26), (-46, 18), (-30, -2)], darker(rgb, 0.25), line=LINE)
+        brush.blob([(12, -12), (16, 10), (-12, 26), (-44, 20), (-28, -8)], shade(rgb, 0.28), line=LINE)
 
 
 def fish(brush: Brush, rgb: RGB, pose: Pose) -> None:
-    """Swims in its own round bubble, so that it may go anywhere in the story."""
+    """A big round fish with a beating tail, a back fin and a side fin."""
     beat = math.sin(pose.phase * math.tau * 1.5)
-    brush.oval(0, -54, 66, 56, (176, 226, 250), alpha=0.5)
-    brush.curve([(-50, -84), (-38, -102), (-16, -106)], WHITE, 4)
-    with brush.moved(-28, -54, scale=(1 - abs(beat) * 0.25, 1)):
-        brush.blob([(6, 0), (-10, -10), (-34, -30), (-22, 0), (-34, 30), (-10, 10)], darker(rgb, 0.2), line=LINE)
-    brush.shape([(-14, -76), (4, -96), (20, -76)], darker(rgb, 0.2), line=LINE)
-    brush.oval(4, -54, 40, 28, rgb, line=LINE)
-    for x in (-16, -2, 12):
-        brush.curve([(x, -70), (x + 7, -54), (x, -38)], mix(rgb, lighter(rgb, 0.6), 0.8), 3.4)
-    with brush.moved(2, -44, turn=20 + beat * 18):
-        brush.oval(-6, 8, 12, 6, darker(rgb, 0.2), line=LINE)
-    _eye(brush, 27, -60, 5.6, rgb)
-    brush.curve([(34, -46), (39, -42), (43, -48)], INK, 2)
+    with brush.moved(-26, -52, scale=(1 - abs(beat) * 0.2, 1)):
+        brush.blob([(12, 0), (-8, -12), (-43, -50), (-26, 0), (-43, 50), (-8, 12)], shade(rgb), line=LINE)
+    brush.blob([(-24, -80), (-18, -122), (20, -108), (36, -76)], shade(rgb), line=LINE)
+    brush.oval(14, -52, 50, 41, rgb, line=LINE)
+    with brush.moved(4, -42, turn=16 + beat * 14):
+        brush.blob([(10, -10), (10, 12), (-26, 20), (-26, -4)], shade(rgb, 0.28), line=LINE)
+    eye(brush, 40, -62, 7.5)
+    smile(brush, 48, -42, 14, rgb)
+
+
+def butterfly(brush: Brush, rgb: RGB, pose: Pose) -> None:
+    """Four wide wings around a slim dark body with two feelers."""
+    open_ = 0.86 + 0.14 * math.cos(pose.phase * math.tau * 2)
+    for side in (-1, 1):
+        brush.curve([(side * 4, -92), (side * 6, -108), (side * 17, -112)], INK, 4.5)
+        with brush.moved(0, 0, scale=(side * open_, 1.0)):
+            brush.blob([(0, -50), (28, -56), (56, -34), (42, 6), (8, -14)], rgb, line=LINE)
+            brush.blob([(0, -78), (28, -116), (68, -117), (60, -58), (28, -38), (0, -44)], rgb, line=LINE)
+            brush.oval(40, -83, 11, 12, mix(rgb, pale(rgb), 0.75))
+    brush.oval(0, -46, 9, 36, INK)
+    brush.oval(0, -84, 15, 15, INK)
+    for side in (-1, 1):
+        brush.oval(side * 6.5, -86, 5, 6, (250, 250, 252))

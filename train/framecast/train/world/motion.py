@@ -30,6 +30,7 @@ class Pose:
         roll: wheel angle, degrees.
         airborne: the feet are off the ground.
         lift: height above the ground, in view units.
+        size: of the whole subject, 1 is its usual.
     """
 
     x: float
@@ -42,26 +43,20 @@ class Pose:
     roll: float = 0.0
     airborne: bool = False
     lift: float = 0.0
+    size: float = 1.0
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the seed varies: where the scene begins and how lively it is."""
+    """What the seed varies: where the scene begins. Speed and direction are the action's own."""
 
     x: float
     ground: float
-    pace: float
-    facing: int
 
 
 def start_of(rng: random.Random) -> Start:
     """Draws the beginning of a scene; `ground` is the y of the feet at rest."""
-    return Start(
-        x=rng.uniform(-14, 14),
-        ground=rng.uniform(204, 214),
-        pace=rng.uniform(0.9, 1.1),
-        facing=rng.choice((-1, 1)),
-    )
+    return Start(x=rng.uniform(-10, 10), ground=rng.uniform(207, 213))
 
 
 def pose_at(action: str, start: Start, seconds: float) -> Pose:
@@ -85,16 +80,15 @@ def _squash(height: float, speed: float = 1.0) -> float:
 
 
 def _play(start: Start, t: float) -> Pose:
-    # Two hops one way, two back: a subject that plays is never still and never leaves.
-    beat = t * 1.5 * start.pace
+    # Hops to one side and back: a subject that plays is never still and never leaves.
+    beat = t * 1.5
     height = _hop(beat)
-    across = math.sin(t * start.pace * math.tau / 2.6)
-    facing = 1 if math.cos(t * start.pace * math.tau / 2.6) >= 0 else -1
+    across = math.sin(t * math.tau / 2.6)
     return Pose(
         x=128 + start.x + across * 34,
         y=start.ground - height * 14,
         turn=math.sin(beat * math.pi) * 7,
-        facing=facing,
+        facing=1 if math.cos(t * math.tau / 2.6) >= 0 else -1,
         squash=_squash(height, 0.6),
         phase=beat,
         stride=0.9,
@@ -105,25 +99,23 @@ def _play(start: Start, t: float) -> Pose:
 
 def _cross(start: Start, t: float, direction: int) -> Pose:
     # A wrap-around walk: what leaves on one side comes back on the other.
-    speed = 62 * start.pace
-    span = VIEW + 2 * MARGIN
-    travelled = (128 - direction * 55 + start.x + direction * speed * t + MARGIN) % span
+    speed = 62
+    travelled = (128 - direction * 55 + start.x + direction * speed * t + MARGIN) % (VIEW + 2 * MARGIN)
     return Pose(
         x=travelled - MARGIN,
         y=start.ground - abs(math.sin(t * math.tau * 1.5)) * 3,
         facing=direction,
-        phase=t * 1.7,
+        phase=t * 1.5,
         stride=1.0,
         roll=direction * speed * t / 17 * 30,
     )
 
 
 def _jump(start: Start, t: float) -> Pose:
-    height = _hop(t * start.pace)
+    height = _hop(t)
     return Pose(
         x=128 + start.x,
         y=start.ground - height * 72,
-        facing=start.facing,
         squash=_squash(height),
         phase=t,
         stride=0.3 + 0.5 * height,
@@ -133,22 +125,38 @@ def _jump(start: Start, t: float) -> Pose:
 
 
 def _spin(start: Start, t: float) -> Pose:
-    turn = t * 180 * start.pace * start.facing
-    return Pose(x=128 + start.x, y=start.ground - 22, turn=turn, facing=start.facing, phase=t, stride=0.4, lift=22)
+    return Pose(x=128 + start.x, y=start.ground - 22, turn=t * 180, phase=t, stride=0.4, lift=22)
 
 
-def _fly(start: Start, t: float) -> Pose:
-    span = VIEW + 130
-    rise = (t * 76 * start.pace + 26) % span
+def _rise(start: Start, t: float, direction: int) -> Pose:
+    # What leaves at the top comes back at the bottom, and the other way round.
+    travelled = ((116 if direction > 0 else 228) + direction * 56 * t) % (VIEW + 2 * MARGIN)
+    y = VIEW + MARGIN - travelled
     return Pose(
-        x=128 + start.x + math.sin(t * math.tau / 2) * 10,
-        y=start.ground + 26 - rise + (span if rise > start.ground + 40 else 0),
-        turn=-10.0 * start.facing,
-        facing=start.facing,
-        phase=t * 1.6,
+        x=128 + start.x + math.sin(t * math.tau / 2) * 8,
+        y=y + start.ground - 210,
+        turn=-9.0 if direction > 0 else math.sin(t * math.tau) * 9,
+        phase=t * 1.5,
         stride=0.6,
         airborne=True,
-        lift=rise,
+        lift=max(0.0, start.ground - y),
+    )
+
+
+def _grow(start: Start, t: float) -> Pose:
+    return Pose(x=128 + start.x, y=start.ground, size=1.3 - 0.85 * 2 ** (-t), phase=t * 0.5, stride=0.2)
+
+
+def _float(start: Start, t: float) -> Pose:
+    swell = math.sin(t * math.tau / 2)
+    return Pose(
+        x=128 + start.x + math.sin(t * math.tau / 4) * 22,
+        y=start.ground - 40 - swell * 12,
+        turn=math.cos(t * math.tau / 2) * 8,
+        phase=t,
+        stride=0.5,
+        airborne=True,
+        lift=40 + swell * 12,
     )
 
 
@@ -158,5 +166,8 @@ _MOTIONS = {
     "right": lambda start, t: _cross(start, t, 1),
     "jump": _jump,
     "spin": _spin,
-    "fly": _fly,
+    "fly": lambda start, t: _rise(start, t, 1),
+    "fall": lambda start, t: _rise(start, t, -1),
+    "grow": _grow,
+    "float": _float,
 }

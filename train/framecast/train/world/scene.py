@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS
+from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, WEATHERS
 
 Combination = tuple[str, str, str, str]
 """(subject, colour, place, action)."""
@@ -19,14 +19,22 @@ HELD_OUT_SHARE = 0.12
 
 @dataclass(frozen=True)
 class Scene:
-    """What one scene shows; every field is a key of the vocabulary."""
+    """What one scene shows; every field is a key of the vocabulary.
+
+    Attributes:
+        friend: a second subject beside the first, which does the same; "" for none.
+        friend_colour: its colour; "" without one.
+    """
 
     subject: str
     colour: str
     place: str
     action: str
     light: str = "day"
+    weather: str = "clear"
     camera: str = "static"
+    friend: str = ""
+    friend_colour: str = ""
 
     @property
     def combination(self) -> Combination:
@@ -77,6 +85,8 @@ def sample_scene(
     seen: bool | None = True,
     excluded: frozenset[Combination] | None = None,
     moving_camera: float = 0.2,
+    falling: float = 0.25,
+    friends: float = 0.15,
 ) -> Scene:
     """Draws a scene uniformly.
 
@@ -85,6 +95,8 @@ def sample_scene(
         seen: True for training combinations only, False for held-out ones only, None for both.
         excluded: the held-out list, read from its file when not given.
         moving_camera: share of scenes whose camera is not static.
+        falling: share of scenes with rain or snow.
+        friends: share of scenes with a second subject, of another kind and colour.
     """
     unseen = held_out() if excluded is None else excluded
     while True:
@@ -97,4 +109,13 @@ def sample_scene(
         if seen is None or (combination not in unseen) == seen:
             break
     camera = rng.choice([c for c in CAMERAS if c != "static"]) if rng.random() < moving_camera else "static"
-    return Scene(*combination, light=rng.choice(list(LIGHTS)), camera=camera)
+    weather = rng.choice([w for w in WEATHERS if w != "clear"]) if rng.random() < falling else "clear"
+    scene = Scene(*combination, light=rng.choice(list(LIGHTS)), weather=weather, camera=camera)
+    return with_friend(scene, rng) if rng.random() < friends else scene
+
+
+def with_friend(scene: Scene, rng: random.Random) -> Scene:
+    """The same scene with a second subject of another kind and another colour."""
+    kind = rng.choice([s for s in SUBJECTS if s != scene.subject])
+    colour = rng.choice([c for c in COLOURS if c != scene.colour])
+    return replace(scene, friend=kind, friend_colour=colour)

@@ -64,7 +64,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Light:
-    """Time of day; the canonical caption ends in `name`."""
+    """Time of day; the canonical caption says `name` after the place."""
 
     name: str
     english: tuple[str, ...]
@@ -79,9 +79,17 @@ SUBJECTS: dict[str, Subject] = {
         Subject("rabbit", ("rabbit", "bunny", "little rabbit"), ("兔子", "小兔子", "小兔"), "只", "white"),
         Subject("bird", ("bird", "little bird", "birdie"), ("小鸟", "鸟", "鸟儿"), "只", "blue"),
         Subject("fish", ("fish", "little fish"), ("小鱼", "鱼", "鱼儿"), "条", "orange"),
+        Subject("butterfly", ("butterfly", "little butterfly"), ("蝴蝶", "小蝴蝶", "花蝴蝶"), "只", "purple"),
         Subject("ball", ("ball", "toy ball", "bouncy ball"), ("皮球", "球", "小球"), "个", "red", alive=False),
         Subject("car", ("car", "little car", "toy car"), ("小汽车", "汽车", "车"), "辆", "red", alive=False),
         Subject("boat", ("boat", "little boat", "sailboat"), ("小船", "船", "帆船"), "艘", "white", alive=False),
+        Subject(
+            "train", ("train", "little train", "steam train"), ("小火车", "火车", "列车"), "列", "green", alive=False
+        ),
+        Subject("rocket", ("rocket", "little rocket", "space rocket"), ("火箭", "小火箭"), "枚", "red", alive=False),
+        Subject("balloon", ("balloon", "hot-air balloon", "air balloon"), ("气球", "热气球"), "个", "red", alive=False),
+        Subject("flower", ("flower", "little flower", "blossom"), ("花", "小花", "花儿", "花朵"), "朵", "yellow"),
+        Subject("tree", ("tree", "little tree", "leafy tree"), ("树", "小树", "大树"), "棵", "green"),
     )
 }
 
@@ -94,6 +102,8 @@ COLOURS: dict[str, Colour] = {
         Colour("red", (222, 56, 52), ("红色", "红")),
         Colour("blue", (62, 128, 224), ("蓝色", "蓝")),
         Colour("yellow", (250, 210, 66), ("黄色", "黄")),
+        Colour("green", (74, 176, 84), ("绿色", "绿")),
+        Colour("purple", (150, 88, 206), ("紫色", "紫")),
     )
 }
 
@@ -128,13 +138,37 @@ PLACES: dict[str, Place] = {
             "snow",
             "in the snow",
             ("in the snow", "on the snow field", "in the snowy field"),
-            ("雪地里", "雪地上", "雪原上"),
+            ("雪地里", "雪地上", "雪原上", "雪野里"),
         ),
         Place(
             "meadow",
             "in the meadow",
             ("in the meadow", "on the grass", "in the grassy meadow"),
             ("草地上", "草原上", "草坪上"),
+        ),
+        Place(
+            "sea",
+            "in the sea",
+            ("in the sea", "in the ocean", "on the open sea", "out at sea"),
+            ("大海里", "海里", "海面上", "海上"),
+        ),
+        Place(
+            "room",
+            "in the living room",
+            ("in the living room", "at home", "inside the house", "in the room"),
+            ("客厅里", "家里", "屋子里", "房间里"),
+        ),
+        Place(
+            "sky",
+            "in the starry sky",
+            ("in the starry sky", "in the night sky", "among the stars", "high in the sky"),
+            ("星空中", "夜空中", "星空里", "天空中"),
+        ),
+        Place(
+            "desert",
+            "in the desert",
+            ("in the desert", "among the dunes", "in the sandy desert"),
+            ("沙漠里", "沙漠中", "沙丘上"),
         ),
     )
 }
@@ -180,9 +214,30 @@ ACTIONS: dict[str, Action] = {
         Action(
             "fly",
             "flies up",
-            ("flies up", "is flying up", "flies into the sky", "rises into the air"),
+            ("flies up", "is flying up", "flies upwards", "rises into the air", "takes off"),
             ("flying up", "rising into the air"),
-            ("飞起来", "飞上天空", "向上飞", "飞向天空"),
+            ("飞起来", "往上飞", "向上飞", "高高飞起"),
+        ),
+        Action(
+            "fall",
+            "falls",
+            ("falls", "is falling", "falls down", "drops down", "tumbles down"),
+            ("falling", "dropping down"),
+            ("落下", "掉下来", "往下掉", "落下来"),
+        ),
+        Action(
+            "grow",
+            "grows",
+            ("grows", "is growing", "grows bigger", "gets bigger and bigger"),
+            ("growing", "getting bigger"),
+            ("长大", "变大", "越长越大", "慢慢变大"),
+        ),
+        Action(
+            "float",
+            "floats",
+            ("floats", "swims", "is floating", "is swimming", "drifts"),
+            ("floating", "swimming", "drifting"),
+            ("漂浮", "游动", "漂来漂去", "游来游去"),
         ),
     )
 }
@@ -193,13 +248,43 @@ LIGHTS: dict[str, Light] = {
         Light("day", ("in the daytime", "on a sunny day", "by day", "in the morning"), ("白天", "早上", "阳光下")),
         Light(
             "night",
-            ("at night", "in the moonlight", "under the stars", "in the evening"),
+            ("at night", "in the moonlight", "late at night", "by night"),
             ("晚上", "夜里", "夜晚", "月光下"),
+        ),
+        Light(
+            "sunset",
+            ("at sunset", "at dusk", "in the evening glow", "as the sun goes down"),
+            ("傍晚", "黄昏", "日落时", "夕阳下"),
         ),
     )
 }
 
-WEATHERS: tuple[str, ...] = ("clear",)
+
+@dataclass(frozen=True)
+class Weather:
+    """What falls from the sky; the canonical caption says `phrase` last, nothing when it is empty."""
+
+    name: str
+    phrase: str
+    english: tuple[str, ...]
+    chinese: tuple[str, ...]
+
+
+WEATHERS: dict[str, Weather] = {
+    w.name: w
+    for w in (
+        Weather(
+            "clear",
+            "",
+            ("under a clear sky", "in clear weather", "when it is clear again"),
+            ("天气晴朗", "天晴了", "晴空下"),
+        ),
+        Weather("rain", "raining", ("in the rain", "while it rains", "on a rainy day"), ("下着雨", "雨中", "下雨了")),
+        Weather(
+            "snow", "snowing", ("while it snows", "in falling snow", "as snow falls"), ("下着雪", "飘着雪花", "下雪了")
+        ),
+    )
+}
 
 CAMERAS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "static": (("",), ("",)),
