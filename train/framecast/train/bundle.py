@@ -46,10 +46,10 @@ def _restore(module: nn.Module, path: Path) -> bool:
     return True
 
 
-def load_vae(runs: Path, config: vae.VaeConfig) -> Vae:
+def load_vae(runs: Path, config: vae.VaeConfig, *, scale: float = 1.0) -> Vae:
     """The averaged VAE of the run; its linear start when only the code has been worked out.
 
-    The scaling factor is left at 1: the code's levels already give the latents a mean square of 1.
+    The code's levels give the latents a mean square of 1; `scale` becomes the scaling factor that diffusion works at.
 
     Raises:
         FileNotFoundError: no VAE has been trained in `runs`.
@@ -59,7 +59,7 @@ def load_vae(runs: Path, config: vae.VaeConfig) -> Vae:
     model = vae.build(config)
     if not _restore(model, runs / "vae" / "last" / "average.safetensors"):
         start(model, vae.linear_code(config, runs / "vae"))
-    model.register_to_config(scaling_factor=1.0)
+    model.register_to_config(scaling_factor=scale)
     return model.eval()
 
 
@@ -97,7 +97,7 @@ def load_diffusion(
 
 def pipeline(runs: Path, config: BundleConfig) -> Pipeline:
     """The trained parts as a diffusers pipeline."""
-    autoencoder = load_vae(runs, config.vae)
+    autoencoder = load_vae(runs, config.vae, scale=config.diffusion.scale)
     unet, encoder, tokenizer = load_diffusion(runs, config.diffusion, config.vae.latent_channels)
     return make_pipeline(
         vae=autoencoder, text_encoder=encoder, tokenizer=tokenizer, unet=unet, scheduler=diffusion.scheduler()

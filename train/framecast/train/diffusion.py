@@ -47,9 +47,9 @@ class DiffusionConfig:
     heads: int = 4
     groups: int = 16
     text: text.TextConfig = field(default_factory=text.TextConfig)
-    image_steps: int = 3000
+    image_steps: int = 5000
     image_batch: int = 16
-    clip_steps: int = 2000
+    clip_steps: int = 5000
     clip_batch: int = 3
     image_rate: float = 2e-3
     short: int = 4
@@ -63,6 +63,9 @@ class DiffusionConfig:
     """At most this many first latents of a continued clip are given clean."""
     attention: float = 4.0
     """How much more an error counts where a subject is: a sixth of the picture is all of the story."""
+    scale: float = 0.3
+    """The bundle's scaling factor. Neighbours and frames say the same thing many times over, so at deviation 1 the layout
+    would show through all but the last of the noise, and a short schedule would have to settle it in one step."""
     finest: float = 0.2
     """Noise below which errors count no more: the last step of a short schedule starts about there."""
     ema: float = 0.998
@@ -192,7 +195,7 @@ def velocity_loss(
     `alphas` is the scheduler's cumulative product, float32 [1000]; `weights` says how much a channel counts, [C].
     Weights do not move the optimum, which is a mean at each place; they only say what is learnt first.
     """
-    clean = batch.latents
+    clean = batch.latents * config.scale
     size, frames = clean.shape[0], clean.shape[2]
     noise = torch.randn(clean.shape, generator=generator)
     # Stratified times: each batch covers the whole range, which halves the loss's variance.
@@ -205,7 +208,7 @@ def velocity_loss(
     states = encoder(input_ids=batch.tokens).last_hidden_state
     out = unet(noisy, times, encoder_hidden_states=states).sample
     # v = (α·x_t - x) / σ: an error of x is 1/σ times one of v.
-    errors = ((out - clean) / drop.clamp(min=config.finest)) ** 2 * weights.view(1, -1, 1, 1, 1)
+    errors = ((out - clean) / config.scale / drop.clamp(min=config.finest)) ** 2 * weights.view(1, -1, 1, 1, 1)
     count = ~given * (1 + config.attention * batch.cover)
     loss: torch.Tensor = (errors * count).sum() / count.expand_as(errors).sum()
     return loss
