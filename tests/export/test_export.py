@@ -20,7 +20,7 @@ from framecast.export.exporter import export_bundle, is_current
 from framecast.export.graphs.decode_yuv import DecodeYuv
 from framecast.export.options import ExportOptions
 from framecast.export.parity import ParityError, batch_independence, compare, gaussian
-from framecast.export.samplers import sampler_table
+from framecast.export.samplers import given_noise, sampler_table
 from framecast.media.colour import rgb_to_yuv420
 
 ZERO_SNR = {
@@ -115,27 +115,43 @@ def test_somebody_elses_directory_is_not_overwritten(tiny_bundle: Path, tmp_path
         (diffusers.DDIMScheduler(clip_sample=False), 25),
         (diffusers.EulerDiscreteScheduler(), 7),
         (diffusers.FlowMatchEulerDiscreteScheduler(), 4),
+        (diffusers.DDIMScheduler(**{**ZERO_SNR, "prediction_type": "sample"}), 8),
+        (diffusers.DPMSolverMultistepScheduler(), 6),
+        (diffusers.DPMSolverMultistepScheduler(use_karras_sigmas=True), 20),
+        (diffusers.DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++"), 9),
+        (diffusers.LCMScheduler(beta_schedule="scaled_linear"), 4),
+        (diffusers.EulerAncestralDiscreteScheduler(), 12),
+        (diffusers.TCDScheduler(), 5),
+        (diffusers.DDPMScheduler(clip_sample=False), 10),
     ],
 )
 def test_a_table_walks_the_schedulers_own_path(scheduler: object, steps: int) -> None:
+    """Beside the scheduler itself, with a nonlinear model in the loop and the same noise."""
     schedule = sampler_table(scheduler, [steps]).schedules[steps]
     fresh = type(scheduler).from_config(scheduler.config)  # type: ignore[attr-defined]
     fresh.set_timesteps(steps)
-    x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 2, 3, 8, generator=generator, dtype=torch.float64)
+    noises = torch.randn(steps, 1, 2, 3, 8, generator=generator, dtype=torch.float64)
     expected = actual = x * schedule.initial_scale
-    for timestep, (scale, a, b) in zip(fresh.timesteps, schedule.coefficients, strict=True):
-        scaled = fresh.scale_model_input(expected, timestep) if hasattr(fresh, "scale_model_input") else expected
-        expected = fresh.step(torch.tanh(scaled), timestep, expected, return_dict=False)[0].double()
-        actual = a * actual + b * torch.tanh(scale * actual)
-    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
+    memory = torch.zeros_like(x)
+    with given_noise(fresh, iter(noises.numpy())):
+        for step, timestep in enumerate(fresh.timesteps):
+            scale, a, b, c, p, q = schedule.extended(step)
+            scaled = fresh.scale_model_input(expected, timestep) if hasattr(fresh, "scale_model_input") else expected
+            expected = fresh.step(torch.tanh(scaled), timestep, expected, return_dict=False)[0].double()
+            out = torch.tanh(scale * actual)
+            actual, memory = a * actual + b * out + c * noises[step] + memory, p * actual + q * out
+    torch.testing.assert_close(actual, expected, atol=2e-4, rtol=2e-4)
 
 
 @pytest.mark.parametrize(
     "scheduler",
     [
-        diffusers.DDPMScheduler(),  # draws noise
-        diffusers.DDIMScheduler(clip_sample=True),  # clips
-        diffusers.DPMSolverMultistepScheduler(),  # keeps a history
+        diffusers.DDPMScheduler(),  # clips
+        diffusers.DDIMScheduler(clip_sample=True),
+        diffusers.DPMSolverMultistepScheduler(solver_order=3),  # looks back two steps
+        diffusers.UniPCMultistepScheduler(),
         diffusers.HeunDiscreteScheduler(),  # calls the model twice a step
     ],
 )

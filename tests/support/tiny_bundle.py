@@ -6,7 +6,15 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, TextToVideoSDPipeline, UNet3DConditionModel
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 from transformers import PreTrainedTokenizerFast as FastTokenizer
 
 TEMPLATE = (
@@ -48,23 +56,10 @@ def write_tiny_bundle(path: Path, *, fold: dict[str, int] | None = None) -> Path
         timestep_spacing="trailing",
         clip_sample=False,
     )
-    tokenizer = _clip_tokenizer(path / "clip")
-    text_encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=16,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    text_encoder, tokenizer = tiny_text_encoder(path / "clip")
     bundle = path / "tiny"
     TextToVideoSDPipeline(vae, text_encoder, tokenizer, unet, scheduler).save_pretrained(bundle)
-    _write_planner(bundle / "planner")
+    write_tiny_planner(bundle / "planner")
     conventions = {
         "fold": fold,
         "fps": 8,
@@ -82,6 +77,23 @@ def write_tiny_bundle(path: Path, *, fold: dict[str, int] | None = None) -> Path
     return bundle
 
 
+def tiny_text_encoder(folder: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
+    """A CLIP text model of width 16 and its tokenizer."""
+    tokenizer = _clip_tokenizer(folder)
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return CLIPTextModel(config), tokenizer
+
+
 def _clip_tokenizer(folder: Path) -> CLIPTokenizer:
     folder.mkdir(parents=True)
     pieces = ["<|startoftext|>", "<|endoftext|>", *ALPHABET, *(piece + "</w>" for piece in ALPHABET)]
@@ -90,7 +102,8 @@ def _clip_tokenizer(folder: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder, model_max_length=16)
 
 
-def _write_planner(folder: Path) -> None:
+def write_tiny_planner(folder: Path, *, qwen: bool = False) -> None:
+    """A planner of width 16: Llama, or Qwen3 with its own head width and normalised queries."""
     special = ["<pad>", "<end>", "<story>", "<board>"]
     core = Tokenizer(models.BPE(vocab={piece: i for i, piece in enumerate([*special, *ALPHABET])}, merges=[]))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -100,16 +113,17 @@ def _write_planner(folder: Path) -> None:
     )
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=1024,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    sizes = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 1024,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": None,
+    }
+    model = Qwen3ForCausalLM(Qwen3Config(**sizes, head_dim=8)) if qwen else LlamaForCausalLM(LlamaConfig(**sizes))
+    model.save_pretrained(folder)

@@ -4,15 +4,19 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("framecast", "grpcio", "numpy", "onnxruntime", "tritonclient")
+_PACKAGES = (
+    *("framecast", "grpcio", "numpy", "onnxruntime", "tritonclient", "nvidia-pytriton", "torch", "tensorrt"),
+    *("mlcommons_loadgen", "nvidia-ml-py", "psutil", "matplotlib"),
+)
 
 
 @dataclass(frozen=True)
@@ -23,26 +27,85 @@ class Record:
         benchmark: its name.
         results: figures by name.
         samples: the raw measurements.
+        settings: what was asked for, beyond what the command says.
         machine, versions, commit, command, time: where, with what, of what, how and when (UTC).
     """
 
     benchmark: str
     results: Mapping[str, Any]
     samples: Any
+    settings: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=lambda: machine())
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
     commit: str = field(default_factory=lambda: commit())
-    command: str = field(default_factory=lambda: " ".join(["framecast", *sys.argv[1:]]))
+    command: str = field(default_factory=lambda: shlex.join(["framecast", *sys.argv[1:]]))
     time: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
 
     def to_json(self) -> str:
-        """One JSON object, one line."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        """One JSON object, one line. Raises ValueError for NaN and infinities, which JSON has not."""
+        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
 
     def save(self, path: Path) -> None:
-        """Writes indented JSON."""
+        """Writes indented JSON, and the figures as a Markdown table beside it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(asdict(self), ensure_ascii=False, allow_nan=False, indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
+        path.with_suffix(".md").write_text(self.markdown(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Record":
+        """Reads what `save` wrote. Raises ValueError when the file is not a record, OSError when it cannot be read."""
+        return cls.from_json(path.read_text(encoding="utf-8"), str(path))
+
+    @classmethod
+    def from_json(cls, text: str, name: str = "the text") -> "Record":
+        """The inverse of `to_json`. Raises ValueError that says what is wrong."""
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{name} is not JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise ValueError(f"{name} is not a benchmark's record")
+        found.setdefault("settings", {})  # records of version 0.1 had none
+        names = {each.name for each in fields(cls)}
+        if set(found) != names:
+            raise ValueError(f"{name} is not a benchmark's record: {sorted(names ^ set(found))} are missing or extra")
+        kinds = {"benchmark": str, "results": dict, "settings": dict, "machine": dict, "versions": dict}
+        for key, kind in {**kinds, "commit": str, "command": str, "time": str}.items():
+            if not isinstance(found[key], kind):
+                raise ValueError(f"{name}: {key} is not a {kind.__name__}")
+        return cls(**found)
+
+    def table(self) -> list[tuple[str, str]]:
+        """The figures that are there, as text; an interval in brackets, refused percentiles by name in one row."""
+        rows = []
+        for name, value in self.results.items():
+            if value is None or name.endswith("_interval"):
+                continue
+            if name == "refused_figures":
+                value = [refused for refused in value if not refused.startswith("stage_")]
+                name = "too few samples for"
+            text = cell(value)
+            low, high = self.results.get(f"{name}_interval") or (None, None)
+            if low is not None or high is not None:
+                text += f" ({cell(low)} to {cell(high)})"
+            if text:
+                rows.append((name, text))
+        return rows
+
+    def markdown(self) -> str:
+        """A short table of the figures under what they were measured with."""
+        rows = [f"| {name} | {text} |" for name, text in self.table()]
+        where = ", ".join(f"{name} {value}" for name, value in self.machine.items())
+        with_what = ", ".join(f"{name} {value}" for name, value in self.versions.items())
+        lines = [
+            f"# {self.benchmark}",
+            "",
+            f"{self.time}, commit {self.commit or 'unknown'}",
+            "",
+            f"    {self.command}",
+        ]
+        return "\n".join([*lines, "", where + ".", with_what + ".", "", "| figure | value |", "|---|---|", *rows, ""])
 
 
 def machine() -> dict[str, Any]:
@@ -85,6 +148,20 @@ def commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return described.stdout.strip()
+
+
+def cell(value: Any) -> str:
+    """A figure for a table; lists and nested objects are left to the JSON unless they are flat and short."""
+    if value is None:
+        return "—"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        parts = [f"{name} {cell(part)}" for name, part in value.items() if isinstance(part, str | float | int)]
+        return ", ".join(parts)
+    if isinstance(value, list):
+        return ", ".join(map(cell, value)) if all(not isinstance(v, Mapping | list) for v in value) else ""
+    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _lines(path: str) -> list[str]:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.errors import InvalidRepository
-
-PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler", "planner")
+from framecast.export.checks import check_fold, check_length, check_parts
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,11 @@ class Fold:
     rows: int = 1
     columns: int = 1
 
+    @property
+    def channels(self) -> int:
+        """Channels of the VAE's pictures."""
+        return 3 * self.frames * self.rows * self.columns
+
 
 @dataclass(frozen=True)
 class Conventions:
@@ -33,6 +37,8 @@ class Conventions:
     Attributes:
         fold: see `Fold`.
         fps, width, height, steps, guidance_scale: defaults for a video.
+        hold: frames that every latent's picture is shown for; a slide show of an image family.
+        guidance_rescale: share of the guided output brought back to the conditional one's deviation.
         segment_latents: latents denoised together, as in training.
         context_latents: latents of the segment before that condition the next.
         chunk_latents: latents decoded and encoded together.
@@ -47,6 +53,8 @@ class Conventions:
     height: int = 512
     steps: int = 25
     guidance_scale: float = 7.5
+    hold: int = 1
+    guidance_rescale: float = 0.0
     segment_latents: int = 16
     context_latents: int = 0
     chunk_latents: int = 4
@@ -55,7 +63,9 @@ class Conventions:
     planner_instructions: str = ""
 
     def __post_init__(self) -> None:
-        counts = ("fps", "width", "height", "steps", "segment_latents", "chunk_latents", "planner_max_scenes")
+        if not 0 <= self.guidance_rescale <= 1:
+            raise ValueError(f"guidance_rescale is {self.guidance_rescale}; it must be between 0 and 1")
+        counts = ("fps", "hold", "width", "height", "steps", "segment_latents", "chunk_latents", "planner_max_scenes")
         for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -94,23 +104,22 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path) -> "Bundle":
-        """Checks that every part is there, in safetensors.
+        """Checks that every part is there, in safetensors, of a class we serve, and that they fit together.
 
         Raises:
-            InvalidRepository: what is missing, and where.
+            InvalidRepository: what is wrong, and where.
         """
         path = path.resolve()
-        if not path.is_dir():
-            raise InvalidRepository(f"The bundle {path} is not a directory.")
-        for part in ("model_index.json", *PARTS):
-            if not (path / part).exists():
-                raise InvalidRepository(f"The bundle {path} has no {part}.")
-        for part in ("unet", "vae", "text_encoder", "planner"):
-            if not any((path / part).glob("*.safetensors")):
-                raise InvalidRepository(
-                    f"{path / part} has no .safetensors weights; pickled weights are never loaded, convert them first."
-                )
-        return cls(path, Conventions.load(path / "framecast.json"))
+        check_parts(path)
+        conventions = Conventions.load(path / "framecast.json")
+        check_fold(path, conventions.fold.channels)
+        check_length(path, conventions.segment_latents)
+        return cls(path, conventions)
+
+    @property
+    def pipeline(self) -> str:
+        """Class of the diffusers pipeline."""
+        return str(json.loads((self.path / "model_index.json").read_text(encoding="utf-8"))["_class_name"])
 
     def part(self, name: str) -> Path:
         """Directory of a part."""

@@ -24,6 +24,7 @@ def command(
     bundle: Annotated[Path, typer.Option(help="Bundle directory: a diffusers pipeline with a planner/ beside it.")],
     output: Annotated[Path, typer.Option(help="Served repository to write.")],
     engine: Annotated[str, typer.Option(help="Runtime that will load the graphs: onnxruntime.")] = "onnxruntime",
+    precision: Annotated[str, typer.Option(help="Of UNet and VAE: fp32, fp16, bf16.")] = "fp32",
     models: Annotated[
         Path | None, typer.Option(help="The Triton models to copy, instead of the packaged ones.")
     ] = None,
@@ -33,14 +34,16 @@ def command(
     """Turn a bundle into a served Triton repository, checked against torch and diffusers."""
     console = Console(stderr=True)
     try:
-        manifest = _export(bundle, output, engine, models or packaged_models(), force, console)
+        manifest = _export(bundle, output, engine, precision, models or packaged_models(), force, console)
     except FramecastError as error:
         fail(str(error), 2)
     if as_json:
         typer.echo(json.dumps(asdict(manifest), ensure_ascii=False))
 
 
-def _export(bundle: Path, output: Path, engine: str, models: Path, force: bool, console: Console) -> Manifest:
+def _export(
+    bundle: Path, output: Path, engine: str, precision: str, models: Path, force: bool, console: Console
+) -> Manifest:
     if engine != "onnxruntime":
         raise InvalidRepository(f"--engine is {engine!r}; this build exports for onnxruntime.")
     if not models.is_dir():
@@ -49,8 +52,9 @@ def _export(bundle: Path, output: Path, engine: str, models: Path, force: bool, 
     with console.status("loading torch") as status:
         from framecast.export.exporter import export_bundle, is_current
         from framecast.export.options import ExportOptions
+        from framecast.export.precision import precision_named
 
-        options = ExportOptions(engine=engine, models=models)
+        options = ExportOptions(engine=engine, models=models, precision=precision_named(precision).name)
         if not force and is_current(source, output, options):
             console.print(f"{output} is up to date", highlight=False)
             return Manifest.load(output)

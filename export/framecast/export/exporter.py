@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.denoiser.conditioning import TextEncoder
+from framecast.denoiser.samplers import SamplerTable
 from framecast.director.model import ServedModel
 from framecast.engines.manifest import FILE, Graph, Manifest, sha256
 from framecast.errors import InvalidRepository
@@ -20,6 +21,7 @@ from framecast.export.graphs.denoise_step import export_denoise_step
 from framecast.export.graphs.text_states import export_text_states
 from framecast.export.models import chat_template, load_models
 from framecast.export.options import ExportOptions
+from framecast.export.precision import FP32, Precision, precision_named
 from framecast.export.samplers import sampler_table
 from framecast.export.source import source_digest, versions
 from framecast.export.trajectory import check_trajectory
@@ -71,6 +73,7 @@ def _refuse_foreign(output: Path) -> None:
 class _Exporter:
     def __init__(self, bundle: Bundle, root: Path, options: ExportOptions, report: Report) -> None:
         self._bundle, self._root, self._options, self._report = bundle, root, options, report
+        self._precision = precision_named(options.precision)
         self._graphs: dict[str, Graph] = {}
 
     def run(self) -> Manifest:
@@ -78,18 +81,18 @@ class _Exporter:
         pipeline, planner, planner_tokenizer = load_models(self._bundle)
         self._planner(planner, planner_tokenizer)
         text = self._text_encoder(pipeline)
-        unet = self._unet(pipeline)
-        self._vae(pipeline)
         table = sampler_table(pipeline.scheduler, range(1, self._options.max_steps + 1))
+        unet = self._unet(pipeline, table)
+        self._vae(pipeline)
         table.save(self._file("denoiser", "samplers.json"))
         self._settings(pipeline)
-        trajectory = self._trajectory(pipeline, text, unet.engine, table)
+        checks = {"trajectory": self._trajectory(pipeline, text, unet.engine, table)} if unet.engine else {}
         manifest = Manifest(
             source=source_digest(self._bundle, self._options),
             bundle=self._bundle.name,
             versions=versions(),
             graphs=self._graphs,
-            checks={"trajectory": trajectory},
+            checks=checks,
             files={
                 str(file.relative_to(self._root)): sha256(file)
                 for file in sorted(self._root.rglob("*"))
@@ -128,19 +131,38 @@ class _Exporter:
             "text_encoder",
             {"length": pipeline.tokenizer.model_max_length, "pad_token": pipeline.tokenizer.pad_token},
         )
-        return TextEncoder(exported.engine, tokenizer, settings)
+        return TextEncoder(exported.engine, tokenizer, settings)  # type: ignore[arg-type]
 
-    def _unet(self, pipeline: Any) -> Exported:
+    def _unet(self, pipeline: Any, table: SamplerTable) -> Exported:
+        rescale = self._bundle.conventions.guidance_rescale
         return self._graph(
-            "unet", "denoiser", lambda path: export_denoise_step(pipeline.unet, path, opset=self._options.opset)
+            "unet",
+            "denoiser",
+            lambda path: export_denoise_step(
+                pipeline.unet,
+                path,
+                opset=self._options.opset,
+                extended=table.extended,
+                rescale=rescale,
+                precision=self._precision,
+            ),
+            self._precision,
         )
 
     def _vae(self, pipeline: Any) -> Exported:
-        fold = self._bundle.conventions.fold
+        conventions = self._bundle.conventions
         return self._graph(
             "vae_decoder",
             "vae_decoder",
-            lambda path: export_decode_yuv(pipeline.vae, fold, path, opset=self._options.opset),
+            lambda path: export_decode_yuv(
+                pipeline.vae,
+                conventions.fold,
+                path,
+                opset=self._options.opset,
+                hold=conventions.hold,
+                precision=self._precision,
+            ),
+            self._precision,
         )
 
     def _settings(self, pipeline: Any) -> None:
@@ -173,7 +195,7 @@ class _Exporter:
         served = ServedModel(
             bundle=self._bundle.name,
             version=importlib.metadata.version("framecast"),
-            latent_frames=conventions.fold.frames,
+            latent_frames=conventions.fold.frames * conventions.hold,
             segment_latents=conventions.segment_latents,
             context_latents=conventions.context_latents,
             chunk_latents=conventions.chunk_latents,
@@ -196,19 +218,29 @@ class _Exporter:
         side = multiple * max(1, 8 // multiple)
         shape = (min(4, conventions.segment_latents), int(pipeline.unet.config.in_channels), side, side)
         check = check_trajectory(
-            pipeline, text, unet, table, steps=conventions.steps, guidance=conventions.guidance_scale, shape=shape
+            pipeline,
+            text,
+            unet,
+            table,
+            steps=conventions.steps,
+            guidance=conventions.guidance_scale,
+            rescale=conventions.guidance_rescale,
+            precision=self._precision,
+            shape=shape,
         )
         self._report(
             f"trajectory    {conventions.steps} steps, max error {check['max_abs_error']:.1e} against diffusers"
         )
         return check
 
-    def _graph(self, name: str, model: str, export: Callable[[Path], Exported]) -> Exported:
+    def _graph(
+        self, name: str, model: str, export: Callable[[Path], Exported], precision: Precision = FP32
+    ) -> Exported:
         path = self._file(model, f"{name}.onnx")
         exported = export(path)
         options = self._options
         self._graphs[name] = Graph(
-            str(path.relative_to(self._root)), options.engine, "fp32", exported.opset, exported.parity
+            str(path.relative_to(self._root)), options.engine, precision.name, exported.opset, exported.parity
         )
         parity = ", ".join(f"{key.replace('_', ' ')} {value:.1e}" for key, value in exported.parity.items())
         self._report(f"{name:<13} {path.stat().st_size / 1e6:.1f} MB, {parity}")

@@ -8,10 +8,7 @@ from numpy.typing import NDArray
 
 from framecast.engines.engine import Array, Engine
 from framecast.errors import FramecastError
-
-TOLERANCE = 1e-3  # largest absolute error of a float32 graph
-_LEVELS = 1  # largest error of a uint8 plane: rounding at a half
-_LEVEL_SHARE = 1e-3  # of pixels that may be off by it
+from framecast.export.precision import FP32, Precision
 
 
 class ParityError(FramecastError):
@@ -24,12 +21,13 @@ def compare(
     reference: Callable[..., Sequence[torch.Tensor]],
     cases: Sequence[Mapping[str, Array]],
     outputs: Sequence[str],
+    precision: Precision = FP32,
 ) -> dict[str, float]:
-    """Runs both on every case.
+    """Runs both on every case; `reference` computes in single precision whatever the graph's.
 
     Returns:
-        ``max_abs_error`` over all float outputs, and ``level_share``, the share of uint8 values that differ, where
-        there are any.
+        ``max_abs_error`` over all float outputs, relative to an output's largest value where that is beyond 1, and
+        ``level_share``, the share of uint8 values that differ, where there are any.
 
     Raises:
         ParityError: beyond the tolerance.
@@ -45,13 +43,14 @@ def compare(
                 raise ParityError(f"The graph {name} gives {output} of shape {actual[output].shape} or NaN.")
             if actual[output].dtype == np.uint8:
                 differing, levels = differing + int((error > 0).sum()), levels + error.size
-                if error.max() > _LEVELS:
+                if error.max() > precision.levels:
                     raise ParityError(f"The graph {name} is {error.max():.0f} levels off in {output}.")
             elif error.size:
-                worst = max(worst, float(error.max()))
-    if worst > TOLERANCE:
-        raise ParityError(f"The graph {name} is off by {worst:.2e}; at most {TOLERANCE:.0e} is allowed.")
-    if differing > _LEVEL_SHARE * levels:
+                largest = 1.0 if precision is FP32 else max(1.0, float(tensor.abs().max()))
+                worst = max(worst, float(error.max()) / largest)
+    if worst > precision.tolerance:
+        raise ParityError(f"The graph {name} is off by {worst:.2e}; at most {precision.tolerance:.0e} is allowed.")
+    if differing > precision.level_share * levels:
         raise ParityError(f"The graph {name} rounds {differing} of {levels} pixels otherwise than torch.")
     return {"max_abs_error": worst} | ({"level_share": differing / levels} if levels else {})
 

@@ -1,27 +1,36 @@
-"""Derives sampler tables by probing a diffusers scheduler.
+"""Derives sampler tables by watching a diffusers scheduler.
 
-A step of a linear sampler is ``next = a · x + b · out``. Stepping the scheduler itself with basis tensors reads a
-and b off; walking its whole schedule with random outputs proves that nothing else is in it. A scheduler that is not
-linear, keeps a history, or draws noise is refused by name.
+A served sampler is linear: ``next = a · x + b · out + c · noise + memory``, where the memory is ``p · x + q · out`` of
+the step before (DPM++ 2M looks back one step; LCM draws noise; DDIM and Euler do neither). The scheduler is walked
+through its whole schedule with random numbers for everything it is given. A regression then reads off each step's
+coefficients, and what is left over proves that nothing else is in it. A scheduler that is not linear, that clips, or
+that remembers more than one step is refused by name.
 """
 
-from collections.abc import Iterable
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from framecast.denoiser.samplers import SamplerTable, Schedule
 from framecast.errors import InvalidRepository
 
-_SHAPE = (1, 1, 4)
+_LANES = 32
 _TOLERANCE = 1e-5
+
+Lanes = NDArray[np.float64]
 
 
 def sampler_table(scheduler: Any, step_counts: Iterable[int]) -> SamplerTable:
     """The table of a diffusers scheduler instance for each step count.
 
     Raises:
-        InvalidRepository: the scheduler is not a linear one-step sampler.
+        InvalidRepository: the scheduler is not such a sampler.
     """
     name = type(scheduler).__name__
     return SamplerTable(name, {steps: _schedule(scheduler, name, steps) for steps in step_counts})
@@ -31,52 +40,81 @@ def _schedule(scheduler: Any, name: str, steps: int) -> Schedule:
     scheduler.set_timesteps(steps)
     timesteps = scheduler.timesteps.clone()
     if len(timesteps) != steps:
-        raise InvalidRepository(f"{name} is no one-step sampler: {len(timesteps)} model calls for {steps} steps.")
-    scale = float(getattr(scheduler, "init_noise_sigma", 1.0))
-    rows = tuple(_row(scheduler, steps, index) for index in range(steps))
-    schedule = Schedule(scale, tuple(float(t) for t in timesteps), rows)
-    _check(scheduler, name, schedule)
-    return schedule
+        raise InvalidRepository(f"{name} is no sampler we serve: {len(timesteps)} model calls for {steps} steps.")
+    scales = [_scale(scheduler, timestep) for timestep in timesteps]
+    scheduler.set_timesteps(steps)  # forgets whatever it remembers between steps
+    generator = np.random.default_rng(steps)
+    rows: list[tuple[float, float, float, float, float]] = []
+    before: tuple[Lanes, Lanes] | None = None
+    for index, timestep in enumerate(timesteps):
+        x, out, noise = generator.standard_normal((3, _LANES))
+        actual = _step(scheduler, timestep, x, out, noise)
+        terms = [x, out, noise, *(before or ())]
+        weights, left = _explain(actual, terms)
+        if left > _TOLERANCE:
+            raise InvalidRepository(
+                f"The scheduler {name} is not linear in latents, model output, noise and one step back at step {index} "
+                f"of {steps}; choose another scheduler."
+            )
+        rows.append((*weights, *(0.0,) * (5 - len(weights))))  # type: ignore[arg-type]
+        before = (x, out)
+    return Schedule(
+        float(getattr(scheduler, "init_noise_sigma", 1.0)),
+        tuple(float(t) for t in timesteps),
+        tuple((scale, a, b) for scale, (a, b, *_) in zip(scales, rows, strict=True)),
+        _unless_zero([c for _, _, c, _, _ in rows]),
+        # What a step adds of the step before is what that one has to keep.
+        _unless_zero([(p, q) for _, _, _, p, q in [*rows[1:], (0.0,) * 5]]),
+    )
 
 
-def _row(scheduler: Any, steps: int, index: int) -> tuple[float, float, float]:
-    one, none = torch.ones(_SHAPE), torch.zeros(_SHAPE)
-    a = float(_next(scheduler, steps, index, one, none).double().mean())
-    b = float(_next(scheduler, steps, index, none, one).double().mean())
-    return _scale(scheduler, steps, index), a, b
+def _explain(actual: Lanes, terms: list[Lanes]) -> tuple[list[float], float]:
+    """The weights of `terms` that make up `actual`, and how far off they leave it, relative to its size."""
+    matrix = np.stack(terms, axis=1)
+    weights, *_ = np.linalg.lstsq(matrix, actual, rcond=None)
+    # Schedulers compute in single precision; what that leaves of an absent term is rounding, not a coefficient.
+    weights[np.abs(weights) < 1e-6 * np.abs(weights).max(initial=1e-12)] = 0.0
+    left = float(np.abs(matrix @ weights - actual).max() / (np.abs(weights).sum() + 1e-6))
+    return [float(weight) for weight in weights], left
 
 
-def _check(scheduler: Any, name: str, schedule: Schedule) -> None:
-    """Walks the whole schedule with random outputs, the scheduler's memory and noise at work, beside the table."""
-    generator = torch.Generator().manual_seed(schedule.steps)
-    scheduler.set_timesteps(schedule.steps)
-    x = torch.randn(_SHAPE, generator=generator) * schedule.initial_scale
-    for index, (timestep, (_, a, b)) in enumerate(zip(scheduler.timesteps, schedule.coefficients, strict=True)):
-        out = torch.randn(_SHAPE, generator=generator)
-        if hasattr(scheduler, "scale_model_input"):
-            scheduler.scale_model_input(x, timestep)
-        actual = scheduler.step(out, timestep, x, return_dict=False)[0]
-        if not torch.allclose(actual, a * x + b * out, atol=_TOLERANCE * (1 + abs(a) + abs(b)), rtol=_TOLERANCE):
-            raise InvalidRepository(f"The scheduler {name} is not linear in latents and model output at step {index}.")
-        x = actual
+def _unless_zero(rows: list[Any]) -> tuple[Any, ...]:
+    return tuple(rows) if np.any(rows) else ()
 
 
-def _scale(scheduler: Any, steps: int, index: int) -> float:
+def _scale(scheduler: Any, timestep: Any) -> float:
     """What the scheduler multiplies the latents by before the UNet."""
     if not hasattr(scheduler, "scale_model_input"):
         return 1.0
-    scheduler.set_timesteps(steps)
-    scaled: torch.Tensor = scheduler.scale_model_input(torch.ones(_SHAPE), scheduler.timesteps[index])
+    scaled: torch.Tensor = scheduler.scale_model_input(torch.ones(1, 1, 1, _LANES), timestep)
+    if hasattr(scheduler, "_step_index"):
+        scheduler._step_index = None
     return float(scaled.double().mean())
 
 
-def _next(scheduler: Any, steps: int, index: int, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-    """One step from a clean state: set_timesteps forgets whatever a scheduler remembers between steps."""
-    scheduler.set_timesteps(steps)
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(index)
-    timestep = scheduler.timesteps[index]
+def _step(scheduler: Any, timestep: Any, x: Lanes, out: Lanes, noise: Lanes) -> Lanes:
+    sample, output = (torch.from_numpy(lanes).float().view(1, 1, 1, -1) for lanes in (x, out))
     if hasattr(scheduler, "scale_model_input"):
-        scheduler.scale_model_input(x, timestep)
-    result: torch.Tensor = scheduler.step(out, timestep, x, return_dict=False)[0]
-    return result
+        scheduler.scale_model_input(sample, timestep)  # Euler insists
+    with given_noise(scheduler, iter([noise])):
+        result = scheduler.step(output, timestep, sample, return_dict=False)[0]
+    return np.asarray(result.double().flatten().numpy())
+
+
+@contextmanager
+def given_noise(scheduler: Any, noises: Iterator[NDArray[Any]]) -> Iterator[None]:
+    """Makes `scheduler` draw from `noises` instead of its own random numbers, which are another library's secret."""
+    module = sys.modules[inspect.getmodule(type(scheduler)).__name__]  # type: ignore[union-attr]
+    original = getattr(module, "randn_tensor", None)
+    if original is None:
+        yield
+        return
+
+    def drawn(shape: Any, *_: Any, dtype: Any = None, **__: Any) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(next(noises))).to(dtype or torch.float32).reshape(tuple(shape))
+
+    module.randn_tensor = drawn  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        module.randn_tensor = original  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from framecast.denoiser.conditioning import TextEncoder
 from framecast.engines.engine import EngineOptions
 from framecast.stages import contracts as c
 from framecast.stages.backend import ServedFiles, answer, text
+from framecast.stages.bls import stage_engine
 
 
 class TritonPythonModel:
@@ -13,7 +14,7 @@ class TritonPythonModel:
 
     def initialize(self, args):
         files = ServedFiles(args)
-        engine = files.manifest.engine(files.root, "text_encoder", EngineOptions(threads=1))
+        engine = stage_engine(files, args, "text_encoder", EngineOptions(threads=1))
         self._encoder = TextEncoder(engine, files.path("tokenizer.json"), files.path("settings.json"))
 
     def execute(self, requests):

@@ -8,6 +8,7 @@ import numpy as np
 from framecast.errors import CorruptOutput, InvalidRequest
 from framecast.stages import contracts as c
 from framecast.stages.backend import ServedFiles, answer, read
+from framecast.stages.bls import stage_engine
 
 
 class TritonPythonModel:
@@ -15,7 +16,7 @@ class TritonPythonModel:
 
     def initialize(self, args):
         files = ServedFiles(args)
-        self._engine = files.manifest.engine(files.root, "vae_decoder")
+        self._engine = stage_engine(files, args, "vae_decoder")
         self._limits = json.loads(files.path("settings.json").read_text(encoding="utf-8"))
 
     def execute(self, requests):

@@ -59,6 +59,7 @@ class StepBatcher:
         observe: Callable[[StepRecord], None] = lambda record: None,
     ) -> None:
         self._engine = engine
+        self._extended = any(info.name == "memory" for info in engine.inputs)
         self._limits = limits or BatcherLimits()
         self._observe = observe
         self._waiting: deque[Job] = deque()
@@ -109,7 +110,7 @@ class StepBatcher:
         # 3. One run of the step graph over the batch.
         started = time.perf_counter()
         try:
-            latents = self._engine.run(_stack(batch))["next_latents"]
+            results = self._engine.run(_stack(batch, self._extended))
         except Exception:  # noqa: BLE001 - a runtime may raise anything, and every caller must get an answer
             _log.exception("denoise step failed")
             self._end(batch, StageFailed("The denoiser could not compute a step."))
@@ -120,8 +121,9 @@ class StepBatcher:
         # 4. Hand the results back; those that are done leave.
         self._turn += 1
         timesteps = len({job.segment.schedule.timesteps[job.step] for job in batch})
-        for job, result in zip(batch, latents, strict=True):
-            job.latents = result
+        memories = results.get("next_memory", [None] * len(batch))
+        for job, latents, memory in zip(batch, results["next_latents"], memories, strict=True):
+            job.latents, job.memory = latents, memory
             job.step += 1
             job.last_turn = self._turn
             job.engine_seconds += seconds
@@ -170,8 +172,8 @@ class StepBatcher:
         self._observe(StepRecord(batch, timesteps, seconds, len(self._live), len(self._waiting)))
 
 
-def _stack(batch: Sequence[Job]) -> dict[str, Array]:
-    """The step graph's inputs for a batch of jobs of one bucket."""
+def _stack(batch: Sequence[Job], extended: bool) -> dict[str, Array]:
+    """The step graph's inputs for a batch of jobs of one bucket; `extended` with what some samplers draw and keep."""
 
     def stack(values: Sequence[Floats]) -> Floats:
         return np.stack(values) if len(values) > 1 else values[0][None]
@@ -180,13 +182,20 @@ def _stack(batch: Sequence[Job]) -> dict[str, Array]:
         return np.asarray(values, np.float32)
 
     segments = [job.segment for job in batch]
-    return {
+    schedules = [(segment.schedule, job.step) for segment, job in zip(segments, batch, strict=True)]
+    inputs: dict[str, Array] = {
         "latents": stack([job.latents for job in batch]),
-        "timestep": column([job.segment.schedule.timesteps[job.step] for job in batch]),
+        "timestep": column([schedule.timesteps[step] for schedule, step in schedules]),
         "embedding": stack([segment.embedding for segment in segments]),
         "negative_embedding": stack([segment.negative_embedding for segment in segments]),
         "guidance": column([segment.guidance for segment in segments]),
-        "coefficients": column([job.segment.schedule.coefficients[job.step] for job in batch]),
+        "coefficients": column(
+            [schedule.extended(step) if extended else schedule.coefficients[step] for schedule, step in schedules]
+        ),
         "context": stack([job.context for job in batch]),
         "given": stack([job.given for job in batch]),
     }
+    if extended:
+        inputs["noise"] = stack([job.noise() if job.segment.schedule.noise else job.none() for job in batch])
+        inputs["memory"] = stack([job.none() if job.memory is None else job.memory for job in batch])
+    return inputs

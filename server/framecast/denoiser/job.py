@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from framecast.denoiser.samplers import Schedule, initial_noise
+from framecast.denoiser.samplers import Schedule, initial_noise, step_noise
 from framecast.errors import FramecastError
 
 Floats = NDArray[np.float32]
@@ -45,6 +45,7 @@ class Job:
         failed: takes the error that ended it.
         cancelled: True once the caller has gone; asked at every step until the job has ended, never after.
         latents: [F, C, h, w], as far as they are.
+        memory: [F, C, h, w], what the last step keeps for the next; None when the sampler never looks back.
         context, given: the segment's context padded to F frames, and 1 for those frames, 0 for the rest: [F].
         step: steps done.
         last_turn: the batcher's step count when this job last took part.
@@ -59,6 +60,7 @@ class Job:
     latents: Floats = field(init=False)
     context: Floats = field(init=False)
     given: Floats = field(init=False)
+    memory: Floats | None = field(init=False, default=None)
     step: int = 0
     last_turn: int = -1
     engine_seconds: float = 0.0
@@ -74,6 +76,14 @@ class Job:
     def bucket(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Jobs of one bucket fit into one batch."""
         return self.segment.shape, self.segment.embedding.shape
+
+    def noise(self) -> Floats:
+        """What the present step draws, [F, C, h, w]."""
+        return step_noise(self.segment.seed, self.step, self.segment.shape)
+
+    def none(self) -> Floats:
+        """Zeros [F, C, h, w]."""
+        return np.zeros(self.segment.shape, np.float32)
 
     @property
     def done(self) -> bool:

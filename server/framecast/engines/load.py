@@ -17,4 +17,10 @@ def load_engine(kind: str, path: Path, options: EngineOptions | None = None) -> 
         from framecast.engines.onnxruntime import OnnxRuntimeEngine
 
         return OnnxRuntimeEngine(path, options)
-    raise InvalidRepository(f"{path.name} asks for the engine {kind!r}; this build has onnxruntime.")
+    if kind in ("tensorrt", "tensorrt_rtx"):
+        from framecast.engines.tensorrt import TensorRtEngine
+
+        return TensorRtEngine(path, options, kind)
+    raise InvalidRepository(
+        f"{path.name} asks for the engine {kind!r}; this build has onnxruntime, tensorrt and tensorrt_rtx."
+    )

@@ -1,5 +1,6 @@
-"""ONNX Runtime as an engine (CPU execution provider)."""
+"""ONNX Runtime as an engine, with the best execution provider that this machine has."""
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import onnxruntime as ort
 
 from framecast.engines.engine import Array, EngineOptions, TensorInfo
+from framecast.engines.providers import Machine, choose_providers
 from framecast.errors import InvalidRepository
+
+_log = logging.getLogger(__name__)
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -33,7 +37,9 @@ class OnnxRuntimeEngine:
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         settings.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+            choice = choose_providers(Machine.here())
+            _log.info("%s: %s", path.name, choice.line)
+            self._session = ort.InferenceSession(str(path), settings, providers=choice.prepare(settings))
         except (ort.capi.onnxruntime_pybind11_state.Fail, ort.capi.onnxruntime_pybind11_state.InvalidProtobuf) as error:
             raise InvalidRepository(f"ONNX Runtime {ort.__version__} cannot load {path}: {error}") from error
         self.inputs = tuple(_info(node) for node in self._session.get_inputs())

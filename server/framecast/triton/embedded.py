@@ -80,7 +80,8 @@ class EmbeddedTriton:
             self._process = await asyncio.create_subprocess_exec(
                 *(str(self._files.setpriv), "--pdeathsig", "KILL", "--"),  # dies with the gateway, however that dies
                 *(str(self._files.server), f"--model-repository={self._config.repository}"),
-                *(f"--backend-directory={backends}", "--model-control-mode=explicit", "--load-model=*"),
+                *(f"--backend-directory={backends}", "--model-control-mode=explicit"),
+                *(f"--load-model={name}" for name in _loadable(self._config.repository)),
                 "--disable-auto-complete-config",  # the configs are complete; it would start every stub twice
                 *("--allow-http=false", f"--grpc-address={HOST}", f"--grpc-port={self.grpc_port}"),
                 *(f"--metrics-address={HOST}", f"--metrics-port={self.metrics_port}"),
@@ -155,6 +156,14 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _loadable(repository: Path) -> list[str]:
+    """Models that the wheel has a backend for: those of the container's flavours stay out."""
+    configs = {path.parent.name: path.read_text(encoding="utf-8") for path in repository.glob("*/config.pbtxt")}
+    return sorted(
+        name for name, text in configs.items() if 'backend: "python"' in text or 'platform: "ensemble"' in text
+    )
 
 
 def _backend_folder(files: TritonFiles, folder: Path) -> Path:

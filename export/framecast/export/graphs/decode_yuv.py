@@ -13,6 +13,7 @@ from framecast.export.bundle import Fold
 from framecast.export.exported import Exported
 from framecast.export.onnx_graph import export_onnx
 from framecast.export.parity import compare, gaussian
+from framecast.export.precision import FP32, Precision, lowered
 
 # ITU-R BT.709-6, 8 bit, limited range: luma weights, and the rows Y, Cb, Cr of the matrix for R, G, B in 0 … 1.
 _KR, _KB = 0.2126, 0.0722
@@ -31,14 +32,18 @@ class DecodeYuv(nn.Module):
     Args:
         vae: a `diffusers.AutoencoderKL`.
         fold: of the bundle.
+        hold: frames that each decoded frame is shown for.
+        precision: of the decoder; colours are computed in single.
     """
 
     matrix: Tensor
     offset: Tensor
 
-    def __init__(self, vae: Any, fold: Fold) -> None:
+    def __init__(self, vae: Any, fold: Fold, hold: int = 1, precision: Precision = FP32) -> None:
         super().__init__()
-        self.vae = vae
+        self.hold = hold
+        self.vae = lowered(vae, precision)
+        self.dtype = precision.dtype
         self.fold = fold
         self.scale = float(vae.config.scaling_factor)
         self.shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
@@ -46,7 +51,7 @@ class DecodeYuv(nn.Module):
         self.register_buffer("offset", torch.tensor(_OFFSET).reshape(1, 3, 1, 1))
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Planes and RGB of F = N · fold.frames frames.
+        """Planes and RGB of F = N · fold.frames · hold frames.
 
         Args:
             latents: float [N, C, h, w].
@@ -55,16 +60,21 @@ class DecodeYuv(nn.Module):
             y uint8 [F, H, W]; u, v uint8 [F, H/2, W/2], chroma averaged over 2 × 2 pixels; rgb float [F, 3, H, W]
             in 0 … 1.
         """
-        decoded = self.vae.decode(latents / self.scale + self.shift, return_dict=False)[0]
+        decoded = self.vae.decode((latents / self.scale + self.shift).to(self.dtype), return_dict=False)[0]
+        decoded = decoded.to(latents.dtype)
         rgb = (self._unfold(decoded) / 2 + 0.5).clamp(0, 1)
         yuv = F.conv2d(rgb, self.matrix) + self.offset
         luma, chroma = yuv[:, :1], F.avg_pool2d(yuv[:, 1:], 2)
         return (
-            luma.round().to(torch.uint8).squeeze(1),
-            chroma[:, 0].round().to(torch.uint8),
-            chroma[:, 1].round().to(torch.uint8),
-            rgb,
+            self._held(luma.round().to(torch.uint8).squeeze(1)),
+            self._held(chroma[:, 0].round().to(torch.uint8)),
+            self._held(chroma[:, 1].round().to(torch.uint8)),
+            self._held(rgb),
         )
+
+    def _held(self, frames: Tensor) -> Tensor:
+        """[N, ...] → [N · hold, ...]."""
+        return frames if self.hold == 1 else frames.repeat_interleave(self.hold, dim=0)
 
     def _unfold(self, decoded: Tensor) -> Tensor:
         """[N, frames · 3 · rows · columns, H / rows, W / columns] → [N · frames, 3, H, W]."""
@@ -74,9 +84,11 @@ class DecodeYuv(nn.Module):
         return blocks.permute(0, 1, 4, 2, 5, 3).reshape(n * fold.frames, 3, h * fold.rows, w * fold.columns)
 
 
-def export_decode_yuv(vae: Any, fold: Fold, path: Path, *, opset: int) -> Exported:
+def export_decode_yuv(
+    vae: Any, fold: Fold, path: Path, *, opset: int, hold: int = 1, precision: Precision = FP32
+) -> Exported:
     """Exports the decoder of `vae`, batch, height and width dynamic, and checks it. Raises ParityError."""
-    decoder = DecodeYuv(vae, fold).eval()
+    decoder = DecodeYuv(vae, fold, hold, precision).eval()
     outputs = ["y", "u", "v", "rgb"]
     channels = int(vae.config.latent_channels)
     sample = {"latents": gaussian(1, 2, channels, 4, 6)}
@@ -88,6 +100,9 @@ def export_decode_yuv(vae: Any, fold: Fold, path: Path, *, opset: int) -> Export
         path,
         opset=opset,
     )
+    if not precision.on_cpu:
+        return Exported(None, opset, {})
     engine = load_engine("onnxruntime", path)
+    exact = DecodeYuv(vae, fold, hold).eval()
     cases = [sample, {"latents": gaussian(2, 1, channels, 8, 8)}, {"latents": gaussian(3, 3, channels, 5, 3)}]
-    return Exported(engine, opset, compare("vae_decoder", engine, lambda **i: decoder(**i), cases, outputs))
+    return Exported(engine, opset, compare("vae_decoder", engine, lambda **i: exact(**i), cases, outputs, precision))

@@ -10,25 +10,34 @@ from torch.export import Dim
 from framecast.engines.engine import Array
 from framecast.engines.load import load_engine
 from framecast.export.exported import Exported
+from framecast.export.families import Family, family_of
 from framecast.export.onnx_graph import export_onnx
 from framecast.export.parity import batch_independence, compare, gaussian
+from framecast.export.precision import FP32, Precision, lowered
 
 
 class DenoiseStep(nn.Module):
     """One step of B segments, each at its own timestep.
 
-    Per sample it computes ``next = a · x + b · out`` with ``out = unconditional + guidance · (conditional −
-    unconditional)`` of ``unet(scale · x, timestep)``, where (scale, a, b) are the sampler's coefficients
-    (`framecast.denoiser.samplers`). Frames marked in `given` are taken from `context` before and after the step:
-    the segment grows out of finished frames.
+    Per sample it computes ``next = a · x + b · out + c · noise + memory`` with ``out = unconditional + guidance ·
+    (conditional − unconditional)`` of ``unet(scale · x, timestep)``, where (scale, a, b, c, p, q) are the sampler's
+    coefficients (`framecast.denoiser.samplers`), and keeps ``p · x + q · out`` for the step after. Samplers that
+    neither draw noise nor look back take (scale, a, b) alone. Frames marked in `given` are taken from `context` before
+    and after the step: the segment grows out of finished frames.
 
     Args:
-        unet: a `diffusers.UNet3DConditionModel`.
+        unet: of a class in `framecast.export.families`.
+        rescale: share of the guided output that is brought back to the conditional one's deviation (Lin et al. 2023,
+            arXiv:2305.08891, section 3.4); 0 for none.
+        precision: of the UNet; guidance and sampler compute in single.
     """
 
-    def __init__(self, unet: Any) -> None:
+    def __init__(self, unet: Any, *, rescale: float = 0.0, precision: Precision = FP32) -> None:
         super().__init__()
-        self.unet = unet
+        self.unet = lowered(unet, precision)
+        self.dtype = precision.dtype
+        self.family: Family = family_of(unet)
+        self.rescale = rescale
 
     def forward(
         self,
@@ -40,46 +49,85 @@ class DenoiseStep(nn.Module):
         coefficients: Tensor,
         context: Tensor,
         given: Tensor,
-    ) -> Tensor:
-        """The next latents [B, F, C, h, w].
+        noise: Tensor | None = None,
+        memory: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """The next latents [B, F, C, h, w], and the next memory where one is given.
 
         Args:
             latents: [B, F, C, h, w].
             timestep: [B].
             embedding, negative_embedding: [B, T, D].
             guidance: [B].
-            coefficients: [B, 3], (scale, a, b).
+            coefficients: [B, 3], (scale, a, b); [B, 6], (scale, a, b, c, p, q) with noise and memory.
             context: [B, F, C, h, w].
             given: [B, F], 1 where `context` rules.
+            noise, memory: both or neither, [B, F, C, h, w].
         """
         fixed = given[:, :, None, None, None] > 0.5
-        scale, a, b = (coefficients[:, i, None, None, None, None] for i in range(3))
+        scale, a, b, *more = coefficients[:, :, None, None, None, None].unbind(1)
         x = torch.where(fixed, context, latents)
-        sample = (x * scale).transpose(1, 2)  # [B, C, F, h, w], as diffusers has it
-        out = self.unet(
-            torch.cat([sample, sample]),
+        if self.family.still:
+            x = x[:, :1].expand_as(x)
+        out = self._guided((x * scale).transpose(1, 2), timestep, embedding, negative_embedding, guidance)
+        following = a * x + b * out
+        if noise is None or memory is None:
+            return (torch.where(fixed, context, following),)
+        c, p, q = more
+        if self.family.still:
+            noise = noise[:, :1].expand_as(noise)
+        return torch.where(fixed, context, following + c * noise + memory), p * x + q * out
+
+    def _guided(
+        self, sample: Tensor, timestep: Tensor, embedding: Tensor, negative_embedding: Tensor, guidance: Tensor
+    ) -> Tensor:
+        """Output [B, F, C, h, w] for a sample [B, C, F, h, w], as diffusers has it."""
+        out = self.family.call(
+            self.unet,
+            torch.cat([sample, sample]).to(self.dtype),
             torch.cat([timestep, timestep]),
-            torch.cat([negative_embedding, embedding]),
-        ).sample
-        count = latents.shape[0]
-        unconditional, conditional = out.transpose(1, 2).split([count, count])
-        weight = guidance[:, None, None, None, None]
-        guided = unconditional + weight * (conditional - unconditional)
-        return torch.where(fixed, context, a * x + b * guided)
+            torch.cat([negative_embedding, embedding]).to(self.dtype),
+        ).to(sample.dtype)
+        count = sample.shape[0]
+        unconditional, conditional = torch.split(out.transpose(1, 2), [count, count])
+        guided: Tensor = unconditional + guidance[:, None, None, None, None] * (conditional - unconditional)
+        if not self.rescale:
+            return guided
+        wanted, got = (t.flatten(1).std(dim=1)[:, None, None, None, None] for t in (conditional, guided))
+        rescaled: Tensor = self.rescale * guided * (wanted / got) + (1 - self.rescale) * guided
+        return rescaled
 
 
-def export_denoise_step(unet: Any, path: Path, *, opset: int) -> Exported:
+def export_denoise_step(
+    unet: Any,
+    path: Path,
+    *,
+    opset: int,
+    extended: bool = False,
+    rescale: float = 0.0,
+    precision: Precision = FP32,
+) -> Exported:
     """Exports `unet` as a denoise step, every axis but the channels dynamic, and checks it.
+
+    Args:
+        unet: see `DenoiseStep`.
+        path: of the ONNX file.
+        opset: of the ONNX file.
+        extended: the sampler draws noise or looks back one step.
+        rescale, precision: see `DenoiseStep`.
 
     Raises:
         ParityError: it differs from torch, or a sample depends on its neighbours.
     """
-    step = DenoiseStep(unet).eval()
+    step = DenoiseStep(unet, rescale=rescale, precision=precision).eval()
     multiple = 2 ** (len(unet.config.block_out_channels) - 1)  # the UNet halves height and width so often
-    batch, frames, tokens = Dim("batch", max=64), Dim("frames", max=256), Dim("tokens", max=512)
+    # A motion module knows so many positions in time and no more.
+    longest = int(getattr(unet.config, "motion_max_seq_length", None) or 256)
+    batch, frames, tokens = Dim("batch", max=31), Dim("frames", max=longest), Dim("tokens", max=512)
     height, width = multiple * Dim("height", max=256), multiple * Dim("width", max=256)
     latents = {0: batch, 1: frames, 3: height, 4: width}
-    sample = _case(unet, batch=2, frames=3, height=4 * multiple, width=5 * multiple, tokens=7)
+    sample = _case(unet, extended, batch=2, frames=3, height=4 * multiple, width=5 * multiple, tokens=7)
+    outputs = ["next_latents", *(["next_memory"] if extended else [])]
     export_onnx(
         step,
         {name: torch.from_numpy(value) for name, value in sample.items()},
@@ -92,28 +140,35 @@ def export_denoise_step(unet: Any, path: Path, *, opset: int) -> Exported:
             "coefficients": {0: batch},
             "context": latents,
             "given": {0: batch, 1: frames},
+            **({"noise": latents, "memory": latents} if extended else {}),
         },
-        ["next_latents"],
+        outputs,
         path,
         opset=opset,
         symbolic=True,
     )
+    if not precision.on_cpu:
+        return Exported(None, opset, {})
     engine = load_engine("onnxruntime", path)
-    mixed = _case(unet, batch=3, frames=3, height=2 * multiple, width=3 * multiple, tokens=6)
-    cases = [sample, mixed, _case(unet, batch=1, frames=1, height=multiple, width=2 * multiple, tokens=2)]
-    parity = compare("unet", engine, lambda **inputs: [step(**inputs)], cases, ["next_latents"])
+    exact = DenoiseStep(unet, rescale=rescale).eval()
+    mixed = _case(unet, extended, batch=3, frames=3, height=2 * multiple, width=3 * multiple, tokens=6)
+    single = _case(unet, extended, batch=1, frames=1, height=multiple, width=2 * multiple, tokens=2)
+    parity = compare("unet", engine, lambda **inputs: exact(**inputs), [sample, mixed, single], outputs, precision)
     independence = batch_independence(engine, mixed, "next_latents")
     return Exported(engine, opset, {**parity, "batch_difference": independence["max_abs_difference"]})
 
 
-def _case(unet: Any, *, batch: int, frames: int, height: int, width: int, tokens: int) -> dict[str, Array]:
+def _case(
+    unet: Any, extended: bool, *, batch: int, frames: int, height: int, width: int, tokens: int
+) -> dict[str, Array]:
     """Random inputs at mixed timesteps; the first frame of every second sample is given."""
     config = unet.config
     shape = (batch, frames, config.in_channels, height, width)
     given = torch.zeros(batch, frames)
     given[::2, : frames // 2] = 1
     timesteps = torch.linspace(999, 1, batch).round()
-    coefficients = torch.tensor([[1.0, 0.9, -0.4]]).repeat(batch, 1) + torch.arange(batch)[:, None] * 0.05
+    row = [1.0, 0.9, -0.4, *([0.3, -0.2, 0.6] if extended else [])]
+    coefficients = torch.tensor([row]).repeat(batch, 1) + torch.arange(batch)[:, None] * 0.05
     return {
         "latents": gaussian(1, *shape),
         "timestep": timesteps.numpy(),
@@ -123,4 +178,5 @@ def _case(unet: Any, *, batch: int, frames: int, height: int, width: int, tokens
         "coefficients": coefficients.numpy(),
         "context": gaussian(4, *shape),
         "given": given.numpy(),
+        **({"noise": gaussian(5, *shape), "memory": gaussian(6, *shape)} if extended else {}),
     }

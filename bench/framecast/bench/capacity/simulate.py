@@ -1,0 +1,345 @@
+"""A discrete-event simulation of a fleet: gateways, directors, step batchers, decoders and encoders.
+
+Time moves from event to event, and a run of denoise steps whose batch cannot change is one event, so the cost is a
+dozen events a video whatever the number of steps. Replicas share one clock; only the router couples them.
+"""
+
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framecast.bench.capacity.film import Film
+from framecast.bench.capacity.fleet import Failure, Fleet, Routing, Simulated, Step
+from framecast.bench.capacity.policy import BatchPolicy, SimJob
+from framecast.bench.capacity.service import Replica
+from framecast.bench.capacity.videos import Status, Video, script
+
+
+def simulate(
+    fleet: Fleet,
+    arrivals: Sequence[float] | NDArray[np.float64],
+    films: Sequence[Film],
+    *,
+    order: Sequence[int] | NDArray[np.int64] | None = None,
+    seed: int = 0,
+    observe: Callable[[Step], None] | None = None,
+) -> Simulated:
+    """Simulates videos that are asked for at `arrivals`.
+
+    Args:
+        fleet: the servers.
+        arrivals: seconds, ascending.
+        films: kinds of video.
+        order: index of each video's film; left out, drawn by weight.
+        seed: of the draws: films and routes.
+        observe: is told of every run of denoise steps.
+    """
+    generator = np.random.default_rng(seed)
+    times = np.asarray(arrivals, np.float64)
+    if order is None:
+        weights = np.array([film.weight for film in films])
+        order = generator.choice(len(films), len(times), p=weights / weights.sum())
+    return _Simulation(fleet, times, films, np.asarray(order), generator, observe).run()
+
+
+class _Server:
+    """A replica's state."""
+
+    __slots__ = (
+        *("number", "policy", "live", "queue", "texts", "decoders", "encoders", "planner_free", "batch", "began"),
+        *("step", "steps", "version", "down_until", "decoding_until"),
+    )
+
+    def __init__(self, number: int, limits: Replica) -> None:
+        self.number = number
+        self.policy = BatchPolicy(limits.max_live, limits.max_batch, limits.max_waiting)
+        self.live = 0
+        self.queue: deque[Video] = deque()
+        self.texts = [0.0] * limits.text_instances
+        self.decoders = [0.0] * limits.decode_instances
+        self.encoders = [0.0] * limits.encode_cores
+        self.planner_free = self.down_until = self.decoding_until = 0.0
+        self.batch: list[SimJob] = []
+        self.began = self.step = 0.0
+        self.steps = self.version = 0
+
+    @property
+    def load(self) -> int:
+        """Videos at work and waiting."""
+        return self.live + len(self.queue)
+
+
+class _Simulation:
+    def __init__(
+        self,
+        fleet: Fleet,
+        arrivals: NDArray[np.float64],
+        films: Sequence[Film],
+        order: NDArray[np.int64],
+        generator: np.random.Generator,
+        observe: Callable[[Step], None] | None,
+    ) -> None:
+        self._service, self._limits, self._fleet = fleet.service, fleet.replica, fleet
+        self._arrivals, self._order = arrivals.tolist(), order.tolist()
+        self._scripts = [script(film, fleet.service) for film in films]
+        self._servers = [_Server(number, fleet.replica) for number in range(fleet.replicas)]
+        self._routes: list[list[int]] = generator.integers(0, fleet.replicas, (len(arrivals), 2)).tolist()
+        self._costs = [
+            fleet.service.step.seconds(batch) if batch else 0.0 for batch in range(fleet.replica.max_batch + 1)
+        ]
+        self._observe = observe
+        self._heap: list[tuple[float, int, Callable[[Any], None], Any]] = []
+        self._sequence = self._submitted = self._events = 0
+        self._now = 0.0
+        count = len(arrivals)
+        self._first, self._ended, self._status = [float("nan")] * count, [float("nan")] * count, [0] * count
+        self._batches = [0] * (fleet.replica.max_batch + 1)
+        self._busy = {"denoise": 0.0, "decode": 0.0, "encode": 0.0}
+
+    def run(self) -> Simulated:
+        """Plays every event."""
+        started, heap, arrivals = time.perf_counter(), self._heap, self._arrivals
+        for failure in self._fleet.failures:
+            self._at(failure.at, self._fail, failure)
+        index, count = 0, len(arrivals)
+        while index < count or heap:
+            if index < count and (not heap or arrivals[index] <= heap[0][0]):
+                self._now = arrivals[index]
+                self._arrive(index)
+                index += 1
+            else:
+                self._now, _, handle, argument = heapq.heappop(heap)
+                handle(argument)
+            self._events += 1
+        return Simulated(
+            np.array(arrivals),
+            np.array(self._first),
+            np.array(self._ended),
+            np.array(self._status, np.int8),
+            {size: number for size, number in enumerate(self._batches) if number},
+            self._busy,
+            self._events,
+            time.perf_counter() - started,
+        )
+
+    def _at(self, when: float, handle: Callable[[Any], None], argument: Any) -> None:
+        self._sequence += 1
+        heapq.heappush(self._heap, (when, self._sequence, handle, argument))
+
+    def _arrive(self, index: int) -> None:
+        server, limits = self._route(index), self._limits
+        if server is None:
+            self._status[index] = Status.REFUSED
+            return
+        video = Video(index, self._scripts[self._order[index]], server)
+        if server.live < limits.max_live_videos:
+            self._begin(video)
+        elif len(server.queue) < limits.max_queued_videos:
+            server.queue.append(video)
+        else:
+            self._status[index] = Status.REFUSED
+
+    def _route(self, index: int) -> _Server | None:
+        servers, routing = self._servers, self._fleet.routing
+        first, second = self._routes[index]
+        if routing is Routing.ROUND_ROBIN:
+            first = index % len(servers)
+        elif routing is Routing.TWO_CHOICES and servers[second].load < servers[first].load:
+            first = second
+        if servers[first].down_until <= self._now:
+            return servers[first]
+        turned = (servers[(first + further) % len(servers)] for further in range(1, len(servers)))
+        return next((server for server in turned if server.down_until <= self._now), None)
+
+    def _begin(self, video: Video) -> None:
+        server: Any = video.replica
+        server.live += 1
+        if video.script.film.planned:
+            service = self._service
+            start = max(self._now, server.planner_free) + service.plan_fixed
+            written = [start + (scene + 1) * service.plan_scene for scene in range(len(video.script.film.scenes))]
+            server.planner_free = written[-1] if written else start
+            video.ready = [moment + service.call for moment in written]
+        self._make(video)
+
+    def _end(self, video: Video, status: Status) -> None:
+        server: Any = video.replica
+        video.over = True
+        self._status[video.index] = status
+        if status is Status.DONE:
+            self._ended[video.index] = self._now + self._service.wire
+        server.live -= 1
+        if server.queue:
+            self._begin(server.queue.popleft())
+
+    def _make(self, video: Video) -> None:
+        if video.over or video.made == len(video.script.items):
+            return
+        if video.script.items[video.made] is not None:
+            self._submit(video)
+            return
+        ready = video.ready[video.scenes] if video.ready else 0.0
+        video.scenes += 1
+        if ready > self._now:
+            self._at(ready, self._put, video)
+        else:
+            self._put(video)
+
+    def _put(self, video: Video) -> None:
+        if video.over:
+            return
+        if video.ahead >= self._limits.segments_ahead:
+            video.blocked = True
+            return
+        video.ahead += 1
+        self._put_done(video)
+        if video.idle:
+            self._take(video)
+
+    def _put_done(self, video: Video) -> None:
+        scene = video.script.items[video.made] is None
+        video.made += 1
+        if scene:
+            server: Any = video.replica
+            self._at(self._call(server.texts, self._service.text) + self._service.call, self._make, video)
+        else:
+            self._make(video)
+
+    def _take(self, video: Video) -> None:
+        while video.ahead:
+            chunks = video.script.items[video.taken]
+            video.taken += 1
+            video.ahead -= 1
+            video.idle = chunks is None
+            if video.blocked:
+                video.blocked = False
+                video.ahead += 1
+                self._put_done(video)
+            if chunks is not None:
+                video.chunk = 0
+                self._decode(video)
+                return
+        if video.taken == len(video.script.items) and not video.over:
+            self._end(video, Status.DONE)
+
+    def _decode(self, video: Video) -> None:
+        server: Any = video.replica
+        seconds = self._chunk(video)[0]
+        if server.batch and self._service.share:
+            seconds *= 1 + self._service.share
+        self._busy["decode"] += seconds
+        done = self._call(server.decoders, seconds)
+        if done > server.decoding_until:
+            server.decoding_until = done
+            if self._service.share:
+                self._interrupt(server)
+        self._at(done, self._encode, video)
+
+    def _encode(self, video: Video) -> None:
+        if video.over:
+            return
+        server: Any = video.replica
+        if self._service.share:
+            self._interrupt(server)
+        seconds = self._chunk(video)[1]
+        self._busy["encode"] += seconds
+        self._at(self._call(server.encoders, seconds) + self._service.call, self._chunk_done, video)
+
+    def _chunk_done(self, video: Video) -> None:
+        if video.over:
+            return
+        if not video.first:
+            video.first = True
+            self._first[video.index] = self._now + self._service.wire
+        video.chunk += 1
+        if video.chunk < len(video.script.items[video.taken - 1] or ()):
+            self._decode(video)
+        else:
+            video.idle = True
+            self._take(video)
+
+    def _chunk(self, video: Video) -> tuple[float, float]:
+        return (video.script.items[video.taken - 1] or ())[video.chunk]
+
+    def _call(self, instances: list[float], seconds: float) -> float:
+        """When a call that is made now has been served: first come, first served by the instance that is free first."""
+        which = instances.index(min(instances)) if len(instances) > 1 else 0
+        done = instances[which] = max(self._now, instances[which]) + seconds
+        return done
+
+    def _submit(self, video: Video) -> None:
+        server: Any = video.replica
+        if server.down_until > self._now:
+            left = server.down_until - self._now
+            if left > self._limits.patience:
+                self._at(self._now + self._limits.patience, self._give_up, video)
+            else:
+                self._at(server.down_until, self._make, video)
+            return
+        film = video.script.film
+        self._submitted += 1
+        if not server.policy.submit(SimJob(video, film.steps, film.bucket, film.scale, self._submitted)):
+            self._end(video, Status.FAILED)
+        elif server.batch:
+            self._interrupt(server)
+        else:
+            self._start(server)
+
+    def _start(self, server: _Server) -> None:
+        batch, steps = server.policy.next_batch()
+        server.batch = batch
+        if not batch:
+            return
+        seconds = self._costs[len(batch)] * batch[0].scale
+        if server.decoding_until > self._now:
+            seconds *= 1 + self._service.share
+        server.version += 1
+        server.began, server.step, server.steps = self._now, seconds, 1 if self._fleet.single_steps else steps
+        self._at(self._now + server.steps * seconds, self._stepped, (server, server.version))
+
+    def _interrupt(self, server: _Server) -> None:
+        """Something has changed: the batch is made anew at the next step's boundary."""
+        if not server.batch or server.steps == 1 or not server.step:
+            return
+        steps = int((self._now - server.began) / server.step) + 1
+        if steps < server.steps:
+            server.steps = steps
+            server.version += 1
+            self._at(server.began + steps * server.step, self._stepped, (server, server.version))
+
+    def _stepped(self, which: tuple[_Server, int]) -> None:
+        server, version = which
+        if version != server.version:
+            return
+        self._count(server, server.steps)
+        finished = server.policy.done(server.batch, server.steps)
+        self._start(server)  # the batcher goes on at once; the answers are still on their way
+        for job in finished:
+            self._at(self._now + self._service.call, self._put, job.owner)
+
+    def _count(self, server: _Server, steps: int) -> None:
+        self._batches[len(server.batch)] += steps
+        self._busy["denoise"] += steps * server.step
+        if self._observe is not None and steps:
+            videos = tuple(job.owner.index for job in server.batch)
+            self._observe(Step(server.began, server.step, steps, videos, server.number))
+
+    def _fail(self, failure: Failure) -> None:
+        server = self._servers[failure.replica]
+        server.down_until = max(server.down_until, self._now + failure.repair)
+        server.version += 1
+        if server.batch and server.step:
+            self._count(server, int((self._now - server.began) / server.step))  # the step that runs is lost
+        server.batch = []
+        for job in server.policy.clear():
+            if not job.owner.over:
+                self._submit(job.owner)
+
+    def _give_up(self, video: Video) -> None:
+        if not video.over:
+            self._end(video, Status.FAILED)

@@ -1,0 +1,1 @@
+"""The subcommands of `framecast bench`: options in, records out."""

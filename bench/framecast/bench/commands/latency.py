@@ -1,0 +1,61 @@
+"""`framecast bench latency`."""
+
+import asyncio
+
+import typer
+
+from framecast.bench.commands import options as o
+from framecast.bench.commands.publish import publish
+from framecast.bench.commands.run import Measurement, Target, measured, warm_up
+from framecast.bench.load import closed_loop
+from framecast.bench.record import Record
+from framecast.bench.workload import Workload
+from framecast.client import VideoOptions
+from framecast.client.report import one_sentence_errors
+
+
+@one_sentence_errors()
+def latency(
+    story: o.Story = None,
+    scene: o.Scenes = None,
+    seconds: o.Seconds = 0.0,
+    num_frames: o.NumFrames = 0,
+    address: o.Address = o.DEFAULT_ADDRESS,
+    num_prompts: o.NumPrompts = 5,
+    warmup_requests: o.Warmup = 1,
+    width: o.Width = 0,
+    height: o.Height = 0,
+    fps: o.Fps = 0,
+    num_inference_steps: o.Steps = 0,
+    slo: o.SloOption = "",
+    seed: o.Seed = 1,
+    server_pid: o.ServerPid = 0,
+    metrics_url: o.MetricsUrl = "",
+    output_file: o.OutputFile = None,
+) -> None:
+    """One client, one video at a time, split by stage. The last line on stdout is one JSON object."""
+    asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
+    workload = o.workload(story, scene, seconds, num_frames, asked, seed)
+    pid, metrics = o.server(server_pid, metrics_url)
+    bounds = o.objective(slo)
+
+    async def run(target: Target, workload: Workload) -> Measurement:
+        await warm_up(target, workload, warmup_requests)
+        return await measured(target, lambda generate: closed_loop(generate, workload, num_prompts, 1), bounds)
+
+    found = asyncio.run(run(Target(address, pid, metrics), workload))
+    publish(Record("latency", found.results, found.raw(), settings(workload)), output_file)
+    if found.results["failed_requests"]:
+        raise typer.Exit(1)
+
+
+def settings(workload: Workload) -> dict[str, object]:
+    ask = workload.asks[0]
+    return {
+        "scene_seconds": [scene.seconds for scene in ask.scenes],
+        "story": ask.story,
+        "width": ask.options.width,
+        "height": ask.options.height,
+        "fps": ask.options.fps,
+        "num_inference_steps": ask.options.steps,
+    }

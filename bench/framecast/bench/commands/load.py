@@ -1,0 +1,137 @@
+"""`framecast bench load`: open loop, closed loop, trace replay and the sweep to the knee."""
+
+import asyncio
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from framecast.bench import arrivals
+from framecast.bench.arrivals import Times
+from framecast.bench.commands import options as o
+from framecast.bench.commands.latency import settings
+from framecast.bench.commands.publish import console, publish
+from framecast.bench.commands.run import Measurement, Target, measured, warm_up
+from framecast.bench.load import LoadLimits, closed_loop, open_loop
+from framecast.bench.record import Record
+from framecast.bench.sweep import SweepRules, sweep
+from framecast.bench.workload import Workload, read_trace
+from framecast.client import VideoOptions
+from framecast.client.report import one_sentence_errors
+
+_LIMITS, _RULES = LoadLimits(), SweepRules()
+
+
+class Arrivals(str, Enum):
+    """How callers come."""
+
+    POISSON = "poisson"
+    CONSTANT = "constant"
+    BURSTY = "bursty"
+
+
+@one_sentence_errors()
+def load(
+    story: o.Story = None,
+    scene: o.Scenes = None,
+    seconds: o.Seconds = 0.0,
+    num_frames: o.NumFrames = 0,
+    request_rate: Annotated[
+        float, typer.Option(min=0, help="Videos a second, whether or not earlier ones are done; 0: closed loop.")
+    ] = 0.0,
+    max_concurrency: Annotated[
+        int, typer.Option(min=0, help="Closed loop: callers. Open loop: at once at most, the wait counts; 0: no bound.")
+    ] = _LIMITS.max_concurrency,
+    arrival: Annotated[Arrivals, typer.Option("--arrivals", help="Open loop: when callers come.")] = Arrivals.POISSON,
+    trace: Annotated[Path | None, typer.Option(help="Replay a trace (docs/bench.md) instead.")] = None,
+    to_knee: Annotated[bool, typer.Option("--sweep", help="Raise the rate until the server falls behind.")] = False,
+    sweep_factor: Annotated[float, typer.Option(help="Between the rates of a sweep.")] = _RULES.factor,
+    sweep_bisections: Annotated[int, typer.Option(min=0, help="Of a sweep's last step.")] = _RULES.bisections,
+    address: o.Address = o.DEFAULT_ADDRESS,
+    num_prompts: o.NumPrompts = 100,
+    warmup_requests: o.Warmup = 1,
+    width: o.Width = 0,
+    height: o.Height = 0,
+    fps: o.Fps = 0,
+    num_inference_steps: o.Steps = 0,
+    slo: o.SloOption = "",
+    seed: o.Seed = 1,
+    timeout: Annotated[float, typer.Option(help="Seconds for a video; later it has failed.")] = 600.0,
+    server_pid: o.ServerPid = 0,
+    metrics_url: o.MetricsUrl = "",
+    output_file: o.OutputFile = None,
+) -> None:
+    """Many callers at once. Latencies count from when a video was meant to be sent. A load that the server cannot
+    keep up with is stopped, and the result says so. The last line on stdout is one JSON object.
+    """
+    asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
+    if trace is not None:
+        times, workload = _trace(trace, asked)
+    else:
+        workload = o.workload(story, scene, seconds, num_frames, asked, seed)
+        times = arrival_times(arrival, request_rate, num_prompts, seed) if request_rate else arrivals.constant(1, 1)
+    if to_knee and (not request_rate or trace is not None):
+        raise typer.BadParameter("--sweep begins at --request-rate")
+    if not request_rate and trace is None and not max_concurrency:
+        raise typer.BadParameter("give --request-rate, --trace, or --max-concurrency for a closed loop")
+    limits, bounds = LoadLimits(max_concurrency), o.objective(slo)
+    target = Target(address, *o.server(server_pid, metrics_url), timeout)
+    asked_for = {
+        **settings(workload),
+        "request_rate": request_rate,
+        "arrivals": "trace" if trace else arrival.value if request_rate else "closed",
+        "max_concurrency": max_concurrency,
+        "slo": asdict(bounds),
+    }
+
+    async def at(times: Times) -> Measurement:
+        return await measured(target, lambda generate: open_loop(generate, workload, times.tolist(), limits), bounds)
+
+    async def run() -> Record:
+        await warm_up(target, workload, warmup_requests)
+        if to_knee:
+            return await _sweep(
+                at, arrival, num_prompts, seed, SweepRules(request_rate, sweep_factor, sweep_bisections)
+            )
+        if request_rate or trace is not None:
+            found = await at(times)
+        else:
+            found = await measured(
+                target, lambda generate: closed_loop(generate, workload, num_prompts, max_concurrency), bounds
+            )
+        return Record("load", found.results, found.raw())
+
+    record = asyncio.run(run())
+    publish(Record(record.benchmark, record.results, record.samples, asked_for), output_file)
+
+
+async def _sweep(at: Any, arrival: Arrivals, videos: int, seed: int, rules: SweepRules) -> Record:
+    samples: dict[str, Any] = {}
+
+    async def one(rate: float) -> dict[str, Any]:
+        console.print(f"{rate:.3g} videos/s", highlight=False)
+        found: Measurement = await at(arrival_times(arrival, rate, videos, seed))
+        samples[repr(rate)] = found.raw()
+        return found.results
+
+    found = await sweep(one, rules)
+    results = {"knee_qps": found.knee, "beyond_qps": found.beyond, "points": list(found.points)}
+    return Record("sweep", results, samples)
+
+
+def arrival_times(arrival: Arrivals, rate: float, videos: int, seed: int) -> Times:
+    """The schedule of a load."""
+    if arrival is Arrivals.CONSTANT:
+        return arrivals.constant(rate, videos)
+    if arrival is Arrivals.BURSTY:
+        return arrivals.bursty(rate, videos, seed=seed)
+    return arrivals.poisson(rate, videos, seed)
+
+
+def _trace(path: Path, options: VideoOptions) -> tuple[Times, Workload]:
+    try:
+        return read_trace(path, options)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

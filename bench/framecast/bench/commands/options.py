@@ -1,0 +1,67 @@
+"""Options that several commands share, under the names that other serving benchmarks use."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framecast.bench.slo import Slo
+from framecast.bench.telemetry.processes import metrics_url as find_metrics
+from framecast.bench.telemetry.processes import serving_parent
+from framecast.bench.workload import Ask, Workload
+from framecast.client import Scene, VideoOptions
+
+Story = Annotated[str | None, typer.Option(help="A story for the planner.")]
+Scenes = Annotated[list[str] | None, typer.Option(help="A scene prompt; repeatable, all in one video.")]
+Seconds = Annotated[float, typer.Option(min=0, help="Length of each scene; 0: one segment.")]
+NumFrames = Annotated[int, typer.Option(min=0, help="Length of each scene in frames instead; needs --fps.")]
+Address = Annotated[str, typer.Option(envvar="FRAMECAST_ADDRESS", help="host:port of the gateway.")]
+NumPrompts = Annotated[int, typer.Option(min=1, help="Videos to measure.")]
+Warmup = Annotated[int, typer.Option(min=0, help="Videos before that, one after the other.")]
+Width = Annotated[int, typer.Option(min=0, help="Pixels; 0: the server's default.")]
+Height = Annotated[int, typer.Option(min=0, help="Pixels; 0: the server's default.")]
+Fps = Annotated[int, typer.Option(min=0, help="Frames per second; 0: the server's default.")]
+Steps = Annotated[int, typer.Option(min=0, help="Denoising steps; 0: the server's default.")]
+SloOption = Annotated[str, typer.Option(help="Bounds in seconds: ttff=2,latency=10,interval=1; rtf=1 is a ratio.")]
+ServerPid = Annotated[int, typer.Option(help="Root of the server's processes; 0: the `framecast serve` around this.")]
+MetricsUrl = Annotated[str, typer.Option(help="Triton's metrics page; empty: the one below --server-pid.")]
+OutputFile = Annotated[Path | None, typer.Option(help="JSON with every sample; a table goes beside it as .md.")]
+Seed = Annotated[int, typer.Option(help="Of the first video and of the arrivals.")]
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+def workload(
+    story: str | None,
+    scene: list[str] | None,
+    seconds: float,
+    num_frames: int,
+    options: VideoOptions,
+    seed: int,
+) -> Workload:
+    """The videos that the options ask for. Raises BadParameter."""
+    if (story is None) == (not scene):
+        raise typer.BadParameter("give either --story or --scene")
+    if num_frames and (seconds or not options.fps):
+        raise typer.BadParameter("--num-frames takes the place of --seconds and needs --fps")
+    length = num_frames / options.fps if num_frames else seconds
+    return Workload((Ask(options, story, tuple(Scene(prompt, length) for prompt in scene or ())),), seed)
+
+
+def objective(text: str) -> Slo:
+    """--slo. Raises BadParameter."""
+    try:
+        return Slo.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def server(pid: int, url: str) -> tuple[int | None, str | None]:
+    """Pid of the server and address of its metrics, as far as they are given or can be found."""
+    found = pid or serving_parent()
+    return found, url or (metrics_of(found) if found else None)
+
+
+def metrics_of(pid: int) -> str | None:
+    """The metrics page of the Triton below `pid`."""
+    return find_metrics(pid)

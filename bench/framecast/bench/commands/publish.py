@@ -1,0 +1,26 @@
+"""Where a record goes: a file, a table on stderr, one line on stdout."""
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from framecast.bench.record import Record
+
+console = Console(stderr=True)
+
+
+def publish(record: Record, output: Path | None) -> None:
+    """Saves the record, out/bench/<time>-<benchmark>.json when no file is named, shows it, and prints it as the
+    last line on stdout.
+    """
+    stamp = record.time.replace(":", "").replace("+0000", "Z")
+    path = output or Path("out") / "bench" / f"{stamp}-{record.benchmark.replace(' ', '-')}.json"
+    record.save(path)
+    table = Table("figure", "value", title=record.benchmark)
+    for name, text in record.table():
+        table.add_row(name, text)
+    console.print(table)
+    console.print(f"{path} and {path.with_suffix('.md').name}", highlight=False)
+    typer.echo(record.to_json())

@@ -1,0 +1,141 @@
+"""Running a load: open loop (callers who do not wait for each other) and closed loop (callers who do).
+
+Times are the event loop's clock, so a test may run a day of load on a virtual one.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from framecast.bench.divergence import DivergenceRules, DivergenceWatch, State, Verdict
+from framecast.bench.sample import REFUSED, Sample, observe
+from framecast.bench.workload import Generate, Workload
+
+UNFINISHED = "Unfinished"
+
+
+@dataclass(frozen=True)
+class LoadLimits:
+    """How a load is held in bounds.
+
+    Attributes:
+        max_concurrency: videos at the server at once, 0: no bound. In an open loop the time that a video waits for
+            this counts as its latency.
+        drain: seconds after the last arrival for which answers are awaited; what has none by then has failed.
+        rules: when the load counts as too much.
+        stop: whether it then ends at once.
+    """
+
+    max_concurrency: int = 0
+    drain: float = 600.0
+    rules: DivergenceRules = field(default_factory=DivergenceRules)
+    stop: bool = True
+
+
+@dataclass(frozen=True)
+class LoadRun:
+    """What a load gave.
+
+    Attributes:
+        samples: of every video that was due, in the order they were due.
+        duration: from the first arrival's intended time, or the start of a closed loop, to the last answer, seconds.
+        planned: videos that would have been asked for, had the load not been stopped.
+        in_flight: how many were asked for and not answered, at every arrival: (seconds, videos).
+        verdict: whether the server kept up.
+    """
+
+    samples: tuple[Sample, ...]
+    duration: float
+    planned: int
+    in_flight: tuple[tuple[float, int], ...]
+    verdict: Verdict
+
+
+async def open_loop(
+    generate: Generate,
+    workload: Workload,
+    times: Sequence[float],
+    limits: LoadLimits | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> LoadRun:
+    """Asks for videos at `times` (seconds from now), whatever became of the earlier ones."""
+    limits = limits or LoadLimits()
+    clock, watch = asyncio.get_running_loop().time, DivergenceWatch(limits.rules)
+    places = asyncio.Semaphore(limits.max_concurrency) if limits.max_concurrency else None
+    origin, due = clock(), {}
+    in_flight: list[tuple[float, int]] = []
+
+    async def video(index: int, intended: float) -> Sample:
+        if places is not None:
+            await places.acquire()
+        try:
+            sample = await observe(generate(workload.ask(index)), index, intended, origin)
+        finally:
+            if places is not None:
+                places.release()
+        watch.ended(refused=sample.error == REFUSED)
+        progress()
+        return sample
+
+    # 1. Ask, each at its own time.
+    for index, intended in enumerate(times):
+        await asyncio.sleep(max(0.0, origin + intended - clock()))
+        due[asyncio.create_task(video(index, float(intended)))] = float(intended)
+        verdict = watch.arrived()
+        in_flight.append((float(intended), watch.in_flight))
+        if limits.stop and verdict.state is not State.STEADY:
+            break
+    # 2. Wait for the answers, but not for ever: a diverged queue may be hours long.
+    await _finish(due, limits.drain)
+    samples = [_sample(task, index, due[task], clock() - origin) for index, task in enumerate(due)]
+    start = float(times[0]) if len(times) else 0.0
+    ended = max((sample.ended for sample in samples), default=start)
+    return LoadRun(tuple(samples), ended - start, len(times), tuple(in_flight), watch.verdict)
+
+
+async def closed_loop(
+    generate: Generate,
+    workload: Workload,
+    videos: int,
+    concurrency: int,
+    progress: Callable[[], None] = lambda: None,
+) -> LoadRun:
+    """`concurrency` callers, each of whom asks for the next video when the last has ended, `videos` in all.
+
+    A slow server is asked less, so queueing does not show: latencies count from the sending, there is no other time.
+    """
+    clock = asyncio.get_running_loop().time
+    origin, samples, left = clock(), [], iter(range(videos))
+    in_flight: list[tuple[float, int]] = []
+    live = 0
+
+    async def caller() -> None:
+        nonlocal live
+        for index in left:
+            live += 1
+            in_flight.append((clock() - origin, live))
+            samples.append(await observe(generate(workload.ask(index)), index, clock() - origin, origin))
+            live -= 1
+            progress()
+
+    await asyncio.gather(*(caller() for _ in range(min(concurrency, videos))))
+    samples.sort(key=lambda sample: sample.index)
+    duration = max((sample.ended for sample in samples), default=0.0)
+    return LoadRun(tuple(samples), duration, videos, tuple(in_flight), Verdict(State.STEADY))
+
+
+async def _finish(tasks: "dict[asyncio.Task[Sample], float]", seconds: float) -> None:
+    if not tasks:
+        return
+    _, pending = await asyncio.wait(tasks, timeout=seconds)
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending)
+
+
+def _sample(task: "asyncio.Task[Sample]", index: int, intended: float, now: float) -> Sample:
+    """A finished task's sample. Raises what the task raised, unless it was cancelled for taking too long."""
+    if task.cancelled():
+        return Sample(index, intended, intended, now, error=UNFINISHED)
+    return task.result()

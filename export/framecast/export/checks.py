@@ -1,0 +1,128 @@
+"""What can be known of a bundle from its JSON files: checked in seconds, before any weight is read."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from framecast.errors import InvalidRepository
+
+# Kept apart from `families`, which needs torch: pipeline class → the UNet classes it may hold.
+PIPELINES: Mapping[str, tuple[str, ...]] = {
+    "TextToVideoSDPipeline": ("UNet3DConditionModel",),
+    "AnimateDiffPipeline": ("UNetMotionModel", "UNet2DConditionModel"),
+    "StableDiffusionPipeline": ("UNet2DConditionModel",),
+}
+ADAPTER = "motion_adapter"
+WEIGHTS = ("unet", "vae", "text_encoder", "planner")
+PARTS = (*WEIGHTS, "tokenizer", "scheduler")
+
+
+def check_parts(path: Path) -> None:
+    """Every part is there, of a class we serve, and fits its neighbours.
+
+    Raises:
+        InvalidRepository: one sentence that says what is wrong, and where.
+    """
+    if not path.is_dir():
+        raise InvalidRepository(f"The bundle {path} is not a directory.")
+    for part in ("model_index.json", *PARTS):
+        if not (path / part).exists():
+            raise InvalidRepository(f"The bundle {path} has no {part}.")
+    pipeline = _read(path / "model_index.json").get("_class_name")
+    if pipeline not in PIPELINES:
+        raise InvalidRepository(f"{path / 'model_index.json'} is of a {pipeline}; served are {', '.join(PIPELINES)}.")
+    unet, vae, text, planner = (_read(path / part / "config.json") for part in WEIGHTS)
+    _check_unet(path, str(pipeline), unet)
+    _check_class(path / "vae", vae.get("_class_name"), "AutoencoderKL")
+    _check_class(path / "text_encoder", *_architecture(text), "CLIPTextModel")
+    if not _architecture(planner)[0].endswith("ForCausalLM"):
+        raise InvalidRepository(f"{path / 'planner'} holds a {_architecture(planner)[0]}; a causal LM is needed.")
+    _check_same(path, "unet", "in_channels", unet, "vae", "latent_channels", vae)
+    _check_same(path, "unet", "out_channels", unet, "unet", "in_channels", unet)
+    _check_same(path, "unet", "cross_attention_dim", unet, "text_encoder", "hidden_size", text)
+    for part in (*WEIGHTS, *([ADAPTER] if (path / ADAPTER).is_dir() else [])):
+        _check_weights(path / part)
+
+
+def check_fold(path: Path, channels: int) -> None:
+    """The VAE decodes to as many channels as `framecast.json` unfolds. Raises InvalidRepository."""
+    decoded = _read(path / "vae" / "config.json").get("out_channels")
+    if decoded != channels:
+        raise InvalidRepository(
+            f"{path / 'vae'} decodes to {decoded} channels, but fold in {path / 'framecast.json'} needs {channels}."
+        )
+
+
+def check_length(path: Path, segment_latents: int) -> None:
+    """A motion module takes segments of this length. Raises InvalidRepository."""
+    for part in (ADAPTER, "unet"):
+        config = path / part / "config.json"
+        longest = _read(config).get("motion_max_seq_length") if config.is_file() else None
+        if isinstance(longest, int) and segment_latents > longest:
+            raise InvalidRepository(
+                f"segment_latents is {segment_latents}, but {path / part} was trained for {longest} at most; "
+                "lower it in framecast.json."
+            )
+
+
+def _check_unet(path: Path, pipeline: str, config: Mapping[str, Any]) -> None:
+    found = config.get("_class_name")
+    if found not in PIPELINES[pipeline]:
+        raise InvalidRepository(
+            f"{path / 'unet'} holds a {found}; a {pipeline} needs a {' or '.join(PIPELINES[pipeline])}."
+        )
+    if pipeline == "AnimateDiffPipeline" and found == "UNet2DConditionModel" and not (path / ADAPTER).is_dir():
+        raise InvalidRepository(f"The bundle {path} has no {ADAPTER}, which an image UNet needs to make clips.")
+
+
+def _check_class(path: Path, found: str | None, *known: str) -> None:
+    if found not in known:
+        raise InvalidRepository(f"{path} holds a {found}; a {' or '.join(known)} is needed.")
+
+
+def _check_same(
+    path: Path, part: str, key: str, config: Mapping[str, Any], other: str, other_key: str, others: Mapping[str, Any]
+) -> None:
+    here, there = config.get(key), others.get(other_key)
+    if here is not None and there is not None and here != there:
+        raise InvalidRepository(
+            f"{path / part} has {key} {here}, but {path / other} has {other_key} {there}: they do not fit together."
+        )
+
+
+def _check_weights(path: Path) -> None:
+    files = sorted(path.glob("*.safetensors"))
+    if not files:
+        raise InvalidRepository(
+            f"{path} has no .safetensors weights; pickled weights are never loaded, convert them first."
+        )
+    for file in files:
+        # The header says how long the file must be: a download that broke off is found without reading it.
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            size = file.stat().st_size
+            header = opened.read(length) if length < size else b""
+        try:
+            tensors = json.loads(header)
+            end = max((t["data_offsets"][1] for name, t in tensors.items() if name != "__metadata__"), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise InvalidRepository(f"{file} is not a safetensors file, or is cut short; fetch it again.") from None
+        if size != 8 + length + end:
+            raise InvalidRepository(f"{file} has {size} bytes, its header says {8 + length + end}; fetch it again.")
+
+
+def _architecture(config: Mapping[str, Any]) -> tuple[str]:
+    return (str((config.get("architectures") or ["model without a class"])[0]),)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidRepository(f"{path} is missing.") from None
+    except (OSError, ValueError) as error:
+        raise InvalidRepository(f"{path} is not JSON: {error}.") from error
+    if not isinstance(fields, dict):
+        raise InvalidRepository(f"{path} is not a JSON object.")
+    return fields

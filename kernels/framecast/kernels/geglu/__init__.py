@@ -1,0 +1,1 @@
+"""GEGLU's split, exact GELU and product in one pass."""

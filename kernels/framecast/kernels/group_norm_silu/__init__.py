@@ -1,0 +1,1 @@
+"""Group normalisation with optional residual add and SiLU, on channels-last activations."""

@@ -1,0 +1,129 @@
+"""Block sizes of the group norm kernels by shape, and the specs that are compiled ahead of time."""
+
+from dataclasses import dataclass
+
+from framecast.kernels.spec import Constant, KernelSpec, next_power_of_two
+
+MAX_WIDTH = 4096  # channels of a group that one tile holds
+_TILE = 4096  # elements
+_CHANNELS = 64  # a tile is about this wide: 128 bytes in half precision, a whole memory transaction
+
+
+@dataclass(frozen=True)
+class GroupNormConfig:
+    """Constants of both kernels for one shape class.
+
+    Attributes:
+        groups: number of groups.
+        width: channels of a group.
+        rows: pixels that one program reduces; also the unit of the partial statistics.
+    """
+
+    groups: int
+    width: int
+    rows: int
+
+    @classmethod
+    def choose(cls, groups: int, channels: int, length: int) -> "GroupNormConfig":
+        """For [N, length, channels]: enough blocks to fill a GPU, few enough that merging them costs little."""
+        return cls(groups, channels // groups, 512 if length <= 65536 else 2048)
+
+    @property
+    def block_width(self) -> int:
+        return next_power_of_two(self.width)
+
+    @property
+    def block_groups(self) -> int:
+        return max(1, min(next_power_of_two(self.groups), _CHANNELS // self.block_width))
+
+    @property
+    def block_rows(self) -> int:
+        return max(1, min(128, _TILE // (self.block_groups * self.block_width)))
+
+    @property
+    def group_tiles(self) -> int:
+        """Programs along the grid's second axis."""
+        return -(-self.groups // self.block_groups)
+
+    def constants(self) -> dict[str, Constant]:
+        """Of both kernels."""
+        return {
+            "GROUPS": self.groups,
+            "WIDTH": self.width,
+            "ROWS": self.rows,
+            "BLOCK_ROWS": self.block_rows,
+            "BLOCK_GROUPS": self.block_groups,
+            "BLOCK_WIDTH": self.block_width,
+        }
+
+    def apply_constants(self, eps: float, silu: bool) -> dict[str, Constant]:
+        """Of the second kernel."""
+        return {**self.constants(), "BLOCK_PARTIALS": 64, "EPS": eps, "SILU": silu}
+
+
+def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: str) -> KernelSpec:
+    """The first kernel, for dense rows of `dtype` (fp16, bf16 or fp32)."""
+    from framecast.kernels.group_norm_silu.kernel import stats_kernel
+
+    arguments = {"x_ptr": f"*{dtype}", "length": "i32", "x_sample": "i32", "x_row": "i32", "partial_ptr": "*fp32"}
+    constants: dict[str, Constant] = config.constants()
+    if residual:
+        arguments = {
+            "x_ptr": f"*{dtype}",
+            "residual_ptr": f"*{dtype}",
+            "length": "i32",
+            "x_sample": "i32",
+            "x_row": "i32",
+            "residual_sample": "i32",
+            "residual_row": "i32",
+            "sum_ptr": f"*{dtype}",
+            "partial_ptr": "*fp32",
+        }
+    else:
+        constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None, "sum_ptr": None}
+    return KernelSpec(
+        "group_norm_silu", variant, stats_kernel, arguments, constants, _divisible(config, arguments), num_warps=4
+    )
+
+
+def apply_spec(config: GroupNormConfig, dtype: str, *, eps: float, silu: bool, variant: str) -> KernelSpec:
+    """The second kernel, for dense rows of `dtype`."""
+    from framecast.kernels.group_norm_silu.kernel import apply_kernel
+
+    arguments = {
+        "x_ptr": f"*{dtype}",
+        "partial_ptr": "*fp32",
+        "weight_ptr": f"*{dtype}",
+        "bias_ptr": f"*{dtype}",
+        "length": "i32",
+        "x_sample": "i32",
+        "x_row": "i32",
+        "out_ptr": f"*{dtype}",
+    }
+    constants = config.apply_constants(eps, silu)
+    return KernelSpec(
+        "group_norm_silu", variant, apply_kernel, arguments, constants, _divisible(config, arguments), num_warps=4
+    )
+
+
+def _divisible(config: GroupNormConfig, arguments: dict[str, str]) -> tuple[str, ...]:
+    """Pointers are 16-byte aligned; strides of dense rows are multiples of the channel count."""
+    aligned = (config.groups * config.width) % 16 == 0
+    return tuple(name for name, kind in arguments.items() if kind[0] == "*" or (aligned and name != "length"))
+
+
+def specs() -> list[KernelSpec]:
+    """One a shape class: UNet levels, the decoder's narrow groups, the motion transformer's norm, storybook."""
+    found = []
+    for name, groups, channels, length in (
+        ("unet 64², 320", 32, 320, 4096),
+        ("unet 8², 2560", 32, 2560, 64),
+        ("vae 512², 128", 32, 128, 512 * 512),
+        ("storybook 48", 16, 48, 256),
+    ):
+        config = GroupNormConfig.choose(groups, channels, length)
+        found.append(stats_spec(config, "fp16", residual=False, variant=f"{name}, fp16"))
+        found.append(apply_spec(config, "fp16", eps=1e-5, silu=True, variant=f"{name}, fp16"))
+    config = GroupNormConfig.choose(32, 320, 4096)
+    found.append(stats_spec(config, "bf16", residual=True, variant="unet 64², 320, residual, bf16"))
+    return found

@@ -1,0 +1,153 @@
+"""``framecast::group_norm_silu`` and ``framecast::add_group_norm_silu``; inference only, no backward."""
+
+import torch
+from torch import Tensor
+from torch.library import triton_op, wrap_triton
+
+from framecast.kernels.checks import require, require_float, require_shape
+from framecast.kernels.group_norm_silu import naive
+from framecast.kernels.group_norm_silu.config import MAX_WIDTH, GroupNormConfig
+from framecast.kernels.group_norm_silu.kernel import apply_kernel, stats_kernel
+from framecast.kernels.layout import channels_last, empty_rows, image_of, rows_of
+from framecast.kernels.switches import enabled
+
+
+def group_norm_silu(
+    x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float = 1e-5, silu: bool = True
+) -> Tensor:
+    """GroupNorm, then SiLU, in two passes over channels-last memory.
+
+    Args:
+        x: float [N, C, …], any strides; channels-last memory is read in place, other layouts are copied to it first.
+        weight, bias: float [C].
+        groups: of channels; divides C.
+        eps: added to the variance.
+        silu: whether SiLU follows.
+
+    Returns:
+        [N, C, …] in the dtype of x and channels-last memory.
+
+    Raises:
+        ValueError: an argument of the wrong shape or dtype, named.
+    """
+    if enabled("group_norm_silu"):
+        out: Tensor = _group_norm_silu(x, weight, bias, groups, eps, silu)
+        return out
+    _check(x, weight, bias, groups)
+    return naive.group_norm_silu(x, weight, bias, groups, eps, silu)
+
+
+def add_group_norm_silu(
+    x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float = 1e-5, silu: bool = True
+) -> tuple[Tensor, Tensor]:
+    """`group_norm_silu` of x + residual, and the sum itself, with one read of each.
+
+    `residual` [N, C, …] or anything that broadcasts to x, for example a time embedding [N, C, 1, 1], of the dtype of
+    x; the sum is rounded to that dtype before its statistics are taken. Otherwise as `group_norm_silu`.
+    """
+    if enabled("group_norm_silu"):
+        out: tuple[Tensor, Tensor] = _add_group_norm_silu(x, residual, weight, bias, groups, eps, silu)
+        return out
+    _check(x, weight, bias, groups, residual)
+    return naive.add_group_norm_silu(x, residual, weight, bias, groups, eps, silu)
+
+
+@triton_op("framecast::group_norm_silu", mutates_args=())
+def _group_norm_silu(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool) -> Tensor:
+    _check(x, weight, bias, groups)
+    if x.numel() == 0:
+        return image_of(empty_rows(x), x)
+    if x.device.type != "cuda":
+        return channels_last(naive.group_norm_silu(x, weight, bias, groups, eps, silu))
+    return launch(x, None, weight, bias, groups, eps, silu)[0]
+
+
+@triton_op("framecast::add_group_norm_silu", mutates_args=())
+def _add_group_norm_silu(
+    x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
+) -> tuple[Tensor, Tensor]:
+    _check(x, weight, bias, groups, residual)
+    if x.numel() == 0:
+        return image_of(empty_rows(x), x), image_of(empty_rows(x), x)
+    if x.device.type != "cuda":
+        out, total = naive.add_group_norm_silu(x, residual, weight, bias, groups, eps, silu)
+        return channels_last(out), channels_last(total)
+    return launch(x, residual, weight, bias, groups, eps, silu)
+
+
+def _group_norm_silu_fake(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool) -> Tensor:
+    _check(x, weight, bias, groups)
+    return image_of(empty_rows(x), x)
+
+
+_group_norm_silu.register_fake(_group_norm_silu_fake)
+
+
+def _add_group_norm_silu_fake(
+    x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
+) -> tuple[Tensor, Tensor]:
+    _check(x, weight, bias, groups, residual)
+    return image_of(empty_rows(x), x), image_of(empty_rows(x), x)
+
+
+_add_group_norm_silu.register_fake(_add_group_norm_silu_fake)
+
+
+def launch(
+    x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
+) -> tuple[Tensor, Tensor]:
+    """Runs both kernels on checked arguments; without a residual the second result is x."""
+    rows = rows_of(x)
+    samples, length, channels = rows.shape
+    added = None if residual is None else rows_of(residual.expand(x.shape))
+    total = rows if added is None else empty_rows(x)
+    config = GroupNormConfig.choose(groups, channels, length)
+    blocks = -(-length // config.rows)
+    grid = (blocks, config.group_tiles, samples)
+    partial = torch.empty((samples, blocks, 2, groups), dtype=torch.float32, device=x.device)
+    wrap_triton(stats_kernel)[grid](
+        rows,
+        added,
+        length,
+        rows.stride(0),
+        rows.stride(1),
+        0 if added is None else added.stride(0),
+        0 if added is None else added.stride(1),
+        None if added is None else total,
+        partial,
+        **config.constants(),
+        num_warps=4,
+    )
+    out = empty_rows(x)
+    wrap_triton(apply_kernel)[grid](
+        total,
+        partial,
+        weight.contiguous(),
+        bias.contiguous(),
+        length,
+        total.stride(0),
+        total.stride(1),
+        out,
+        **config.apply_constants(eps, silu),
+        num_warps=4,
+    )
+    return image_of(out, x), x if added is None else image_of(total, x)
+
+
+def _check(x: Tensor, weight: Tensor, bias: Tensor, groups: int, residual: Tensor | None = None) -> None:
+    require(x.dim() >= 2, f"x: shape {tuple(x.shape)} is not [N, C, …].")
+    require_float("x", x)
+    channels = x.shape[1]
+    require(groups >= 1 and channels % groups == 0, f"groups: {groups} does not divide {channels} channels.")
+    require(
+        channels // groups <= MAX_WIDTH, f"groups: {channels // groups} channels in a group are more than {MAX_WIDTH}."
+    )
+    for name, value in (("weight", weight), ("bias", bias)):
+        require_float(name, value)
+        require_shape(name, value, (channels,))
+    if residual is not None:
+        require(residual.dtype == x.dtype, f"residual: {residual.dtype} is not {x.dtype}, the dtype of x.")
+        fits = residual.dim() <= x.dim() and all(
+            theirs in (1, ours) for theirs, ours in zip(reversed(residual.shape), reversed(x.shape), strict=False)
+        )
+        require(fits, f"residual: shape {tuple(residual.shape)} does not broadcast to {tuple(x.shape)}.")

@@ -1,0 +1,1 @@
+"""Classifier-free guidance and a linear sampler's update in one launch."""

@@ -1,0 +1,1 @@
+"""What `framecast.kernels.patch` does to each kind of diffusers module."""

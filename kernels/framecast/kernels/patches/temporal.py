@@ -1,0 +1,145 @@
+"""Temporal transformers (AnimateDiff's motion modules, ModelScope's TransformerTemporalModel) without transposes.
+
+diffusers moves [B · F, C, H, W] to [B · H · W, F, C] and back. Everything in the block but the attention works token
+by token, so here the tokens stay where channels-last memory has them, [B · F, H · W, C].
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from framecast.kernels.patches.forward import is_replaced, original, replace_forward
+from framecast.kernels.patches.norm import apply_norm
+from framecast.kernels.switches import enabled
+from framecast.kernels.temporal_attention.config import MAX_FRAMES, MAX_WIDTH
+from framecast.kernels.temporal_attention.op import temporal_attention
+
+OP = "temporal_attention"
+
+
+def patch_temporal_attention(model: nn.Module) -> int:
+    """Patches every temporal transformer whose blocks are all plain self-attention; their number."""
+    from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
+    from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
+
+    replacements: dict[type, Any] = {AnimateDiffTransformer3D: _animate_diff, TransformerTemporalModel: _model_scope}
+    count = 0
+    for module in model.modules():
+        forward = replacements.get(type(module))
+        if forward is not None and not is_replaced(module) and all(map(_is_plain, _blocks(module))):
+            replace_forward(module, forward)
+            count += 1
+    return count
+
+
+def _blocks(module: Any) -> Any:
+    return module.transformer_blocks
+
+
+def _is_plain(block: Any) -> bool:
+    return (
+        block.norm_type == "layer_norm"
+        and not block.only_cross_attention
+        and block._chunk_size is None
+        and all(_is_plain_attention(attention) for attention in (block.attn1, block.attn2) if attention is not None)
+    )
+
+
+def _is_plain_attention(attention: Any) -> bool:
+    projections = (attention.to_q, attention.to_k, attention.to_v)
+    return (
+        type(attention.processor).__name__ in ("AttnProcessor", "AttnProcessor2_0")
+        and all(type(projection) is nn.Linear for projection in projections)
+        and len({projection.out_features for projection in projections}) == 1
+        and attention.inner_dim // attention.heads <= MAX_WIDTH
+        and all(
+            getattr(attention, name) is None
+            for name in ("group_norm", "spatial_norm", "norm_q", "norm_k", "norm_cross")
+        )
+        and not attention.residual_connection
+        and attention.rescale_output_factor == 1.0
+    )
+
+
+def _animate_diff(
+    self: Any,
+    hidden_states: Tensor,
+    encoder_hidden_states: Tensor | None = None,
+    timestep: Tensor | None = None,
+    class_labels: Tensor | None = None,
+    num_frames: int = 1,
+    cross_attention_kwargs: dict[str, Any] | None = None,
+) -> Any:
+    if _is_ours(encoder_hidden_states, num_frames, cross_attention_kwargs):
+        return _transform(self, hidden_states, num_frames)
+    return original(
+        self, hidden_states, encoder_hidden_states, timestep, class_labels, num_frames, cross_attention_kwargs
+    )
+
+
+def _model_scope(
+    self: Any,
+    hidden_states: Tensor,
+    encoder_hidden_states: Tensor | None = None,
+    timestep: Tensor | None = None,
+    class_labels: Tensor | None = None,
+    num_frames: int = 1,
+    cross_attention_kwargs: dict[str, Any] | None = None,
+    return_dict: bool = True,
+) -> Any:
+    from diffusers.models.transformers.transformer_temporal import TransformerTemporalModelOutput
+
+    if not _is_ours(encoder_hidden_states, num_frames, cross_attention_kwargs):
+        return original(
+            self,
+            hidden_states,
+            encoder_hidden_states,
+            timestep,
+            class_labels,
+            num_frames,
+            cross_attention_kwargs,
+            return_dict,
+        )
+    sample = _transform(self, hidden_states, num_frames)
+    return TransformerTemporalModelOutput(sample=sample) if return_dict else (sample,)
+
+
+def _is_ours(states: Tensor | None, frames: int, attention_arguments: dict[str, Any] | None) -> bool:
+    return enabled(OP) and states is None and frames <= MAX_FRAMES and not attention_arguments
+
+
+def _transform(self: Any, hidden_states: Tensor, frames: int) -> Tensor:
+    """Norm over all frames, blocks, projection, residual, of [B · F, C, H, W]."""
+    images, channels, height, width = hidden_states.shape
+    clip = hidden_states.reshape(images // frames, frames, channels, height, width).transpose(1, 2)
+    tokens = apply_norm(self.norm, clip, silu=False).permute(0, 2, 3, 4, 1).reshape(images, height * width, channels)
+    tokens = self.proj_in(tokens)
+    for block in _blocks(self):
+        tokens = _block(block, tokens, frames)
+    image: Tensor = self.proj_out(tokens).reshape(images, height, width, channels).permute(0, 3, 1, 2)
+    return image + hidden_states
+
+
+def _block(block: Any, tokens: Tensor, frames: int) -> Tensor:
+    """`BasicTransformerBlock` over frames, of tokens [B · F, H · W, C]."""
+    for norm, attention in ((block.norm1, block.attn1), (block.norm2, block.attn2)):
+        if attention is not None:
+            tokens = _attend(attention, norm(tokens), frames, block.pos_embed) + tokens
+    out: Tensor = block.ff(block.norm3(tokens)) + tokens
+    return out
+
+
+def _attend(attention: Any, tokens: Tensor, frames: int, embedding: Any) -> Tensor:
+    projections = (attention.to_q, attention.to_k, attention.to_v)
+    position = None
+    if embedding is not None:
+        # W (x + e) + b = (W x + b) + W e: the embedding becomes a table of `frames` rows, added inside the attention.
+        table = embedding.pe[0, :frames].to(tokens.dtype)
+        position = torch.stack([F.linear(table, projection.weight) for projection in projections])
+    q, k, v = (projection(tokens) for projection in projections)
+    mixed = temporal_attention(q, k, v, frames, attention.heads, attention.scale, position)
+    for layer in attention.to_out:
+        mixed = layer(mixed)
+    return mixed

@@ -1,0 +1,46 @@
+"""An off switch for every op: the fallback is plain torch.
+
+``FRAMECAST_KERNELS_OFF=geglu,yuv420`` turns ops off for a process, ``all`` turns all of them off; `off` does it for a
+block of code. The variable is read once, when this module is imported. A switch holds for the whole process, all of its
+threads, and torch.compile guards on it: a compiled graph is made anew when it flips.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+OPS = ("group_norm_silu", "temporal_attention", "geglu", "guided_step", "yuv420")
+VARIABLE = "FRAMECAST_KERNELS_OFF"
+
+
+def parse(text: str) -> frozenset[str]:
+    """The ops named in `text`, separated by commas; ``all`` names every op.
+
+    Raises:
+        ValueError: a name that is no op.
+    """
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    unknown = names - {*OPS, "all"}
+    if unknown:
+        raise ValueError(f"{VARIABLE}: {', '.join(sorted(unknown))} is not one of {', '.join(OPS)} or all.")
+    return frozenset(OPS) if "all" in names else names
+
+
+_off = parse(os.environ.get(VARIABLE, ""))
+
+
+def enabled(op: str) -> bool:
+    """Whether `op` runs as our operator rather than plain torch."""
+    return op not in _off
+
+
+@contextmanager
+def off(*ops: str) -> Iterator[None]:
+    """Turns `ops` off inside a ``with`` block; without arguments, all of them. Raises ValueError on an unknown name."""
+    global _off
+    before = _off
+    _off = before | parse(",".join(ops) or "all")
+    try:
+        yield
+    finally:
+        _off = before

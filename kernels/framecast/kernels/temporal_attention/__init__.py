@@ -1,0 +1,1 @@
+"""Attention over frames on [batch · frames, pixels, channels], with no transpose."""

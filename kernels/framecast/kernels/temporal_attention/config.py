@@ -1,0 +1,66 @@
+"""Block sizes of the temporal attention kernel, and the specs that are compiled ahead of time."""
+
+from framecast.kernels.spec import Constant, KernelSpec, next_power_of_two
+
+MAX_FRAMES = 32  # scores of one head stay in registers
+MAX_WIDTH = 256  # channels of a head
+PIXELS = 4  # that one program attends to, one after the other
+
+
+def constants(frames: int, heads: int, width: int, scale: float) -> dict[str, Constant]:
+    """For attention of `heads` heads of `width` channels over `frames` frames."""
+    return {
+        "FRAMES": frames,
+        "HEADS": heads,
+        "WIDTH": width,
+        "BLOCK_FRAMES": max(16, next_power_of_two(frames)),  # tl.dot wants at least 16
+        "BLOCK_WIDTH": max(16, next_power_of_two(width)),
+        "PIXELS": PIXELS,
+        "SCALE": scale,
+    }
+
+
+def warps(frames: int, width: int) -> int:
+    """A warp for each 1024 elements of a head's tile, at most eight."""
+    elements = max(16, next_power_of_two(frames)) * max(16, next_power_of_two(width))
+    return max(1, min(8, elements // 1024))
+
+
+def spec(
+    frames: int, heads: int, width: int, dtype: str, *, position: bool, variant: str, scale: float | None = None
+) -> KernelSpec:
+    """For dense [B · frames, P, heads · width] of `dtype` (fp16, bf16 or fp32)."""
+    from framecast.kernels.temporal_attention.kernel import attention_kernel
+
+    fixed = constants(frames, heads, width, width**-0.5 if scale is None else scale)
+    arguments = {"q_ptr": f"*{dtype}", "k_ptr": f"*{dtype}", "v_ptr": f"*{dtype}"}
+    if position:
+        arguments["position_ptr"] = f"*{dtype}"
+    else:
+        fixed["position_ptr"] = None
+    strides = ("q_frame", "q_pixel", "k_frame", "k_pixel", "v_frame", "v_pixel")
+    arguments |= {"pixels": "i32", **dict.fromkeys(strides, "i32"), "out_ptr": f"*{dtype}"}
+    aligned = (heads * width) % 16 == 0
+    divisible = tuple(name for name, kind in arguments.items() if kind[0] == "*" or (aligned and name in strides))
+    return KernelSpec(
+        "temporal_attention",
+        variant,
+        attention_kernel,
+        arguments,
+        fixed,
+        divisible,
+        num_warps=warps(frames, width),
+        num_stages=2,
+    )
+
+
+def specs() -> list[KernelSpec]:
+    """One a shape class: AnimateDiff's head widths at 16 and 32 frames, ModelScope's, float32."""
+    return [
+        spec(16, 8, 40, "fp16", position=True, variant="16 frames, 8 × 40, position, fp16"),
+        spec(16, 8, 160, "fp16", position=True, variant="16 frames, 8 × 160, position, fp16"),
+        spec(32, 8, 80, "bf16", position=False, variant="32 frames, 8 × 80, bf16"),
+        spec(32, 8, 160, "fp16", position=False, variant="32 frames, 8 × 160, fp16"),
+        spec(16, 5, 64, "fp16", position=False, variant="16 frames, 5 × 64, fp16"),
+        spec(16, 8, 40, "fp32", position=False, variant="16 frames, 8 × 40, fp32"),
+    ]

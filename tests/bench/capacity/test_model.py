@@ -1,0 +1,212 @@
+"""Fitting, predicting, planning and validating, on servers whose truth is known."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.bench.conftest import MODEL
+
+from framecast.bench.arrivals import poisson
+from framecast.bench.capacity.film import cut
+from framecast.bench.capacity.fit import Measured, fit, line
+from framecast.bench.capacity.fitted import Fitted, read_served_model
+from framecast.bench.capacity.fleet import Fleet
+from framecast.bench.capacity.plan import Demand, Price, plan
+from framecast.bench.capacity.predict import capacity, loaded, predict
+from framecast.bench.capacity.service import Replica, ServiceModel, StepCurve
+from framecast.bench.capacity.simulate import simulate
+from framecast.bench.capacity.validate import summarised, validate
+from framecast.bench.capacity.videos import alone, script
+from framecast.bench.sample import Sample
+from framecast.stages.contracts import with_served_model
+
+TRUTH = ServiceModel(
+    StepCurve(((1, 0.05), (2, 0.06), (4, 0.09))),
+    text=0.01,
+    decode_fixed=0.02,
+    decode_frame=0.004,
+    encode_fixed=0.003,
+    encode_frame=0.002,
+    call=0.004,
+    wire=0.006,
+    pixels=64 * 64,
+)
+
+
+def _measured(seconds: float, steps: int, concurrency: int = 1, count: int = 3) -> Measured:
+    """What a server of TRUTH would show, to the microsecond."""
+    film = cut([seconds], MODEL, steps=steps)
+    step = TRUTH.step.seconds(concurrency)
+    first, total = alone(film, TRUTH, step)
+    chunks = [chunk for item in script(film, TRUTH).items for chunk in item or ()]
+    stages = {
+        "text": TRUTH.text,
+        "denoise": film.segments * steps * step,
+        "decode": sum(decode for decode, _ in chunks),
+        "encode": sum(encode for _, encode in chunks),
+    }
+    sample = Sample(
+        *(0, 0.0, 0.0, total, 0.0, (first,), film.frames, MODEL.fps, 0),
+        *(total - TRUTH.wire, first - TRUTH.wire, stages, 1, film.segments),
+    )
+    return Measured((seconds,), steps, concurrency, (sample,) * count, 64 * 64)
+
+
+def test_a_fit_recovers_the_truth() -> None:
+    runs = [_measured(3.0, 5), _measured(3.0, 10), _measured(0.5, 5), _measured(3.0, 5, 2), _measured(3.0, 5, 4)]
+    found = fit([*runs, _measured(9.0, 5)], MODEL)
+    for name, value in asdict(TRUTH).items():
+        if name != "step":
+            assert getattr(found.service, name) == pytest.approx(value, abs=1e-9), name
+    for batch in (1, 2, 3, 4, 6):
+        assert found.service.step.seconds(batch) == pytest.approx(TRUTH.step.seconds(batch))
+    assert max(found.residuals.values()) < 1e-9
+    again = Fitted.from_json(found.to_json())
+    assert again == found
+
+
+def test_a_fit_notices_contention() -> None:
+    slowed = _measured(9.0, 5)
+    film = cut([9.0], MODEL, steps=5)
+    share = 0.6  # by hand: decoding overlaps for all segments but the last, and steps gain share ÷ (1 + share) of it
+    beside = slowed.samples[0].stages["decode"] * (film.segments - 1) / film.segments
+    stages = {**slowed.samples[0].stages}
+    stages["denoise"] += beside * share / (1 + share)
+    slowed = replace(slowed, samples=(replace(slowed.samples[0], stages=stages),))
+    assert fit([_measured(3.0, 5), _measured(3.0, 10), slowed], MODEL).service.share == pytest.approx(share)
+
+
+def test_measured_batches_beat_assumed_ones() -> None:
+    run = replace(_measured(3.0, 5, 4), mean_batch=3.2, mean_step=0.075)
+    found = fit([_measured(3.0, 5), _measured(3.0, 10), run], MODEL)
+    assert found.service.step.seconds(3.2) == pytest.approx(0.075)
+
+
+def test_a_fit_needs_singles_that_ended_well() -> None:
+    with pytest.raises(ValueError, match="one segment by one caller"):
+        fit([_measured(9.0, 5)], MODEL)
+    bad = replace(_measured(3.0, 5), samples=(Sample(0, 0, 0, 1, error="Unavailable"),))
+    with pytest.raises(ValueError, match="ended well"):
+        fit([bad], MODEL)
+
+
+def test_a_line_is_never_negative() -> None:
+    assert line([1, 2, 3], [3, 5, 7]) == pytest.approx((1, 2, 0))
+    assert line([1, 2], [1, 3])[:2] == pytest.approx((0.0, 7 / 5))  # the free fit would begin below 0
+    assert line([1, 2, 3], [6, 5, 4])[:2] == pytest.approx((5, 0))
+    assert line([4, 4], [2, 2])[:2] == pytest.approx((0, 0.5))
+
+
+def test_a_step_curve_is_linear_between_and_beyond_its_points() -> None:
+    curve = StepCurve(((1.0, 1.0), (2.0, 1.2), (4.0, 2.0)))
+    assert [curve.seconds(batch) for batch in (1, 1.5, 2, 3, 4, 6)] == pytest.approx([1, 1.1, 1.2, 1.6, 2, 2.8])
+    assert curve.efficiency(2) == pytest.approx(2 / 1.2)
+    assert StepCurve(((1.0, 0.5),)).seconds(3) == 1.5
+    with pytest.raises(ValueError, match="ascending"):
+        StepCurve(((2.0, 1.0), (1.0, 1.0)))
+
+
+@pytest.mark.parametrize("seconds", [3.0, 9.0])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.7])
+def test_the_formula_agrees_with_the_simulation(seconds: float, share: float) -> None:
+    film, replica = cut([seconds], MODEL), Replica(max_queued_videos=500)
+    rate = share * capacity(TRUTH, replica, [film])
+    formula = predict(TRUTH, replica, [film], rate)
+    found = summarised(simulate(Fleet(TRUTH, replica), poisson(rate, 12_000, seed=7), [film]), 0.1)
+    for name, value, tolerance in (
+        ("latency_mean", formula.latency_mean, 0.08),
+        ("latency_p95", formula.latency_p95, 0.15),
+        ("throughput_qps", formula.throughput_qps, 0.03),
+    ):
+        assert found[name] == pytest.approx(value, rel=tolerance), name
+    assert formula.refused_rate < 1e-6
+
+
+def test_an_idle_replica_is_as_fast_as_one_video_alone() -> None:
+    film, replica = cut([9.0], MODEL), Replica()
+    assert loaded(film, TRUTH, replica, 1) == pytest.approx(alone(film, TRUTH))
+    found = predict(TRUTH, replica, [film], 1e-6)
+    assert (found.ttff_p50, found.latency_p50) == pytest.approx(alone(film, TRUTH), rel=1e-5)
+
+
+def test_a_slow_encoder_bounds_the_throughput() -> None:
+    film = cut([3.0], MODEL)
+    slow = replace(TRUTH, encode_frame=1.0)
+    encode = sum(slow.encode(frames, 1.0) for frames in film.chunk_frames)
+    assert capacity(slow, Replica(), [film]) == pytest.approx(1 / encode)
+    assert capacity(slow, Replica(encode_cores=2), [film]) == pytest.approx(2 / encode)
+    found = simulate(Fleet(slow, Replica(max_queued_videos=10**6)), poisson(1.0, 500), [film])
+    assert summarised(found)["throughput_qps"] == pytest.approx(1 / encode, rel=0.02)
+
+
+def test_beyond_its_capacity_a_replica_refuses() -> None:
+    film, replica = cut([3.0], MODEL), Replica()
+    rate = 2 * capacity(TRUTH, replica, [film])
+    formula = predict(TRUTH, replica, [film], rate)
+    found = summarised(simulate(Fleet(TRUTH, replica), poisson(rate, 6000), [film]), 0.1)
+    assert formula.refused_rate == pytest.approx(0.5, abs=0.03)
+    assert found["refused_rate"] == pytest.approx(formula.refused_rate, abs=0.04)
+
+
+def test_the_plan_is_the_smallest_fleet() -> None:
+    film, demand = cut([3.0], MODEL), Demand(20_000, latency_p95=0.9)
+    found = plan(TRUTH, Replica(), [film], demand, Price(3.5, 100, 700))
+    assert found.replicas is not None
+    assert found.prediction is not None
+    assert found.prediction.latency_p95 <= 0.9
+    less = predict(TRUTH, Replica(), [film], 20_000 / 3600, found.replicas - 1)
+    assert less.latency_p95 > 0.9 or less.refused_rate > 0.01
+    made = found.prediction.throughput_qps * 3600
+    assert found.dollars_per_video == pytest.approx(found.replicas * 3.5 / made)
+    watts = found.replicas * (100 + 600 * found.prediction.utilisation)
+    assert found.energy_per_video_j == pytest.approx(watts * 3600 / made)
+
+
+def test_a_bound_below_one_video_alone_has_no_plan() -> None:
+    found = plan(TRUTH, Replica(), [cut([3.0], MODEL)], Demand(100, latency_p95=0.01), most=1000)
+    assert (found.replicas, found.prediction) == (None, None)
+
+
+def test_validation_compares_with_the_measurement() -> None:
+    """A "measurement" made by the simulator itself: the simulation must repeat it, and errors must show."""
+    film, rate = cut([3.0], MODEL), 2.0
+    found = simulate(Fleet(TRUTH), poisson(rate, 500, seed=9), [film])
+    samples = [
+        Sample(i, arrived, arrived, ended, arrived, (first,), film.frames, MODEL.fps)
+        for i, (arrived, first, ended) in enumerate(zip(found.arrived, found.first, found.ended, strict=True))
+    ]
+    rows = {row.figure: row for row in validate(TRUTH, Replica(), film, rate, samples)}
+    assert rows["latency_p95"].simulated_error == pytest.approx(0, abs=1e-9)
+    assert rows["ttff_median"].simulated_error == pytest.approx(0, abs=1e-9)
+    assert abs(rows["latency_median"].formula_error or 1.0) < 0.1
+    wrong = replace(TRUTH, step=StepCurve(((1, 0.1), (2, 0.12), (4, 0.18))))
+    off = {row.figure: row for row in validate(wrong, Replica(), film, rate, samples)}
+    assert (off["latency_median"].simulated_error or 0) > 0.5
+    assert off["latency_median"].to_json()["simulated_error"] == off["latency_median"].simulated_error
+    few = {row.figure: row for row in validate(TRUTH, Replica(), film, rate, samples[:20])}
+    assert few["latency_p95"].measured is None
+    assert few["latency_p95"].formula_error is None
+
+
+def test_the_served_models_constants_are_read_from_its_repository(tmp_path: Path) -> None:
+    folder = tmp_path / "denoiser"
+    folder.mkdir()
+    (folder / "config.pbtxt").write_text(with_served_model('name: "denoiser"\n', MODEL.to_json()))
+    assert read_served_model(tmp_path) == MODEL
+    (folder / "config.pbtxt").write_text('name: "denoiser"\n')
+    with pytest.raises(ValueError, match="not a served repository"):
+        read_served_model(tmp_path)
+
+
+def test_a_broken_model_is_refused() -> None:
+    good = fit([_measured(3.0, 5), _measured(3.0, 10)], MODEL).to_json()
+    for change in ({"service": {}}, {"served": {}}, {"service": {**good["service"], "speed": 1}}):
+        with pytest.raises(ValueError, match=r"not a service model|unknown costs"):
+            Fitted.from_json({**good, **change})
+
+
+def test_rates_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        predict(TRUTH, Replica(), [cut([3.0], MODEL)], 0.0)
+    assert np.isfinite(predict(TRUTH, Replica(), [cut([3.0], MODEL)], 1e9).latency_p99)

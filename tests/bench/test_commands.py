@@ -1,0 +1,167 @@
+"""The commands against a real gateway, as a user runs them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.bench.conftest import MODEL
+from typer.testing import CliRunner
+
+from framecast.bench.cli import app
+from framecast.bench.record import Record
+
+SCENE = ["--scene", "a kitten", "--seconds", "2", "--warmup-requests", "0"]
+
+
+def _run(*arguments: str, code: int = 0) -> dict[str, Any]:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code, result.output
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+def _refused(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 2
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_latency_writes_a_record_and_a_table(gateway: str, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "latency.json"
+    found = _run("latency", *SCENE, "--address", gateway, "--num-prompts", "8", "--output-file", str(path))
+    assert Record.load(path) == Record.from_json(json.dumps(found))
+    results = found["results"]
+    assert results["completed_requests"] == 8
+    assert results["latency_p50"] > 0
+    assert results["latency_p99"] is None
+    assert {"queue", "text", "denoise", "decode", "encode", "wire"} == set(results["stage_durations_mean"])
+    assert results["stages_not_reported"] == ["plan", "mux"]
+    assert len(found["samples"]["videos"]) == 8
+    assert found["settings"]["scene_seconds"] == [2.0]
+    assert "| latency_median |" in path.with_suffix(".md").read_text()
+    for name in ("machine", "versions", "command", "time"):
+        assert found[name], name
+
+
+def test_a_record_is_written_wherever_nobody_says(
+    gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _run("latency", "--story", "Once.", "--address", gateway, "--num-prompts", "1")
+    (found,) = tmp_path.glob("out/bench/*-latency.json")
+    assert Record.load(found).settings["story"] == "Once."
+
+
+def test_an_open_loop(gateway: str, tmp_path: Path) -> None:
+    load = ["load", *SCENE, "--address", gateway, "--request-rate", "40", "--num-prompts", "100"]
+    found = _run(*load, "--slo", "latency=30", "--output-file", str(tmp_path / "load.json"))
+    results = found["results"]
+    assert results["state"] == "steady"
+    assert results["completed_requests"] == 100
+    assert results["slo_attainment_rate"] == 1.0
+    assert results["latency_p95"] is not None
+    assert results["latency_p99"] is None
+    assert found["settings"]["arrivals"] == "poisson"
+    assert found["samples"]["telemetry"]
+
+
+def test_a_closed_loop_and_a_trace(gateway: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    closed = ["load", *SCENE, "--address", gateway, "--max-concurrency", "3", "--num-prompts", "9"]
+    assert _run(*closed, "--output-file", str(path))["results"]["in_flight_max"] == 3
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text('{"at": 0, "scenes": [{"prompt": "a"}]}\n{"at": 0.01, "story": "b"}\n')
+    found = _run("load", "--trace", str(trace), "--address", gateway, "--output-file", str(path))
+    assert found["results"]["completed_requests"] == 2
+    assert found["settings"]["arrivals"] == "trace"
+
+
+def test_a_sweep(gateway: str, tmp_path: Path) -> None:
+    sweep = ["load", *SCENE, "--address", gateway, "--request-rate", "100", "--num-prompts", "20", "--sweep"]
+    bounds = ["--slo", "latency=0.000001", "--sweep-bisections", "0"]  # never attained: no knee
+    found = _run(*sweep, *bounds, "--output-file", str(tmp_path / "sweep.json"))
+    assert found["benchmark"] == "sweep"
+    assert (found["results"]["knee_qps"], found["results"]["beyond_qps"]) == (None, 100.0)
+    assert list(found["samples"]) == ["100.0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["latency"], "give either --story or --scene"),
+        (["latency", "--scene", "a", "--num-frames", "8"], "needs --fps"),
+        (["latency", "--scene", "a", "--slo", "joy=1"], "'joy' is none of"),
+        (["load", "--scene", "a"], "give --request-rate, --trace, or --max-concurrency"),
+        (["load", "--scene", "a", "--max-concurrency", "1", "--sweep"], "--sweep begins at --request-rate"),
+    ],
+)
+def test_wrong_options_are_named(arguments: list[str], message: str) -> None:
+    assert message in _refused(*arguments)
+
+
+def test_nobody_there_is_one_sentence() -> None:
+    result = CliRunner().invoke(app, ["latency", *SCENE, "--address", "127.0.0.1:1", "--num-prompts", "1"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout.splitlines()[-1])["results"]["failed_requests"] == 1
+
+
+def test_from_calibration_to_plan_and_report(gateway: str, tmp_path: Path) -> None:
+    """Every command on the output of the one before."""
+    served = tmp_path / "served" / "denoiser"
+    served.mkdir(parents=True)
+    text = json.dumps(MODEL.to_json())[1:-1]
+    (served / "config.pbtxt").write_text(f'parameters {{ key: "framecast" value {{ string_value: "{text}" }} }}\n')
+    files = {
+        name: str(tmp_path / f"{name}.json") for name in ("fit", "again", "curve", "plan", "play", "load", "check")
+    }
+
+    calibration = [
+        "capacity",
+        "calibrate",
+        "--repository",
+        str(served.parent),
+        "--address",
+        gateway,
+        "--story",
+        "Once.",
+    ]
+    fitted = _run(*calibration, "--num-prompts", "2", "--output-file", files["fit"])
+    assert fitted["results"]["served"]["bundle"] == "scripted"
+    assert len(fitted["samples"]) == 7
+    again = _run("capacity", "fit", files["fit"], "--output-file", files["again"])
+    assert again["results"] == fitted["results"]
+
+    curve = _run("capacity", "predict", files["fit"], "--slo", "latency=9", "--output-file", files["curve"])["results"]
+    assert len(curve["points"]) == 19
+    assert curve["points"][0]["slo_attainment_rate"] == pytest.approx(1.0)
+    priced = ["--latency-p95", "60", "--dollars-per-hour", "3", "--busy-watts", "700"]
+    plan = _run("capacity", "plan", files["fit"], "--videos-per-hour", "100", *priced, "--output-file", files["plan"])
+    assert plan["results"]["replicas"] == 1
+    assert plan["results"]["dollars_per_video"] == pytest.approx(0.03, rel=0.02)
+    fleet = ["--request-rate", "20", "--replicas", "10", "--num-prompts", "500", "--failures-per-hour", "60"]
+    limits = ["--limit", "max_live_videos=2", "--routing", "two-choices", "--arrivals", "bursty"]
+    played = _run("capacity", "simulate", files["fit"], *fleet, *limits, "--output-file", files["play"])
+    assert played["results"]["simulated_videos_per_second"] > 0
+    assert played["settings"]["limits"]["max_live_videos"] == 2
+    assert "none of max_live_videos" in _refused("capacity", "predict", files["fit"], "--limit", "gpus=2")
+
+    load = ["load", *SCENE, "--address", gateway, "--request-rate", "50", "--num-prompts", "10"]
+    _run(*load, "--output-file", files["load"])
+    checked = _run("capacity", "validate", files["fit"], files["load"], "--output-file", files["check"])["results"]
+    assert {row["figure"] for row in checked["rows"]} >= {"throughput_qps", "latency_median", "ttff_median"}
+    assert checked["formula_error_worst"] is not None
+    assert "only open loops" in _refused("capacity", "validate", files["fit"], files["plan"])
+
+    page = tmp_path / "page.html"
+    assert _run("report", *files.values(), "--output", str(page))["records"] == len(files)
+    assert page.read_text().count("<section>") == len(files)
+    assert "is not JSON" in _refused("report", str(page), "--output", str(page))
+
+
+def test_a_plan_that_cannot_be_says_so(tmp_path: Path) -> None:
+    model = tmp_path / "model.json"
+    service = {"step": {"points": [[1.0, 0.1]]}, "pixels": 4096}
+    Record("fit", {"service": service, "served": json.loads(MODEL.to_json()), "residuals": {}}, []).save(model)
+    arguments = ["--videos-per-hour", "10", "--latency-p95", "0.1", "--output-file", str(tmp_path / "plan.json")]
+    assert _run("capacity", "plan", str(model), *arguments, code=1)["results"]["replicas"] is None

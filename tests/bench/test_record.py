@@ -1,0 +1,77 @@
+"""Records: what every run leaves behind."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from framecast.bench.record import Record, cell
+
+RESULTS = Path(__file__).parents[2] / "bench" / "results"
+RESULTS_OF_ONE = {
+    "latency_median": 1.23456,
+    "latency_p50": 1.2,
+    "latency_p50_interval": [1.0, None],
+    "latency_p99": None,
+    "latency_p99_interval": [None, None],
+    "reason": "a|b",
+    "refused_figures": {"latency_p99": "9 samples, 459 needed", "stage_durations_p99.text": "9 samples, 459 needed"},
+}
+RECORD = Record("latency", RESULTS_OF_ONE, [1.0], {"steps": 4})
+
+
+def test_a_record_survives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    RECORD.save(path)
+    assert Record.load(path) == RECORD
+    assert Record.from_json(RECORD.to_json()) == RECORD
+    assert "\n" not in RECORD.to_json()
+
+
+def test_a_record_names_machine_versions_commit_and_command() -> None:
+    assert RECORD.machine["cores"] >= 1
+    assert {"python", "framecast", "numpy"} <= set(RECORD.versions)
+    assert RECORD.command.startswith("framecast ")
+    assert RECORD.time.endswith("+00:00")
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_the_results_that_are_kept_are_records(path: Path) -> None:
+    assert Record.load(path).results
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"results": []}, "results is not a dict"),
+        ({"time": 5}, "time is not a str"),
+        ({"extra": 1}, r"\['extra'\] are missing or extra"),
+    ],
+)
+def test_what_is_no_record_is_refused(change: dict[str, object], message: str) -> None:
+    text = json.dumps({**json.loads(RECORD.to_json()), **change})
+    with pytest.raises(ValueError, match=message):
+        Record.from_json(text)
+    for broken in ("[]", "{", '{"benchmark": "x"}'):
+        with pytest.raises(ValueError, match=r"not a benchmark's record|is not JSON"):
+            Record.from_json(broken)
+
+
+def test_json_has_no_nan() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Record("x", {"value": float("nan")}, []).to_json()
+
+
+def test_the_table_is_markdown() -> None:
+    lines = RECORD.markdown().splitlines()
+    assert "| latency_median | 1.235 |" in lines
+    assert "| reason | a\\|b |" in lines
+    assert "| latency_p50 | 1.2 (1 to —) |" in lines
+    assert "| too few samples for | latency_p99 |" in lines
+    assert sum("latency_p99" in line for line in lines) == 1
+    assert [cell(value) for value in ({"a": 0.5, "b": None}, [1, 2.0], [{}], True)] == [
+        "a 0.5",
+        "1, 2",
+        "",
+        "True",
+    ]

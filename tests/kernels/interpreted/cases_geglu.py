@@ -1,0 +1,27 @@
+"""GEGLU kernel against plain torch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from framecast.kernels.geglu.naive import geglu
+from framecast.kernels.geglu.op import launch
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("shape", [(3, 5, 154), (1, 2), (7, 2), (2, 3, 1, 1026), (40, 64)], ids=str)
+def test_equals_torch(
+    shape: tuple[int, ...], dtype: torch.dtype, check: Callable[..., None], exact: Callable[[Any], Any]
+) -> None:
+    x = (torch.randn(shape) * 3).to(dtype)
+    sliced = torch.cat([x, x], dim=-1)[..., 1 : shape[-1] + 1]
+    swapped = x.movedim(-1, 0).contiguous().movedim(0, -1)
+    for value in (x, sliced, swapped):
+        check(launch(value), geglu(value), geglu(exact(value)))
+
+
+def test_gates_far_out_are_zero_or_one() -> None:
+    x = torch.tensor([[2.0, 3.0, -40.0, 40.0]])
+    assert torch.equal(launch(x), torch.tensor([[-0.0, 120.0]]))

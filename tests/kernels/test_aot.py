@@ -1,0 +1,50 @@
+"""Every kernel compiles for every architecture without a GPU, fits, and spills nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from framecast.kernels import aot
+from framecast.kernels.compile import SHARED_LIMITS, compile_kernel, parameter_count, plain_parameters
+from framecast.kernels.geglu.config import spec
+from framecast.kernels.switches import OPS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled kernels are kept under build/, by content."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(ROOT / "build" / "tests" / "triton"))
+
+
+def test_every_kernel_for_every_architecture(tmp_path: Path) -> None:
+    aot.main([str(tmp_path)])
+    content = json.loads((tmp_path / "resources.json").read_text(encoding="utf-8"))
+    kernels = content["kernels"]
+    assert {row["op"] for row in kernels} == set(OPS)
+    assert len(kernels) == len(aot.all_specs()) * len(aot.CAPABILITIES)
+    for row in kernels:
+        assert row["spilled_bytes"] == 0, row
+        assert 0 < row["registers"] <= 255, row
+        assert row["shared_bytes"] <= SHARED_LIMITS[row["capability"]], row
+        assert len(row["ptx_sha256"]) == 64
+    table = (tmp_path / "resources.md").read_text(encoding="utf-8")
+    assert table.count("\n") == 2 + len(aot.all_specs())
+
+
+def test_ptx_has_the_arguments_and_nothing_else() -> None:
+    wanted = spec(64, "fp16", variant="test")
+    compiled = compile_kernel(wanted, 90)
+    assert parameter_count(compiled.ptx) == len(wanted.arguments)
+    assert ".version 8.0" in compiled.ptx  # CUDA 12.0 and newer load it
+    with pytest.raises(ValueError, match="uses parameter 3"):
+        plain_parameters(compiled.ptx, 3)
+    with pytest.raises(ValueError, match="has 4 parameters"):
+        plain_parameters(compiled.ptx, 5)
+
+
+def test_unknown_architectures_are_refused() -> None:
+    with pytest.raises(ValueError, match="capability: 75"):
+        compile_kernel(spec(64, "fp16", variant="test"), 75)
