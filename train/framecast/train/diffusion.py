@@ -64,8 +64,8 @@ class DiffusionConfig:
     attention: float = 4.0
     """How much more an error counts where a subject is: a sixth of the picture is all of the story."""
     scale: float = 0.3
-    """The bundle's scaling factor. Neighbours and frames say the same thing many times over, so at deviation 1 the layout
-    would show through all but the last of the noise, and a short schedule would have to settle it in one step."""
+    """The bundle's scaling factor. Neighbours and frames say the same thing many times over, so at deviation 1 the
+    layout would show through all but the last of the noise, and a short schedule would settle it in one step."""
     finest: float = 0.2
     """Noise below which errors count no more: the last step of a short schedule starts about there."""
     ema: float = 0.998
