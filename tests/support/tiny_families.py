@@ -21,6 +21,7 @@ BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.
 
 def write_animate_diff(path: Path) -> Path:
     """AnimateDiff with the few-step scheduler of AnimateLCM, planned by a Qwen3."""
+    torch.manual_seed(0)
     text_encoder, tokenizer = tiny_text_encoder(path / "clip")
     adapter = MotionAdapter(
         block_out_channels=(8, 16),
@@ -31,7 +32,7 @@ def write_animate_diff(path: Path) -> Path:
         use_motion_mid_block=False,
     )
     scheduler = LCMScheduler(**BETAS, clip_sample=False)
-    pipeline = AnimateDiffPipeline(_vae(), text_encoder, tokenizer, _unet(), adapter, scheduler)
+    pipeline = AnimateDiffPipeline(tiny_vae(), text_encoder, tokenizer, tiny_unet(), adapter, scheduler)
     _shake(pipeline.unet)
     return _write(
         pipeline, path / "animated", qwen=True, steps=4, guidance_scale=1.5, segment_latents=8, chunk_latents=4, fps=8
@@ -40,10 +41,11 @@ def write_animate_diff(path: Path) -> Path:
 
 def write_stable_diffusion(path: Path) -> Path:
     """Stable Diffusion with DPM++ 2M and guidance rescale; every picture is held for four frames."""
+    torch.manual_seed(0)
     text_encoder, tokenizer = tiny_text_encoder(path / "clip")
     scheduler = DPMSolverMultistepScheduler(**BETAS, steps_offset=1)
     pipeline = StableDiffusionPipeline(
-        _vae(), text_encoder, tokenizer, _unet(), scheduler, None, None, requires_safety_checker=False
+        tiny_vae(), text_encoder, tokenizer, tiny_unet(), scheduler, None, None, requires_safety_checker=False
     )
     _shake(pipeline.unet)
     return _write(
@@ -51,7 +53,9 @@ def write_stable_diffusion(path: Path) -> Path:
     )
 
 
-def _vae() -> AutoencoderKL:
+def tiny_vae() -> AutoencoderKL:
+    """An image VAE that halves once."""
+    torch.manual_seed(2)
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 2,
         up_block_types=("UpDecoderBlock2D",) * 2,
@@ -62,7 +66,8 @@ def _vae() -> AutoencoderKL:
     )
 
 
-def _unet() -> UNet2DConditionModel:
+def tiny_unet() -> UNet2DConditionModel:
+    """An image UNet of two levels."""
     torch.manual_seed(1)
     return UNet2DConditionModel(
         sample_size=8,
@@ -86,6 +91,7 @@ def _shake(unet: Any) -> None:
 
 def _write(pipeline: Any, bundle: Path, *, qwen: bool = False, **conventions: float) -> Path:
     pipeline.save_pretrained(bundle)
+    torch.manual_seed(3)
     write_tiny_planner(bundle / "planner", qwen=qwen)
     settings = {"width": 32, "height": 32, "planner_max_scenes": 2, "planner_max_new_tokens": 300, **conventions}
     (bundle / "framecast.json").write_text(json.dumps(settings), encoding="utf-8")

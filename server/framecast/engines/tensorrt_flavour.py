@@ -19,7 +19,7 @@ FLAVOURS = (TENSORRT, TENSORRT_RTX)
 _RTX_BINDINGS = "tensorrt_rtx_bindings"
 _RTX_LIBRARIES = "onnxruntime_ep_nv_tensorrt_rtx"
 _REMEDY = {
-    TENSORRT: "use the Triton container, or: pip install tensorrt --extra-index-url https://pypi.nvidia.com",
+    TENSORRT: "use the Triton container, or install tensorrt from the package index of NVIDIA",
     TENSORRT_RTX: "run: pip install 'framecast[tensorrt-rtx]'",
 }
 
