@@ -35,9 +35,9 @@ def check_parts(path: Path) -> None:
     unet, vae, text, planner = (_read(path / part / "config.json") for part in WEIGHTS)
     _check_unet(path, str(pipeline), unet)
     _check_class(path / "vae", vae.get("_class_name"), "AutoencoderKL")
-    _check_class(path / "text_encoder", *_architecture(text), "CLIPTextModel")
-    if not _architecture(planner)[0].endswith("ForCausalLM"):
-        raise InvalidRepository(f"{path / 'planner'} holds a {_architecture(planner)[0]}; a causal LM is needed.")
+    _check_class(path / "text_encoder", _architecture(text), "CLIPTextModel")
+    if not _architecture(planner).endswith("ForCausalLM"):
+        raise InvalidRepository(f"{path / 'planner'} holds a {_architecture(planner)}; a causal LM is needed.")
     _check_same(path, "unet", "in_channels", unet, "vae", "latent_channels", vae)
     _check_same(path, "unet", "out_channels", unet, "unet", "in_channels", unet)
     _check_same(path, "unet", "cross_attention_dim", unet, "text_encoder", "hidden_size", text)
@@ -76,9 +76,9 @@ def _check_unet(path: Path, pipeline: str, config: Mapping[str, Any]) -> None:
         raise InvalidRepository(f"The bundle {path} has no {ADAPTER}, which an image UNet needs to make clips.")
 
 
-def _check_class(path: Path, found: str | None, *known: str) -> None:
-    if found not in known:
-        raise InvalidRepository(f"{path} holds a {found}; a {' or '.join(known)} is needed.")
+def _check_class(path: Path, found: str | None, needed: str) -> None:
+    if found != needed:
+        raise InvalidRepository(f"{path} holds a {found}; a {needed} is needed.")
 
 
 def _check_same(
@@ -112,8 +112,8 @@ def _check_weights(path: Path) -> None:
             raise InvalidRepository(f"{file} has {size} bytes, its header says {8 + length + end}; fetch it again.")
 
 
-def _architecture(config: Mapping[str, Any]) -> tuple[str]:
-    return (str((config.get("architectures") or ["model without a class"])[0]),)
+def _architecture(config: Mapping[str, Any]) -> str:
+    return str((config.get("architectures") or ["model without a class"])[0])
 
 
 def _read(path: Path) -> dict[str, Any]:

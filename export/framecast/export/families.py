@@ -91,11 +91,6 @@ STABLE_DIFFUSION = Family(
     lambda out: out.images,
 )
 FAMILIES = {family.unet: family for family in (TEXT_TO_VIDEO, ANIMATE_DIFF, STABLE_DIFFUSION)}
-PIPELINES = {
-    "TextToVideoSDPipeline": TEXT_TO_VIDEO,
-    "AnimateDiffPipeline": ANIMATE_DIFF,
-    "StableDiffusionPipeline": STABLE_DIFFUSION,
-}
 
 
 def family_of(unet: Any) -> Family:

@@ -1,6 +1,7 @@
 """The whole denoising trajectory through the exported graphs against the diffusers pipeline's own `__call__`."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,17 @@ from framecast.export.precision import FP32, Precision
 from framecast.export.samplers import given_noise
 
 SEED = 0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What both ways of denoising are asked for."""
+
+    prompt: str
+    negative_prompt: str
+    steps: int
+    guidance: float
+    rescale: float
 
 
 def check_trajectory(
@@ -63,15 +75,10 @@ def check_trajectory(
         raise ParityError(f"The exported graphs could not denoise a segment: {failed[0]}")
 
     family = family_of(pipeline.unet)
-    arguments: dict[str, Any] = {
-        "prompt": prompt,
-        "negative_prompt": negative_prompt,
-        "steps": steps,
-        "guidance": guidance,
-    }
+    asked = _Asked(prompt, negative_prompt, steps, guidance, rescale)
     walk = _pipeline if hasattr(pipeline.scheduler, "scale_model_input") else _loop
     with torch.no_grad(), given_noise(pipeline.scheduler, _noises(family, steps, shape)):
-        expected = walk(pipeline, family, shape, rescale=rescale, **arguments).numpy()
+        expected = walk(pipeline, family, shape, asked).numpy()
     actual = done[0].latents[: len(expected)]
     largest = float(np.abs(expected).max())
     error = float(np.abs(actual - expected).max()) / max(1.0, largest)
@@ -92,27 +99,22 @@ def _pipeline(
     pipeline: Any,
     family: Family,
     shape: tuple[int, int, int, int],
-    *,
-    prompt: str,
-    negative_prompt: str,
-    steps: int,
-    guidance: float,
-    rescale: float,
+    asked: _Asked,
 ) -> Tensor:
     """Final latents [F, C, h, w] of the pipeline's own call."""
     factor = pipeline.vae_scale_factor
     noise = torch.from_numpy(initial_noise(SEED, shape, 1.0))
     out = pipeline(
-        prompt,
-        negative_prompt=negative_prompt,
+        asked.prompt,
+        negative_prompt=asked.negative_prompt,
         height=shape[2] * factor,
         width=shape[3] * factor,
-        num_inference_steps=steps,
-        guidance_scale=guidance,
+        num_inference_steps=asked.steps,
+        guidance_scale=asked.guidance,
         latents=family.to_pipeline(noise),  # the pipeline scales it itself
         output_type="latent",
         **family.arguments(shape[0]),
-        **({"guidance_rescale": rescale} if rescale else {}),
+        **({"guidance_rescale": asked.rescale} if asked.rescale else {}),
     )
     return family.from_pipeline(out)
 
@@ -121,24 +123,19 @@ def _loop(
     pipeline: Any,
     family: Family,
     shape: tuple[int, int, int, int],
-    *,
-    prompt: str,
-    negative_prompt: str,
-    steps: int,
-    guidance: float,
-    rescale: float,
+    asked: _Asked,
 ) -> Tensor:
     """The same with diffusers' scheduler and UNet alone: these pipelines cannot call a flow-matching scheduler."""
-    conditional, unconditional = pipeline.encode_prompt(prompt, "cpu", 1, True, negative_prompt)
+    conditional, unconditional = pipeline.encode_prompt(asked.prompt, "cpu", 1, True, asked.negative_prompt)
     scheduler = pipeline.scheduler
-    scheduler.set_timesteps(steps)
+    scheduler.set_timesteps(asked.steps)
     x = torch.from_numpy(initial_noise(SEED, shape, 1.0)).transpose(0, 1)[None]
     if family.still:
         x = x[:, :, :1]
     for timestep in scheduler.timesteps:
         outputs = [family.call(pipeline.unet, x, timestep[None], states) for states in (unconditional, conditional)]
-        out = outputs[0] + guidance * (outputs[1] - outputs[0])
-        if rescale:
-            out = rescale * out * outputs[1].std() / out.std() + (1 - rescale) * out
+        out = outputs[0] + asked.guidance * (outputs[1] - outputs[0])
+        if asked.rescale:
+            out = asked.rescale * out * outputs[1].std() / out.std() + (1 - asked.rescale) * out
         x = scheduler.step(out, timestep, x, return_dict=False)[0]
     return x[0].transpose(0, 1)

@@ -133,9 +133,8 @@ def bundle(
         commit = asked.stdout.strip() if asked.returncode == 0 else "uncommitted"
     made_by = {
         "commit": commit,
-        "command": "framecast train tokenizers && framecast train vae && framecast train planner && "
-        "framecast train cache images && framecast train cache clips && framecast train unet && "
-        "framecast train unet --clip-steps 800 && framecast train bundle",
+        "command": "framecast train tokenizers && framecast train cache && framecast train unet && "
+        "framecast train vae && framecast train planner && framecast train bundle",
         "date": datetime.now(timezone.utc).date().isoformat(),
     }
     size = recipe.write(runs, out, recipe.BundleConfig(), made_by)

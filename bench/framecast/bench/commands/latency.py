@@ -50,6 +50,7 @@ def latency(
 
 
 def settings(workload: Workload) -> dict[str, object]:
+    """What a video of the workload is asked for, as a record keeps it: lengths in seconds, sizes in pixels."""
     ask = workload.asks[0]
     return {
         "scene_seconds": [scene.seconds for scene in ask.scenes],
