@@ -89,7 +89,10 @@ def cache(
 def unet(
     runs: Runs = Path("runs"),
     stop_at: StopAt = None,
-    clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps, to go on after a finished run.")] = None,
+    image_steps: Annotated[
+        int | None, typer.Option(min=1, help="Image steps; the recipe's own when not given.")
+    ] = None,
+    clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps; more than the recipe's go on.")] = None,
     threads: Threads = 1,
 ) -> None:
     """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
@@ -106,7 +109,7 @@ def unet(
     tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
     config = diffusion.DiffusionConfig()
     diffusion.train(
-        replace(config, clip_steps=clip_steps or config.clip_steps),
+        replace(config, image_steps=image_steps or config.image_steps, clip_steps=clip_steps or config.clip_steps),
         LatentCache(runs / "cache"),
         tokenizer,
         levels / levels.mean(),

@@ -32,6 +32,7 @@ from framecast.train.latents import LatentCache
 from framecast.train.models import Scheduler, Unet, make_scheduler, make_unet
 from framecast.train.muon import Muon
 from framecast.train.parallel import Crew
+from framecast.train.precision import mixed
 from framecast.train.progress import Journal
 from framecast.train.quick import quicken
 
@@ -167,12 +168,10 @@ def draw_batch(
     for _ in range(size):
         index = rng.randrange(len(cache))
         sample = cache.samples[index]
-        clip, cover = (t.transpose(0, 1) for t in (cache.clip(index)[0], cache.clip(index)[1][:, None]))
-        first = (
-            rng.choice((0, rng.randrange(clip.shape[1] - window + 1))) if window > 1 else rng.randrange(clip.shape[1])
-        )
-        latents.append(clip[:, first : first + window])
-        covers.append(cover[:, first : first + window])
+        first = rng.choice((0, rng.randrange(CLIP - window + 1))) if window > 1 else rng.randrange(CLIP)
+        clip, cover = cache.clip(index, slice(first, first + window))
+        latents.append(clip.transpose(0, 1))
+        covers.append(cover[None])
         captions.append("" if rng.random() < config.dropped else training_caption(sample.scene, rng))
         most = min(config.context, window // 3)
         continuing = most > 0 and (sample.continued or first > 0 or rng.random() < 0.05)
@@ -205,8 +204,9 @@ def velocity_loss(
     noisy = keep * clean + drop * noise
     given = (torch.arange(frames)[None] < batch.context[:, None]).view(size, 1, frames, 1, 1)
     noisy = torch.where(given, clean, noisy)
-    states = encoder(input_ids=batch.tokens).last_hidden_state
-    out = unet(noisy, times, encoder_hidden_states=states).sample
+    with mixed():
+        states = encoder(input_ids=batch.tokens).last_hidden_state
+        out = unet(noisy, times, encoder_hidden_states=states).sample.float()
     # v = (α·x_t - x) / σ: an error of x is 1/σ times one of v.
     errors = ((out - clean) / config.scale / drop.clamp(min=config.finest)) ** 2 * weights.view(1, -1, 1, 1, 1)
     count = ~given * (1 + config.attention * batch.cover)

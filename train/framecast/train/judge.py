@@ -19,6 +19,7 @@ from numpy.lib import format as npy
 from torch import nn
 
 from framecast.train.checkpoint import Checkpoint
+from framecast.train.precision import mixed
 from framecast.train.progress import Journal
 from framecast.train.world.render import Film, render
 from framecast.train.world.scene import Scene, sample_scene
@@ -149,9 +150,12 @@ def train(config: JudgeConfig, directory: Path, *, stop_at: int | None = None) -
         for step in range(begin, end):
             rows = np.sort(np.random.default_rng([config.seed, step]).choice(len(clips), config.batch, replace=False))
             generator = torch.Generator().manual_seed(config.seed * 100_003 + step)
-            logits, _ = judge(roughen(to_clips(clips[rows]), generator))
+            with mixed():
+                logits, _ = judge(roughen(to_clips(clips[rows]), generator))
             wanted = torch.from_numpy(right[rows])
-            loss = torch.stack([F.cross_entropy(logits[n], wanted[:, i]) for i, n in enumerate(QUESTIONS)]).sum()
+            loss = torch.stack(
+                [F.cross_entropy(logits[n].float(), wanted[:, i]) for i, n in enumerate(QUESTIONS)]
+            ).sum()
             for group in optimizer.param_groups:
                 group["lr"] = config.rate * min(
                     1.0, (step + 1) / 50, max(0.01, (config.steps - step) / config.steps / 0.5)

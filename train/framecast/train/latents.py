@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from numpy.lib import format as npy
 
-from framecast.train.folding import FOLD, fold, to_floats
+from framecast.train.folding import FOLD
 from framecast.train.parallel import Crew
 from framecast.train.principal import Principal
 from framecast.train.progress import Journal
@@ -71,13 +71,34 @@ def cover(frames: npt.NDArray[np.uint8], empty: npt.NDArray[np.uint8]) -> npt.ND
     Returns:
         uint8 [T/4, H/16, W/16], 255 is all.
     """
-    differs = (np.abs(frames.astype(np.int16) - empty) > 12).any(axis=-1)
+    differs = (np.maximum(frames, empty) - np.minimum(frames, empty) > 12).any(axis=-1)
     count, height, width = differs.shape
     cells = differs.reshape(
         count // FOLD.frames, FOLD.frames, height // FOLD.rows, FOLD.rows, width // FOLD.columns, FOLD.columns
     )
     shares: npt.NDArray[np.uint8] = np.round(cells.mean(axis=(1, 3, 5)) * 255).astype(np.uint8)
     return shares
+
+
+def encode(frames: npt.NDArray[np.uint8], code: Principal) -> npt.NDArray[np.float16]:
+    """What `code.encode` gives of folded frames, with one matrix product in place of the folding.
+
+    Args:
+        frames: uint8 [T, H, W, 3].
+        code: the linear code.
+
+    Returns:
+        fp16 [T/4, C, H/16, W/16].
+    """
+    count, height, width, _ = frames.shape
+    rows, columns = height // FOLD.rows, width // FOLD.columns
+    cells = frames.reshape(count // FOLD.frames, FOLD.frames, rows, FOLD.rows, columns, FOLD.columns, 3)
+    patches = np.ascontiguousarray(cells.transpose(0, 2, 4, 1, 6, 3, 5)).reshape(-1, FOLD.channels)
+    gains = code.components * (code.levels / code.deviations)
+    # Pixels are p / 127.5 - 1: the shift moves into the constant.
+    values = torch.from_numpy(patches).float() @ (gains / 127.5) - (code.mean + 1) @ gains
+    maps = values.view(-1, rows, columns, values.shape[1]).movedim(-1, 1)
+    return maps.numpy().astype(np.float16)
 
 
 def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) -> int:
@@ -103,8 +124,7 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) 
             count = config.latents * FOLD.frames
             frames = render(sample.scene, sample.seed, count, start=sample.start)
             empty = render(sample.scene, sample.seed, count, start=sample.start, empty=True)
-            maps = fold(to_floats(torch.from_numpy(frames)))
-            latents[row] = code.encode(maps).numpy().astype(np.float16)
+            latents[row] = encode(frames, code)
             covers[row] = cover(frames, empty)
             out.write(json.dumps({"scene": asdict(sample.scene), "seed": sample.seed, "start": sample.start}) + "\n")
             if row % 50 == 49 or row + 1 == len(mine):
@@ -151,8 +171,8 @@ class LatentCache:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def clip(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Latents float32 [latents, C, h, w] and the subjects' cover float32 [latents, h, w] in 0..1."""
+    def clip(self, index: int, moments: slice = slice(None)) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents float32 [moments, C, h, w] and the subjects' cover float32 [moments, h, w] in 0..1."""
         part, row = self._places[index]
-        latents = torch.from_numpy(self._latents[part][row].astype(np.float32))
-        return latents, torch.from_numpy(self._covers[part][row].astype(np.float32) / 255)
+        latents = torch.from_numpy(self._latents[part][row, moments].astype(np.float32))
+        return latents, torch.from_numpy(self._covers[part][row, moments].astype(np.float32) / 255)

@@ -13,6 +13,7 @@ from transformers import LlamaConfig, PreTrainedTokenizerFast
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.models import Planner, make_planner
 from framecast.train.muon import Muon
+from framecast.train.precision import mixed
 from framecast.train.progress import Journal
 from framecast.train.stories import Story, sample_story, storyboard
 from framecast.train.tokenizers import ASSISTANT, END, USER
@@ -109,7 +110,8 @@ def finetuning_batch(
 
 def next_token_loss(model: Planner, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of labels[t + 1] given ids[..t]; right padding needs no mask under a causal one."""
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    with mixed():
+        logits = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
     return F.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
 
 

@@ -25,6 +25,7 @@ from framecast.train.folding import FOLD, Fold, fold, to_floats, unfold
 from framecast.train.models import Vae, make_vae
 from framecast.train.muon import Muon
 from framecast.train.parallel import Crew
+from framecast.train.precision import mixed
 from framecast.train.principal import GROUPS, Principal, principal, start
 from framecast.train.progress import Journal
 from framecast.train.world.render import render
@@ -145,7 +146,9 @@ def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None, cre
                 group["lr"] = rate * _share(config, step)
             with torch.set_grad_enabled(step < config.joint_steps):
                 posterior = vae.encode(maps).latent_dist
-            drawn, decoded = unfold(maps), unfold(vae.decode(posterior.sample()).sample)
+            with mixed():
+                decoded = unfold(vae.decode(posterior.sample()).sample.float())
+            drawn = unfold(maps)
             reconstruction = reconstruction_loss(decoded, drawn, config)
             kl = posterior.kl().mean() / posterior.mean[0].numel()
             loss = reconstruction + config.beta * kl
