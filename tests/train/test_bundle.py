@@ -41,6 +41,15 @@ def written(tokenizers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_training_goes_on_from_a_bundle(written: Path, tokenizers: Path) -> None:
+    """The weights are those of the run, rounded to the bundle's half precision."""
+    unet, encoder, tokenizer = bundle.load_diffusion(tokenizers, DIFFUSION, VAE.latent_channels)
+    models = bundle.published(written, DIFFUSION, VAE.latent_channels, tokenizer)
+    for trained, taken in ((unet, models["unet"]), (encoder, models["text_encoder"])):
+        for p, q in zip(trained.parameters(), taken.parameters(), strict=True):
+            torch.testing.assert_close(q, p.half().float(), rtol=0, atol=0)
+
+
 def test_files(written: Path) -> None:
     for name in (
         "model_index.json",

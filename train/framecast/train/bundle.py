@@ -77,22 +77,42 @@ def load_planner(runs: Path, config: planner.PlannerConfig) -> tuple[Planner, Pr
 
 
 def load_diffusion(
-    runs: Path, config: diffusion.DiffusionConfig, channels: int
+    runs: Path, config: diffusion.DiffusionConfig, channels: int, *, tuned: bool = True
 ) -> tuple[Unet, TextEncoder, CLIPTokenizer]:
-    """The averaged UNet and text encoder.
+    """The averaged UNet and text encoder; the tuned ones where `runs` has them, unless `tuned` is False.
 
     Raises:
         FileNotFoundError: no UNet has been trained in `runs`.
     """
     tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
     unet, encoder = diffusion.build(config, channels), text.build(config.text, tokenizer)
-    last = runs / "unet" / "last"
+    finished = tuned and (runs / "tune" / "tune.json").exists()
+    last = runs / ("tune" if finished else "unet") / "last"
     if not (
         _restore(unet, last / "average_unet.safetensors")
         and _restore(encoder, last / "average_text_encoder.safetensors")
     ):
         raise FileNotFoundError(f"no UNet checkpoint in {runs / 'unet'}: run `framecast train unet` first")
     return unet.eval(), encoder.eval(), tokenizer
+
+
+def published(
+    bundle: Path, config: diffusion.DiffusionConfig, channels: int, tokenizer: CLIPTokenizer
+) -> dict[str, nn.Module]:
+    """UNet and text encoder of a written bundle in single precision, for training that goes on from it.
+
+    Raises:
+        FileNotFoundError: `bundle` has no such weights.
+        RuntimeError: they are of another architecture.
+    """
+    models: dict[str, nn.Module] = {
+        "unet": diffusion.build(config, channels),
+        "text_encoder": text.build(config.text, tokenizer),
+    }
+    for name, file in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
+        weights = load_file(bundle / name / f"{file}.safetensors")
+        models[name].load_state_dict({key: value.float() for key, value in weights.items()})
+    return models
 
 
 def pipeline(runs: Path, config: BundleConfig) -> Pipeline:

@@ -93,6 +93,9 @@ def unet(
         int | None, typer.Option(min=1, help="Image steps; the recipe's own when not given.")
     ] = None,
     clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps; more than the recipe's go on.")] = None,
+    begin_with: Annotated[
+        Path | None, typer.Option(help="A written bundle whose weights are the start, such as bundles/storybook.")
+    ] = None,
     threads: Threads = 1,
 ) -> None:
     """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
@@ -100,6 +103,7 @@ def unet(
 
     from transformers import CLIPTokenizer
 
+    from framecast.train import bundle as recipe
     from framecast.train import diffusion, vae
     from framecast.train.latents import LatentCache
     from framecast.train.parallel import Crew
@@ -116,7 +120,38 @@ def unet(
         runs / "unet",
         stop_at=stop_at,
         crew=Crew(),
+        begin_with=recipe.published(begin_with, config, len(levels), tokenizer) if begin_with else None,
     )
+
+
+@app.command()
+def tune(runs: Runs = Path("runs"), threads: Threads = 1) -> None:
+    """Tunes UNet and text encoder together on captions that the planner writes; needs both trained."""
+    from framecast.train import bundle as recipe
+    from framecast.train import tune as tuning
+    from framecast.train import vae
+    from framecast.train.latents import LatentCache
+    from framecast.train.parallel import Crew
+
+    _threads(threads)
+    config = recipe.BundleConfig()
+    unet, encoder, tokenizer = recipe.load_diffusion(runs, config.diffusion, config.vae.latent_channels, tuned=False)
+    model, story_tokenizer = recipe.load_planner(runs, config.planner)
+    levels = vae.linear_code(config.vae, runs / "vae").levels
+    crew = Crew()
+    tuning.train(
+        tuning.TuneConfig(),
+        config.diffusion,
+        {"unet": unet, "text_encoder": encoder},
+        LatentCache(runs / "cache"),
+        (tokenizer, story_tokenizer),
+        model,
+        levels / levels.mean(),
+        runs / "tune",
+        crew=crew,
+    )
+    if crew.leads:
+        typer.echo((runs / "tune" / "tune.json").read_text(encoding="utf-8"))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +55,7 @@ class DiffusionConfig:
     image_rate: float = 2e-3
     short: int = 4
     """Latents of the windows that clips are cut into at first: three times the scenes for the same work."""
-    short_until: float = 0.8
+    short_until: float = 0.6
     """Share of the clip steps that train on short windows; the rest sees whole clips."""
     clip_rate: float = 1.5e-3
     dropped: float = 0.1
@@ -159,20 +159,24 @@ def draw_batch(
     rng: random.Random,
     *,
     window: int = CLIP,
+    told: Mapping[int, str] | None = None,
 ) -> Batch:
     """Draws samples with fresh captions, cut to `window` latents; a window of one is an image, any moment of a clip.
 
-    A clip that begins mid-scene always gets clean context, as it will when served; others get it rarely.
+    A clip that begins mid-scene always gets clean context, as it will when served; others get it rarely. With `told`
+    only its samples are drawn, with its captions.
     """
     latents, covers, captions, context = [], [], [], []
+    told_indices = list(told or ())
     for _ in range(size):
-        index = rng.randrange(len(cache))
+        index = rng.choice(told_indices) if told else rng.randrange(len(cache))
         sample = cache.samples[index]
         first = rng.choice((0, rng.randrange(CLIP - window + 1))) if window > 1 else rng.randrange(CLIP)
         clip, cover = cache.clip(index, slice(first, first + window))
         latents.append(clip.transpose(0, 1))
         covers.append(cover[None])
-        captions.append("" if rng.random() < config.dropped else training_caption(sample.scene, rng))
+        caption = told[index] if told else training_caption(sample.scene, rng)
+        captions.append("" if rng.random() < config.dropped else caption)
         most = min(config.context, window // 3)
         continuing = most > 0 and (sample.continued or first > 0 or rng.random() < 0.05)
         given = rng.randint(1, most) if continuing else 0
@@ -223,6 +227,8 @@ def train(
     *,
     stop_at: int | None = None,
     crew: Crew | None = None,
+    told: Mapping[int, str] | None = None,
+    begin_with: Mapping[str, nn.Module] | None = None,
 ) -> dict[str, Any]:
     """Trains UNet and text encoder; step i is always the same batch, so a resumed run is the run.
 
@@ -234,6 +240,8 @@ def train(
         directory: checkpoints and curve.
         stop_at: leave after this step.
         crew: the workers that share each batch; alone when not given.
+        told: captions by the sample's index in the cache; without them every draw words its scene anew.
+        begin_with: "unet" and "text_encoder" whose weights are the start; random ones without.
 
     Returns:
         Averaged weights: {"unet": …, "text_encoder": …}.
@@ -244,6 +252,8 @@ def train(
     models: dict[str, Any] = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
     averages: dict[str, Any] = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
     for name, model in models.items():
+        if begin_with:
+            model.load_state_dict(begin_with[name].state_dict())
         averages[name].load_state_dict(model.state_dict())
         model.train()
     unet, encoder = models["unet"], models["text_encoder"]
@@ -266,7 +276,7 @@ def train(
             short = step < config.image_steps + config.clip_steps * config.short_until
             window = 1 if imaging else config.short if short else CLIP
             size = config.image_batch if imaging else config.clip_batch * CLIP // window
-            batch = draw_batch(cache, tokenizer, config, size, rng, window=window)
+            batch = draw_batch(cache, tokenizer, config, size, rng, window=window, told=told)
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(config, step)
             optimizer.zero_grad(set_to_none=True)

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from framecast.train.precision import width
+
 
 def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Newton–Schulz: moves every singular value of [m, n] to about one, without a decomposition."""
@@ -83,7 +85,8 @@ class Muon(torch.optim.Optimizer):
         size = 0.2 * math.sqrt(max(wanted.shape))
         if group["weight_decay"]:
             p.mul_(1 - group["lr"] * group["weight_decay"])
-        p.add_(orthogonalise(wanted).view_as(p), alpha=-group["lr"] * size)
+        # The iteration only has to come near one: half precision does.
+        p.add_(orthogonalise(wanted.to(width())).view_as(p), alpha=-group["lr"] * size)
 
     def _plain(self, p: nn.Parameter, group: dict[str, Any]) -> None:
         state, gradient = self.state[p], p.grad

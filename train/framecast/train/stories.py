@@ -92,6 +92,12 @@ def sample_story(
     return Story(_join(sentences, rng, language), tuple(shots), language)
 
 
+def tell(scene: Scene, rng: random.Random, language: Language) -> str:
+    """One sentence that says everything about a scene, in free words."""
+    said = _Said(True, True, True, True, scene.weather != "clear", False, False, True)
+    return _join([(_english if language == "en" else _chinese)(Shot(scene), said, rng)], rng, language)
+
+
 def _seconds(rng: random.Random) -> float:
     return rng.choice((1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 1.5, 2.5, 3.5))
 

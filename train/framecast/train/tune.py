@@ -1,0 +1,147 @@
+"""End-to-end fine-tuning: text encoder and UNet learn from what the planner really writes of a story.
+
+Until here the two have seen captions that are true of their clips. When serving, the planner writes the caption, in the
+wording it has learnt and with the mistakes it makes. So each clip's scene is told as a story in free words, in either
+language, the planner plans that story, and the clip is trained with the planner's words for it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import CLIPTokenizer, PreTrainedTokenizerFast
+
+from framecast.train import diffusion, planner
+from framecast.train.diffusion import CLIP, DiffusionConfig
+from framecast.train.latents import LatentCache
+from framecast.train.models import Planner
+from framecast.train.parallel import Crew
+from framecast.train.progress import Journal
+from framecast.train.stories import tell
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """The recipe."""
+
+    stories: int = 1200
+    """Clips whose scenes are told and planned."""
+    held: int = 48
+    """Of these, kept out of training for the figures before and after."""
+    steps: int = 300
+    rate: float = 3e-4
+    batch: int = 32
+    """Stories planned at once."""
+    seed: int = 61
+
+
+def planned_captions(
+    model: Planner, tokenizer: PreTrainedTokenizerFast, cache: LatentCache, config: TuneConfig, directory: Path
+) -> dict[int, str]:
+    """What the planner writes for the scenes of the cache's first samples: sample index → caption.
+
+    Answers that are no storyboard are left out: the grammar keeps them away when serving.
+    """
+    rng = random.Random(f"told {config.seed}")
+    captions: dict[int, str] = {}
+    count = min(config.stories, len(cache))
+    with Journal(directory, "planned captions", count) as journal:
+        for begin in range(0, count, config.batch):
+            indices = range(begin, min(begin + config.batch, count))
+            stories = [tell(cache.samples[i].scene, rng, rng.choice(("en", "zh"))) for i in indices]
+            for index, answer in zip(indices, planner.plan(model, tokenizer, stories), strict=True):
+                if caption := first_caption(answer):
+                    captions[index] = caption
+            journal.log(indices[-1] + 1)
+    return captions
+
+
+def first_caption(storyboard: str) -> str:
+    """The first scene's prompt with its camera, as serving encodes it; "" when the text is no storyboard."""
+    try:
+        scene = json.loads(storyboard)["scenes"][0]
+        prompt, camera = str(scene["prompt"]), str(scene["camera"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""
+    return prompt if camera == "static" else f"{prompt}, {camera}"
+
+
+@torch.inference_mode()
+def held_out_loss(
+    models: dict[str, nn.Module],
+    cache: LatentCache,
+    tokenizer: CLIPTokenizer,
+    held: dict[int, str],
+    weights: torch.Tensor,
+    config: DiffusionConfig,
+) -> float:
+    """Mean velocity loss on whole clips with the planner's captions; noise and times are the same at every call."""
+    rng, generator = random.Random("held"), torch.Generator().manual_seed(0)
+    alphas = diffusion.scheduler().alphas_cumprod
+    losses = []
+    for _ in range(max(1, len(held) // 4)):
+        batch = diffusion.draw_batch(cache, tokenizer, replace(config, dropped=0.0), 4, rng, window=CLIP, told=held)
+        unet, encoder = models["unet"], models["text_encoder"]
+        losses.append(diffusion.velocity_loss(unet, encoder, batch, alphas, weights, config, generator).item())
+    return sum(losses) / len(losses)
+
+
+def train(
+    config: TuneConfig,
+    recipe: DiffusionConfig,
+    begin_with: dict[str, nn.Module],
+    cache: LatentCache,
+    tokenizers: tuple[CLIPTokenizer, PreTrainedTokenizerFast],
+    model: Planner,
+    weights: torch.Tensor,
+    directory: Path,
+    *,
+    crew: Crew | None = None,
+) -> dict[str, Any]:
+    """Fine-tunes; resumes from `directory`. Writes the losses before and after to `directory/tune.json`.
+
+    Args:
+        config, recipe: this recipe and the one of the models it goes on from.
+        begin_with: trained "unet" and "text_encoder".
+        cache: the clips.
+        tokenizers: the text encoder's and the planner's.
+        model: the planner, which stays as it is.
+        weights: how much each latent channel counts, [C].
+        directory: checkpoints, curve and figures.
+        crew: the workers that share each batch.
+
+    Returns:
+        Averaged weights: {"unet": …, "text_encoder": …}.
+    """
+    crew = crew or Crew()
+    text_tokenizer, story_tokenizer = tokenizers
+    kept = directory / f"captions-{crew.rank}.json"
+    if not kept.exists():
+        captions = planned_captions(model, story_tokenizer, cache, config, directory / f"captions-{crew.rank}")
+        kept.write_text(json.dumps(captions), encoding="utf-8")
+    told = {int(index): caption for index, caption in json.loads(kept.read_text(encoding="utf-8")).items()}
+    held = {index: told.pop(index) for index in list(told)[: config.held]}
+    tuned = diffusion.train(
+        replace(recipe, image_steps=0, clip_steps=config.steps, clip_rate=config.rate, short_until=0.0),
+        cache,
+        text_tokenizer,
+        weights,
+        directory,
+        crew=crew,
+        told=told,
+        begin_with=begin_with,
+    )
+    if crew.leads:
+        figures = {
+            "stories": len(told) + len(held),
+            "before": held_out_loss(begin_with, cache, text_tokenizer, held, weights, recipe),
+            "after": held_out_loss(tuned, cache, text_tokenizer, held, weights, recipe),
+        }
+        (directory / "tune.json").write_text(json.dumps(figures) + "\n", encoding="utf-8")
+    return tuned
