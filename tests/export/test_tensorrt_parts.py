@@ -17,13 +17,13 @@ from framecast.engines.manifest import Manifest
 from framecast.engines.tensorrt_flavour import TENSORRT, TENSORRT_RTX
 from framecast.export.tensorrt import cache as cache_module
 from framecast.export.tensorrt.cache import EngineCache, write_atomically
+from framecast.export.tensorrt.compiler import serving_limits
 from framecast.export.tensorrt.errors import EngineBuildError
 from framecast.export.tensorrt.options import BuildOptions
 from framecast.export.tensorrt.plan import Plan, PlanTensor, Request, as_profile, plain
 from framecast.export.tensorrt.planes import PLANES, write_plane_graph
 from framecast.export.tensorrt.profiles import PROFILES, Axis, ServingLimits, ShapeRange
 from framecast.export.tensorrt.progress import Bars, progress_bars
-from framecast.export.tensorrt.repository import serving_limits
 from framecast.export.tensorrt.timings import timings_of
 
 LIMITS = ServingLimits.of(

@@ -23,8 +23,9 @@ from framecast.engines.manifest import sha256
 from framecast.engines.tensorrt_flavour import TENSORRT_RTX, Flavour, load_flavour
 from framecast.errors import InvalidRepository
 from framecast.export.bundle import Bundle
-from framecast.export.tensorrt import api, build, repository
+from framecast.export.tensorrt import api, build
 from framecast.export.tensorrt.build import build_plan
+from framecast.export.tensorrt.compiler import TensorRtCompiler
 from framecast.export.tensorrt.errors import EngineBuildError
 from framecast.export.tensorrt.onnx_file import onnx_inputs
 from framecast.export.tensorrt.options import BuildOptions, Folders
@@ -131,15 +132,18 @@ def test_the_smallest_shapes_of_a_profile_run_together(graph: str, graphs: Path)
         assert all(output.size for output in session.run(None, inputs))
 
 
-def test_plans_take_the_place_of_onnx_files(
-    graphs: Path, flavour: Flavour, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_plan_is_put_beside_its_onnx_file_and_described(
+    graphs: Path, flavour: Flavour, folders: Folders, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(repository, "GRAPHS", ("text_encoder", "vae_decoder"))  # the UNet takes a minute
-    copies = {name: Path(shutil.copy(graphs / f"{name}.onnx", tmp_path)) for name in (*repository.GRAPHS, "planner")}
-    plans = repository.compile_graphs(copies, LIMITS, flavour, folders)
-    assert sorted(plans) == ["text_encoder", "vae_decoder"]
-    assert all(plan == copies[name].with_suffix(".plan") and plan.stat().st_size for name, plan in plans.items())
-    assert [name for name, path in copies.items() if path.exists()] == ["planner"]
+    compiler = TensorRtCompiler(flavour, folders)
+    for name in ("text_encoder", "vae_decoder"):
+        copy = Path(shutil.copy(graphs / f"{name}.onnx", tmp_path))
+        compiled = compiler.compile_file(name, copy, LIMITS)
+        assert compiled.path == copy.with_suffix(".plan")
+        assert compiled.engine == TENSORRT_RTX
+        assert compiled.build["version"] == flavour.version
+        assert compiled.build["profiles"]
+        assert sha256(compiled.path) in {sha256(plan) for plan in folders.engines.glob("*.plan")}
 
 
 def test_another_profile_option_or_graph_is_another_build(flavour: Flavour, folders: Folders, small: Path) -> None:

@@ -3,52 +3,31 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from framecast.export.torch_graph import TorchGraph
 
 _repeat_interleave = torch.Tensor.repeat_interleave
 
 
-def export_onnx(
-    module: nn.Module,
-    inputs: Mapping[str, Any],
-    dynamic: Mapping[str, Any],
-    outputs: Sequence[str],
-    path: Path,
-    *,
-    opset: int,
-    input_names: Sequence[str] | None = None,
-    symbolic: bool = False,
-) -> None:
-    """Writes `module` to `path`.
-
-    Args:
-        module: in eval mode.
-        inputs: sample arguments by name; no dynamic axis may be 1 or equal another, or it would be taken as fixed.
-        dynamic: for each argument its dynamic axes, as `torch.export` takes them.
-        outputs: names of the outputs.
-        path: of the ONNX file.
-        opset: of the ONNX file.
-        input_names: names of the inputs, flattened; the argument names by default.
-        symbolic: `dynamic` is made of `Dim` objects whose relations the module keeps. It is then traced once, and
-            what the module decides on a size (diffusers compares batch · frames with 64) does not narrow the axes.
-    """
+def export_onnx(graph: TorchGraph, path: Path, *, opset: int) -> None:
+    """Writes `graph` to the ONNX file `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with torch.no_grad(), _exact_repeats(), _quiet():
-        program = _trace(module, inputs, dynamic) if symbolic else module
+    with torch.no_grad(), exact_repeats(), _quiet():
         torch.onnx.export(
-            program,
+            graph.program() if graph.symbolic else graph.module,
             (),
             path,
-            kwargs=None if symbolic else dict(inputs),
-            input_names=list(input_names or inputs),
-            output_names=list(outputs),
-            dynamic_shapes=dict(dynamic),
+            kwargs=None if graph.symbolic else dict(graph.inputs),
+            input_names=list(graph.input_names or graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_shapes=dict(graph.dynamic),
             opset_version=opset,
             dynamo=True,
             external_data=False,
@@ -57,19 +36,8 @@ def export_onnx(
     _strip(path)
 
 
-def _trace(module: nn.Module, inputs: Mapping[str, Any], dynamic: Mapping[str, Any]) -> torch.export.ExportedProgram:
-    return torch.export.export(
-        module,
-        (),
-        dict(inputs),
-        dynamic_shapes=dict(dynamic),
-        strict=False,
-        prefer_deferred_runtime_asserts_over_guards=True,
-    )
-
-
 @contextlib.contextmanager
-def _exact_repeats() -> Iterator[None]:
+def exact_repeats() -> Iterator[None]:
     """Spells `repeat_interleave` out while exporting.
 
     onnxscript 0.7 puts a symbolic repeat on the wrong axis: a batch of one works, larger ones fail, and a batch

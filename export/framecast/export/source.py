@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,15 +26,22 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("framecast", *PACKAGES)}
 
 
-def source_digest(bundle: Bundle, options: ExportOptions) -> str:
-    """SHA-256 over the bundle, the exporter's and the readers' code, the Triton models, versions and options."""
+def source_digest(bundle: Bundle, options: ExportOptions, compiler: Mapping[str, str]) -> str:
+    """SHA-256 over the bundle, the exporter's and the readers' code, the Triton models, versions and options.
+
+    Args:
+        bundle: that is exported.
+        options: `cache` and the place of the Triton models say nothing.
+        compiler: `framecast.export.compilers.Compiler.identity`.
+    """
     digest = hashlib.sha256()
     folders = [("bundle", bundle.path), ("models", options.models), ("exporter", Path(__file__).parent)]
     folders += [(reader.__name__, Path(str(reader.__file__)).parent) for reader in READERS]
     for name, folder in folders:
         for file in _files(folder):
             digest.update(f"{name}/{file.relative_to(folder)} {sha256(file)}\n".encode())
-    digest.update(json.dumps([{**asdict(options), "models": ""}, versions()], sort_keys=True).encode())
+    plain = {**asdict(options), "models": "", "cache": ""}
+    digest.update(json.dumps([plain, versions(), dict(compiler)], sort_keys=True).encode())
     return digest.hexdigest()
 
 

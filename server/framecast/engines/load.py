@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from framecast.engines.engine import Engine, EngineOptions
+from framecast.engines.gpus import require_gpu
 from framecast.errors import InvalidRepository
 
 
@@ -24,3 +25,17 @@ def load_engine(kind: str, path: Path, options: EngineOptions | None = None) -> 
     raise InvalidRepository(
         f"{path.name} asks for the engine {kind!r}; this build has onnxruntime, tensorrt and tensorrt_rtx."
     )
+
+
+def require_machine(kind: str, what: str) -> None:
+    """Refuses at once a runtime that cannot run here; nothing of it is loaded.
+
+    Args:
+        kind: of the engine.
+        what: the subject of the sentence.
+
+    Raises:
+        InvalidRepository: there is no GPU for it.
+    """
+    if kind in ("tensorrt", "tensorrt_rtx"):
+        require_gpu(what)

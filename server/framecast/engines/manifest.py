@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.engines.engine import Engine, EngineOptions
-from framecast.engines.load import load_engine
+from framecast.engines.load import load_engine, require_machine
 from framecast.errors import InvalidRepository
 
 FILE = "manifest.json"
@@ -27,7 +27,9 @@ class Graph:
         engine: the runtime that loads it.
         precision: of weights and activations.
         opset: of the ONNX file.
-        parity: how it compares with torch, for example ``{"max_abs_error": 2e-6}``.
+        parity: how it compares with torch, for example ``{"max_abs_error": 2e-6}``; of a compiled engine, the ONNX file
+            that it was made from.
+        build: what a compiled engine was made from and how: its flavour, version, shapes, options.
     """
 
     file: str
@@ -35,6 +37,7 @@ class Graph:
     precision: str
     opset: int
     parity: Mapping[str, float] = field(default_factory=dict)
+    build: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,11 @@ class Manifest:
         """Checks every file. Raises InvalidRepository for the first that fails."""
         for file in self.files:
             self.verified(root, file)
+
+    def require_machine(self) -> None:
+        """Refuses what this machine cannot compute. Raises InvalidRepository."""
+        for name, graph in self.graphs.items():
+            require_machine(graph.engine, f"The graph {name} was compiled for {graph.engine}, which")
 
     def engine(self, root: Path, name: str, options: EngineOptions | None = None) -> Engine:
         """The engine of graph `name`. Raises InvalidRepository."""

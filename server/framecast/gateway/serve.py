@@ -69,7 +69,9 @@ async def serve(config: ServeConfig) -> int:
         # 1. Triton, ours or somebody else's.
         embedded = None
         if config.triton_address is None:
-            Manifest.load(config.repository).verify(config.repository)
+            manifest = Manifest.load(config.repository)
+            manifest.require_machine()
+            manifest.verify(config.repository)
             embedded = EmbeddedTriton(EmbeddedConfig(config.repository.resolve(), log=config.triton_log))
         address = embedded.address if embedded else str(config.triton_address)
         stages = TritonStages(address)

@@ -1,6 +1,6 @@
 """A causal language model with its key-value cache as inputs and outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from framecast.engines.engine import Array
-from framecast.engines.load import load_engine
-from framecast.export.exported import Exported
+from framecast.engines.engine import Array, Engine
+from framecast.export.exported import Exported, checked
 from framecast.export.onnx_graph import export_onnx
 from framecast.export.parity import compare, gaussian
+from framecast.export.torch_graph import TorchGraph
 
 
 class CausalLM(nn.Module):
@@ -59,7 +59,7 @@ def export_causal_lm(model: Any, path: Path, *, opset: int) -> Exported:
     outputs = ["logits", *(name.replace("past_", "present_", 1) for name in past)]
     sample = _case(model, past, batch=2, tokens=3, known=5)
     cache_axes = {0: "batch", 2: "past"}
-    export_onnx(
+    graph = TorchGraph(
         wrapper,
         _arguments({name: torch.from_numpy(value) for name, value in sample.items()}, past),
         {
@@ -69,19 +69,20 @@ def export_causal_lm(model: Any, path: Path, *, opset: int) -> Exported:
             "past": [(cache_axes, cache_axes) for _ in range(layers)],
         },
         outputs,
-        path,
-        opset=opset,
         input_names=["input_ids", "attention_mask", "position_ids", *past],
     )
-    engine = load_engine("onnxruntime", path)
+    export_onnx(graph, path, opset=opset)
     cases = [
         sample,
         _case(model, past, batch=1, tokens=11, known=0),  # prefill
         _case(model, past, batch=1, tokens=1, known=11),  # decode
         _case(model, past, batch=3, tokens=1, known=4),
     ]
-    parity = compare("planner", engine, lambda **i: wrapper(**_arguments(i, past)), cases, outputs)
-    return Exported(engine, opset, parity)
+
+    def check(engine: Engine) -> Mapping[str, float]:
+        return compare("planner", engine, lambda **i: wrapper(**_arguments(i, past)), cases, outputs)
+
+    return checked(path, opset, graph, check)
 
 
 def _arguments(inputs: dict[str, Tensor], past: Sequence[str]) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """A denoise step as one graph: classifier-free guidance, UNet and sampler update inside."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from framecast.engines.engine import Array
-from framecast.engines.load import load_engine
-from framecast.export.exported import Exported
+from framecast.engines.engine import Array, Engine
+from framecast.export.exported import Exported, checked
 from framecast.export.families import Family, family_of
 from framecast.export.onnx_graph import export_onnx
 from framecast.export.parity import batch_independence, compare, gaussian
 from framecast.export.precision import FP32, Precision, lowered
+from framecast.export.torch_graph import TorchGraph
 
 
 class DenoiseStep(nn.Module):
@@ -128,7 +129,7 @@ def export_denoise_step(
     latents = {0: batch, 1: frames, 3: height, 4: width}
     sample = _case(unet, extended, batch=2, frames=3, height=4 * multiple, width=5 * multiple, tokens=7)
     outputs = ["next_latents", *(["next_memory"] if extended else [])]
-    export_onnx(
+    graph = TorchGraph(
         step,
         {name: torch.from_numpy(value) for name, value in sample.items()},
         {
@@ -143,19 +144,19 @@ def export_denoise_step(
             **({"noise": latents, "memory": latents} if extended else {}),
         },
         outputs,
-        path,
-        opset=opset,
         symbolic=True,
     )
-    if not precision.on_cpu:
-        return Exported(None, opset, {})
-    engine = load_engine("onnxruntime", path)
+    export_onnx(graph, path, opset=opset)
     exact = DenoiseStep(unet, rescale=rescale).eval()
     mixed = _case(unet, extended, batch=3, frames=3, height=2 * multiple, width=3 * multiple, tokens=6)
     single = _case(unet, extended, batch=1, frames=1, height=multiple, width=2 * multiple, tokens=2)
-    parity = compare("unet", engine, lambda **inputs: exact(**inputs), [sample, mixed, single], outputs, precision)
-    independence = batch_independence(engine, mixed, "next_latents")
-    return Exported(engine, opset, {**parity, "batch_difference": independence["max_abs_difference"]})
+
+    def check(engine: Engine) -> Mapping[str, float]:
+        parity = compare("unet", engine, lambda **inputs: exact(**inputs), [sample, mixed, single], outputs, precision)
+        independence = batch_independence(engine, mixed, "next_latents")
+        return {**parity, "batch_difference": independence["max_abs_difference"]}
+
+    return checked(path, opset, graph, check, on_cpu=precision.on_cpu)
 
 
 def _case(

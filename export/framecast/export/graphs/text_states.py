@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from framecast.engines.engine import Array
-from framecast.engines.load import load_engine
-from framecast.export.exported import Exported
+from framecast.export.exported import Exported, checked
 from framecast.export.onnx_graph import export_onnx
 from framecast.export.parity import compare
+from framecast.export.torch_graph import TorchGraph
 
 
 class TextStates(nn.Module):
@@ -42,14 +42,14 @@ def export_text_states(text_encoder: Any, path: Path, *, opset: int) -> Exported
         return {"input_ids": np.random.default_rng(seed).integers(0, config.vocab_size, (batch, tokens))}
 
     sample = ids(1, 2, min(9, longest))
-    export_onnx(
+    graph = TorchGraph(
         states,
         {name: torch.from_numpy(value) for name, value in sample.items()},
         {"input_ids": {0: Dim("batch", max=1024), 1: Dim("tokens", max=longest)}},
         ["states"],
-        path,
-        opset=opset,
     )
-    engine = load_engine("onnxruntime", path)
+    export_onnx(graph, path, opset=opset)
     cases = [sample, ids(2, 1, longest), ids(3, 3, 3)]
-    return Exported(engine, opset, compare("text_encoder", engine, lambda **i: [states(**i)], cases, ["states"]))
+    return checked(
+        path, opset, graph, lambda engine: compare("text_encoder", engine, lambda **i: [states(**i)], cases, ["states"])
+    )

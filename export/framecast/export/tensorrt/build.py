@@ -9,12 +9,13 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from framecast.engines.gpus import require_gpu
 from framecast.engines.tensorrt_flavour import TENSORRT, Flavour
-from framecast.export.tensorrt.api import BuilderBindings
+from framecast.export.tensorrt.api import Builder, BuilderBindings
 from framecast.export.tensorrt.cache import EngineCache
 from framecast.export.tensorrt.config import add_profiles, configure
 from framecast.export.tensorrt.errors import EngineBuildError
@@ -89,6 +90,26 @@ def build_target(flavour: Flavour, options: BuildOptions) -> str:
     return " ".join(f"sm{sm}" for sm in options.compute_capabilities) or "default"
 
 
+def check_options(flavour: Flavour, options: BuildOptions) -> None:
+    """Refuses now what a build would refuse later.
+
+    Raises:
+        EngineBuildError: this flavour or version has no such option.
+        InvalidRepository: an option needs a GPU and there is none.
+    """
+    logger = logger_of(flavour.bindings)
+    with logger.errors.fresh() as messages:
+        configure(flavour, _builder(flavour, logger, messages), options)
+
+
+def _builder(flavour: Flavour, logger: Any, messages: Sequence[str]) -> Builder:
+    bindings: BuilderBindings = flavour.bindings
+    try:
+        return bindings.Builder(logger)
+    except TypeError as error:  # what pybind11 makes of a builder that TensorRT could not create
+        raise EngineBuildError(f"{flavour.title} cannot start{_reason(messages)}") from error
+
+
 def _compile(
     flavour: Flavour,
     path: Path,
@@ -101,10 +122,7 @@ def _compile(
     logger = logger_of(bindings)
     with logger.errors.fresh() as messages, progress_bars(console) as display:
         # 1. The network.
-        try:
-            builder = bindings.Builder(logger)
-        except TypeError as error:  # what pybind11 makes of a builder that TensorRT could not create
-            raise EngineBuildError(f"{flavour.title} cannot start{_reason(messages)}") from error
+        builder = _builder(flavour, logger, messages)
         network, parser = parse(flavour, builder, logger, path)
         inputs, outputs = tensors(bindings, network)
 

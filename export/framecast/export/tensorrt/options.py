@@ -1,6 +1,6 @@
 """How a plan is built, whatever TensorRT builds it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 HARDWARE = ("same", "same_compute_capability", "ampere_plus")
@@ -46,6 +46,10 @@ class BuildOptions:
             raise ValueError(f"workspace_bytes is {self.workspace_bytes}; it must be at least 1")
         if self.optimization_level is not None and not 0 <= self.optimization_level <= 5:
             raise ValueError(f"optimization_level is {self.optimization_level}; it must be 0 to 5")
+
+    def changed(self) -> list[str]:
+        """Names of the options that are not as they are by default."""
+        return [option.name for option in fields(self) if getattr(self, option.name) != option.default]
 
 
 @dataclass(frozen=True)
