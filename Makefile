@@ -17,7 +17,7 @@ demo: prerequisites export
 
 test: prerequisites check
 	@command -v ffprobe >/dev/null || { echo "make test: ffprobe is missing; install ffmpeg (Debian: apt-get install ffmpeg)"; exit 1; }
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: install
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from tests.support.tiny_bundle import write_tiny_bundle
 
 from framecast.export.bundle import Bundle
@@ -32,7 +33,10 @@ def tiny_repository(tiny_bundle: Path) -> Path:
 
 
 def _exported(bundle: Path, output: Path) -> Path:
+    """Exports once: test processes that run side by side wait for the first."""
     source, options = Bundle.open(bundle), ExportOptions(models=packaged_models())
-    if not is_current(source, output, options):
-        export_bundle(source, output, options)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(output.with_name(f"{output.name}.lock")):
+        if not is_current(source, output, options):
+            export_bundle(source, output, options)
     return output

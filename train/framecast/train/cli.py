@@ -229,17 +229,21 @@ def evaluate(
     address: Annotated[
         str, typer.Option(envvar="FRAMECAST_ADDRESS", help="Server that films; the pipeline in `runs` when empty.")
     ] = "",
-    out: Annotated[Path, typer.Option(help="Folder for evaluation.json and the contact sheet.")] = Path(
-        "docs/storybook"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for evaluation.json and the contact sheet; the page is beside it.")
+    ] = Path("docs/storybook"),
+    bundle: Annotated[Path, typer.Option(help="The bundle that is filmed.")] = Path("bundles/storybook"),
     threads: Threads = 1,
 ) -> None:
-    """Scores planner, VAE and generated clips on what training never saw, and draws the contact sheet."""
+    """Scores planner, VAE and generated clips on what training never saw; writes the page and the contact sheet."""
+    import json
+
     from framecast.train import bundle as recipe
     from framecast.train import evaluate as scoring
     from framecast.train import judge as judging
     from framecast.train import planner as plans
     from framecast.train import vae as autoencoders
+    from framecast.train.report import page
     from framecast.train.sheet import draw_sheet
 
     _threads(threads)
@@ -253,5 +257,9 @@ def evaluate(
     model, tokenizer = recipe.load_planner(runs, config.planner)
     figures["planner_en"] = plans.exact(model, tokenizer, "en", count=stories)
     figures["planner_zh"] = plans.exact(model, tokenizer, "zh", count=stories)
-    scoring.write(judged, figures, out / "evaluation.json")
-    typer.echo((out / "evaluation.json").read_text(encoding="utf-8"))
+    found = {**figures, "filmed_by": "a running server" if address else "the diffusers pipeline"}
+    scoring.write(judged, found, out / "evaluation.json")
+    written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    trained = json.loads((bundle / "framecast.json").read_text(encoding="utf-8"))["trained"]
+    out.with_suffix(".md").write_text(page(written, trained, f"{out.name}/sheet.png"), encoding="utf-8")
+    typer.echo(out.with_suffix(".md").read_text(encoding="utf-8"))

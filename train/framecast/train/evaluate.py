@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -172,7 +173,7 @@ def served(address: str) -> Filmer:
     return film
 
 
-def write(judged: Judged, figures: dict[str, float], out: Path) -> None:
+def write(judged: Judged, figures: dict[str, Any], out: Path) -> None:
     """Keeps every figure in `out` as JSON."""
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({**figures, "clips": asdict(judged)}, indent=2) + "\n", encoding="utf-8")

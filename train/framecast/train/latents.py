@@ -17,7 +17,7 @@ from framecast.train.folding import FOLD
 from framecast.train.parallel import Crew
 from framecast.train.principal import Principal
 from framecast.train.progress import Journal
-from framecast.train.world.render import render
+from framecast.train.world.render import Film, render
 from framecast.train.world.scene import Scene, held_out, sample_scene
 
 
@@ -57,7 +57,8 @@ def draw_sample(config: CacheConfig, index: int, excluded: frozenset[tuple[str, 
     """The `index`-th sample."""
     rng = random.Random(f"cache {config.seed} {index}")
     scene = sample_scene(rng, excluded=excluded, moving_camera=config.moving_camera)
-    start = rng.uniform(0.5, 6) if rng.random() < config.continued else 0.0
+    # Scenes go on at whole latents when they are served.
+    start = rng.randrange(3, 37) * FOLD.frames / Film().fps if rng.random() < config.continued else 0.0
     return Sample(scene, rng.randrange(2**31), start)
 
 

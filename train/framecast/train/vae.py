@@ -28,7 +28,7 @@ from framecast.train.parallel import Crew
 from framecast.train.precision import mixed
 from framecast.train.principal import GROUPS, Principal, principal, start
 from framecast.train.progress import Journal
-from framecast.train.world.render import render
+from framecast.train.world.render import Film, render
 from framecast.train.world.scene import sample_scene
 
 
@@ -94,10 +94,15 @@ def edges(frames: torch.Tensor) -> torch.Tensor:
     return torch.cat([across.flatten(), down.flatten()])
 
 
+def moment(rng: random.Random) -> float:
+    """Seconds from a scene's beginning to one of the first 36 latents."""
+    return rng.randrange(36) * FOLD.frames / Film().fps
+
+
 def draw_maps(rng: random.Random) -> torch.Tensor:
     """Four frames of a random moment, folded: [1, 3072, 16, 16]."""
     scene = sample_scene(rng, excluded=frozenset())
-    frames = render(scene, rng.randrange(2**31), FOLD.frames, start=rng.uniform(0, 6))
+    frames = render(scene, rng.randrange(2**31), FOLD.frames, start=moment(rng))
     return fold(to_floats(torch.from_numpy(frames)))
 
 
@@ -207,7 +212,7 @@ def measure(vae: Vae, *, scenes: int = 24, seed: int = 99) -> dict[str, float]:
     rng = random.Random(seed)
     psnr, ssim = [], []
     for _ in range(scenes):
-        frames = render(sample_scene(rng, seen=False), rng.randrange(2**31), FOLD.frames, start=rng.uniform(0, 6))
+        frames = render(sample_scene(rng, seen=False), rng.randrange(2**31), FOLD.frames, start=moment(rng))
         drawn = to_floats(torch.from_numpy(frames))
         decoded = unfold(vae.decode(vae.encode(fold(drawn)).latent_dist.mode()).sample).clamp(-1, 1)
         psnr.append(float(-10 * torch.log10(F.mse_loss(decoded, drawn) / 4)))

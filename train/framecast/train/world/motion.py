@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass
 
 VIEW = 256.0
+PATCH = 16.0
 MARGIN = 70.0
 """How far outside the view a crossing subject turns up again, in units."""
 
@@ -55,8 +56,12 @@ class Start:
 
 
 def start_of(rng: random.Random) -> Start:
-    """Draws the beginning of a scene; `ground` is the y of the feet at rest."""
-    return Start(x=rng.uniform(-10, 10), ground=rng.uniform(207, 213))
+    """Draws the beginning of a scene; `ground` is the y of the feet at rest.
+
+    Places differ by whole patches of the autoencoder: at a served moment a subject then has one look for all places,
+    not one for every pixel that it may be shifted by.
+    """
+    return Start(x=rng.choice((-PATCH, 0.0, PATCH)), ground=210.0)
 
 
 def pose_at(action: str, start: Start, seconds: float) -> Pose:

@@ -1,0 +1,43 @@
+"""The page of an evaluation says what was measured."""
+
+from dataclasses import asdict
+
+from framecast.train.evaluate import Judged
+from framecast.train.judge import QUESTIONS
+from framecast.train.report import page
+
+
+def test_the_page_has_every_figure() -> None:
+    seen = {name: 0.9 + i / 100 for i, name in enumerate(QUESTIONS)}
+    unseen = {name: 0.5 + i / 100 for i, name in enumerate(QUESTIONS)}
+    judged = Judged(seen, unseen, 240, 1.25, 1.5, 1.01, 1.02, 30.5, 2.5)
+    figures = {
+        "clips": asdict(judged),
+        "psnr": 30.123,
+        "ssim": 0.9,
+        "planner_en": 0.951,
+        "planner_zh": 0.962,
+        "filmed_by": "a running server",
+        **{f"judge_{name}": 0.99 for name in QUESTIONS},
+    }
+    trained = {
+        "commit": "0123456789abcdef",
+        "date": "2026-01-01",
+        "command": "framecast train unet",
+        "parts": {"unet": {"steps": 7, "losses": {"clip": 0.5}}},
+    }
+    text = page(figures, trained, "storybook/sheet.png")
+    for said in (
+        "| subject | 90.0 % | 50.0 % | 99.0 % |",
+        "| weather | 95.0 % | 55.0 % | 99.0 % |",
+        "240 clips, filmed through a running server",
+        "1.25 (1.50)",
+        "30.50 (2.50)",
+        "30.12 dB PSNR, 0.900 SSIM",
+        "95.1 %",
+        "96.2 %",
+        "storybook/sheet.png",
+        "Commit 0123456789ab, 2026-01-01",
+        "| unet | 7 | clip 0.5 |",
+    ):
+        assert said in text

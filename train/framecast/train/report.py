@@ -1,0 +1,77 @@
+"""The figures of an evaluation as the page that people read, `docs/storybook.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from framecast.train.judge import QUESTIONS
+
+
+def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str) -> str:
+    """Markdown.
+
+    Args:
+        figures: what `evaluate.write` keeps: `clips` as `evaluate.Judged`, `judge_…`, `psnr`, `ssim`, `planner_…`, and
+            what else was measured.
+        trained: `trained` of the bundle's `framecast.json`.
+        sheet: path of the contact sheet, as the page links to it.
+    """
+    clips = figures["clips"]
+    judged = [
+        f"| {name} | {_percent(clips['seen'][name])} | {_percent(clips['unseen'][name])} |"
+        f" {_percent(figures[f'judge_{name}'])} |"
+        for name in QUESTIONS
+    ]
+    other = [
+        ("flicker, grey levels (renders of the same scenes)", _pair(clips, "flicker", "drawn_flicker")),
+        ("seam between segments, 1 is none (renders)", _pair(clips, "seam", "drawn_seam")),
+        ("Fréchet distance of the judge's features (two sets of renders)", _pair(clips, "distance", "drawn_distance")),
+        ("VAE on held-out renders", f"{figures['psnr']:.2f} dB PSNR, {figures['ssim']:.3f} SSIM"),
+        ("planner, exact storyboards of held-out stories, English", _percent(figures["planner_en"])),
+        ("planner, Chinese", _percent(figures["planner_zh"])),
+    ]
+    parts = [
+        f"| {name} | {part['steps']} | {', '.join(f'{k} {v:g}' for k, v in part['losses'].items())} |"
+        for name, part in trained.get("parts", {}).items()
+    ]
+    return "\n".join(
+        [
+            "# The storybook, measured",
+            "",
+            "`framecast train evaluate` writes this page. Nothing on it was seen in training: combinations of subject,",
+            "colour, place and action, seeds, and stories are new. The judge is a small network trained on renders"
+            " alone;",
+            "its own accuracy on renders of unseen combinations is in the last column.",
+            "",
+            f"{clips['clips']} clips, filmed through {figures.get('filmed_by', 'the pipeline')}:",
+            "",
+            "| the judge sees the right … | seen combinations | unseen combinations | on renders |",
+            "|---|---|---|---|",
+            *judged,
+            "",
+            "| figure | value |",
+            "|---|---|",
+            *(f"| {name} | {value} |" for name, value in other),
+            "",
+            f"![Six frames of each of 24 fixed prompts]({sheet})",
+            "",
+            "## What was trained",
+            "",
+            f"Commit {trained.get('commit', 'unknown')[:12]}, {trained.get('date', 'unknown')}:",
+            f"`{trained.get('command', 'unknown')}`.",
+            "",
+            "| part | steps | mean losses of the last 50 steps |",
+            "|---|---|---|",
+            *parts,
+            "",
+        ]
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _pair(clips: Mapping[str, float], name: str, drawn: str) -> str:
+    return f"{clips[name]:.2f} ({clips[drawn]:.2f})"
