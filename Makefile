@@ -37,7 +37,7 @@ prerequisites: install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Framecast needs Python 3.10 or newer; set PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable '.[export,server,kernels,train,bench,tensorrt-rtx,dev]'
+	$(BIN)/pip install --quiet --editable '.[export,server,otel,kernels,train,bench,tensorrt-rtx,dev]'
 	@touch $@
 
 proto: install

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 import typer
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from typer.testing import CliRunner
 
 from framecast.client import cli
@@ -248,3 +250,39 @@ def test_the_base_install_is_enough_for_the_client_and_emits_no_warning(args):
 
 def _environment():
     return {**os.environ, "COLUMNS": "120", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+@pytest.fixture
+def probed():
+    """A server with the standard health service."""
+    server = grpc.server(ThreadPoolExecutor(2))
+    servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    servicer.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield servicer
+    server.stop(None).wait()
+
+
+def test_health_is_an_exit_code_and_one_line(run, probed):
+    address = probed.address
+    probed.set("", health_pb2.HealthCheckResponse.SERVING)
+    probed.set("framecast.v1.Video", health_pb2.HealthCheckResponse.NOT_SERVING)
+    well = run("health", "--address", address)
+    assert (well.exit_code, well.stdout, well.stderr) == (0, f"{address} is SERVING\n", "")
+    ill = run("health", "--address", address, "--service", "framecast.v1.Video")
+    assert (ill.exit_code, ill.stdout, ill.stderr) == (1, "", f"framecast: {address} is NOT_SERVING\n")
+    unknown = run("health", "--address", address, "--service", "no.such.Service", "--json")
+    assert unknown.exit_code == 1
+    assert lines(unknown)[0] == {
+        "event": "health",
+        "address": address,
+        "service": "no.such.Service",
+        "status": "SERVICE_UNKNOWN",
+    }
+
+
+def test_health_of_nobody_is_exit_code_1(run):
+    result = run("health", "--address", "127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "framecast: cannot reach a Framecast server at 127.0.0.1:1\n"

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
@@ -15,9 +15,13 @@ from framecast.client.errors import Cancelled, DataLoss, from_rpc
 from framecast.client.request import VideoRequest
 from framecast.client.retry import Deadline, RetryPolicy
 from framecast.client.status import SentStatus
+from framecast.client.tracing import client_span
 from framecast.client.types import Chunk, Done, Event, Scene, ServerInfo, VideoOptions
 from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 T = TypeVar("T")
 
@@ -30,6 +34,7 @@ class AsyncVideoClient:
         token: sent as ``authorization: Bearer …`` with every call; empty sends none.
         channel: TLS, keepalive and limits.
         retry: when a failed call is tried again.
+        tracer: makes a span of every call and sends its W3C context along; None does neither.
     """
 
     def __init__(
@@ -39,11 +44,13 @@ class AsyncVideoClient:
         token: str = "",
         channel: ChannelOptions | None = None,
         retry: RetryPolicy | None = None,
+        tracer: "Tracer | None" = None,
     ) -> None:
         self.address = address
         self._settings = channel or ChannelOptions()
         self._metadata = call_metadata(token)
         self._retry = retry or RetryPolicy()
+        self._tracer = tracer
         self._closed = False
         self._channel: Any = None  # made by the first call, inside the loop it belongs to
         self._stub: Any = None
@@ -77,6 +84,7 @@ class AsyncVideoClient:
         request = VideoRequest(story, scenes, options, max_scenes)
         return _whole(
             self._tries(
+                "Generate",
                 lambda **call: self._stub.Generate(request.messages_async(), **call),
                 wire.event_from_wire,
                 lambda event: isinstance(event, Chunk),
@@ -88,13 +96,19 @@ class AsyncVideoClient:
     def plan(self, story: str, *, max_scenes: int = 0, timeout: float | None = None) -> AsyncGenerator[Scene, None]:
         """Plans a story without filming it; yields each scene as soon as it is written. `timeout` in seconds."""
         request = wire.plan_to_wire(story, max_scenes)
-        return self._tries(lambda **call: self._stub.Plan(request, **call), wire.scene_from_wire, _always, timeout)
+        return self._tries(
+            "Plan", lambda **call: self._stub.Plan(request, **call), wire.scene_from_wire, _always, timeout
+        )
 
     async def server_info(self, *, timeout: float | None = 10.0) -> ServerInfo:
         """What the server makes, and its limits. `timeout` in seconds."""
         request = pb.GetServerInfoRequest()
         answers = self._tries(
-            lambda **call: _Single(self._stub.GetServerInfo(request, **call)), wire.info_from_wire, _always, timeout
+            "GetServerInfo",
+            lambda **call: _Single(self._stub.GetServerInfo(request, **call)),
+            wire.info_from_wire,
+            _always,
+            timeout,
         )
         async with aclosing(answers):
             return await answers.__anext__()
@@ -124,6 +138,7 @@ class AsyncVideoClient:
 
     async def _tries(
         self,
+        method: str,
         start: Callable[..., AsyncIterable[Any]],
         convert: Callable[[Any], T],
         is_data: Callable[[T], bool],
@@ -131,6 +146,22 @@ class AsyncVideoClient:
         request: VideoRequest | None = None,
     ) -> AsyncGenerator[T, None]:
         """Starts the call until one ends well, one has delivered data, or the policy gives up."""
+        with client_span(self._tracer, method) as carried:
+            attempts = self._attempts(
+                lambda **call: start(metadata=(*self._metadata, *carried), **call), convert, is_data, timeout, request
+            )
+            async with aclosing(attempts):
+                async for item in attempts:
+                    yield item
+
+    async def _attempts(
+        self,
+        start: Callable[..., AsyncIterable[Any]],
+        convert: Callable[[Any], T],
+        is_data: Callable[[T], bool],
+        timeout: float | None,
+        request: VideoRequest | None,
+    ) -> AsyncGenerator[T, None]:
         deadline = Deadline(timeout)
         replayable = request is None or request.replayable
         for attempt in itertools.count(1):
@@ -140,7 +171,7 @@ class AsyncVideoClient:
                 self._connect()
             call: Any = None
             try:
-                call = start(timeout=deadline.remaining(), metadata=self._metadata)
+                call = start(timeout=deadline.remaining())
                 status = SentStatus(call)
                 async for message in call:
                     item = convert(message)

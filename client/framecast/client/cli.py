@@ -1,7 +1,7 @@
 """The ``framecast`` command.
 
-`generate`, `plan` and `info` need the base install only. The other commands live in extras and are imported by name
-when they are invoked, never to print help.
+`generate`, `plan`, `info` and `health` need the base install only. The other commands live in extras and are imported
+by name when they are invoked, never to print help.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from framecast.client import commands
+from framecast.client import commands, health
 from framecast.client.report import fail
 
 
@@ -59,6 +59,7 @@ def _root(
 app.command("generate")(commands.generate)
 app.command("plan")(commands.plan)
 app.command("info")(commands.info)
+app.command("health")(health.health)
 
 
 def _mount(name: str, mount: Mount) -> None:

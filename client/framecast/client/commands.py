@@ -1,6 +1,8 @@
 """``framecast generate``, ``plan`` and ``info``."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,7 @@ from framecast.client.errors import InvalidArgument
 from framecast.client.files import VideoWriter, check_output
 from framecast.client.report import VideoProgress, counted, one_sentence_errors, print_event, print_json
 from framecast.client.sync import VideoClient
+from framecast.client.tracing import environment_tracer
 from framecast.client.types import Codec, Scene, VideoOptions
 
 StoryArgument = Annotated[str | None, typer.Argument(help="The story, in any language the server's planner knows.")]
@@ -133,11 +136,15 @@ def info(
     typer.echo(f"  codecs    {', '.join(codec.value for codec in answer.codecs)}")
 
 
-def _client(address: str, token: str, tls: bool, ca_file: Path | None) -> VideoClient:
+@contextmanager
+def _client(address: str, token: str, tls: bool, ca_file: Path | None) -> Iterator[VideoClient]:
     roots = ca_file.read_bytes() if ca_file else None
-    return VideoClient(
-        address, token=token, channel=ChannelOptions(tls=tls or roots is not None, root_certificates=roots)
-    )
+    channel = ChannelOptions(tls=tls or roots is not None, root_certificates=roots)
+    with (
+        environment_tracer("framecast-client") as tracer,
+        VideoClient(address, token=token, channel=channel, tracer=tracer) as client,
+    ):
+        yield client
 
 
 def _story(argument: str | None, file: Path | None) -> str:

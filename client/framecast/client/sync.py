@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
@@ -14,9 +14,13 @@ from framecast.client.channel import ChannelOptions, call_metadata
 from framecast.client.errors import Cancelled, DataLoss, from_rpc
 from framecast.client.request import VideoRequest
 from framecast.client.retry import Deadline, RetryPolicy
+from framecast.client.tracing import client_span
 from framecast.client.types import Chunk, Done, Event, Scene, ServerInfo, VideoOptions
 from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 T = TypeVar("T")
 
@@ -29,6 +33,7 @@ class VideoClient:
         token: sent as ``authorization: Bearer …`` with every call; empty sends none.
         channel: TLS, keepalive and limits.
         retry: when a failed call is tried again.
+        tracer: makes a span of every call and sends its W3C context along; None does neither.
     """
 
     def __init__(
@@ -38,11 +43,13 @@ class VideoClient:
         token: str = "",
         channel: ChannelOptions | None = None,
         retry: RetryPolicy | None = None,
+        tracer: "Tracer | None" = None,
     ) -> None:
         self.address = address
         settings = channel or ChannelOptions()
         self._metadata = call_metadata(token)
         self._retry = retry or RetryPolicy()
+        self._tracer = tracer
         self._closed = threading.Event()
         if settings.tls:
             credentials = grpc.ssl_channel_credentials(settings.root_certificates)
@@ -78,6 +85,7 @@ class VideoClient:
         request = VideoRequest(story, scenes, options, max_scenes)
         return _whole(
             self._tries(
+                "Generate",
                 lambda **call: self._stub.Generate(request.messages(), **call),
                 wire.event_from_wire,
                 lambda event: isinstance(event, Chunk),
@@ -89,13 +97,19 @@ class VideoClient:
     def plan(self, story: str, *, max_scenes: int = 0, timeout: float | None = None) -> Generator[Scene, None, None]:
         """Plans a story without filming it; yields each scene as soon as it is written. `timeout` in seconds."""
         request = wire.plan_to_wire(story, max_scenes)
-        return self._tries(lambda **call: self._stub.Plan(request, **call), wire.scene_from_wire, _always, timeout)
+        return self._tries(
+            "Plan", lambda **call: self._stub.Plan(request, **call), wire.scene_from_wire, _always, timeout
+        )
 
     def server_info(self, *, timeout: float | None = 10.0) -> ServerInfo:
         """What the server makes, and its limits. `timeout` in seconds."""
         request = pb.GetServerInfoRequest()
         answers = self._tries(
-            lambda **call: (self._stub.GetServerInfo(request, **call),), wire.info_from_wire, _always, timeout
+            "GetServerInfo",
+            lambda **call: (self._stub.GetServerInfo(request, **call),),
+            wire.info_from_wire,
+            _always,
+            timeout,
         )
         with closing(answers):
             return next(answers)
@@ -115,6 +129,7 @@ class VideoClient:
 
     def _tries(
         self,
+        method: str,
         start: Callable[..., Iterable[Any]],
         convert: Callable[[Any], T],
         is_data: Callable[[T], bool],
@@ -122,6 +137,19 @@ class VideoClient:
         request: VideoRequest | None = None,
     ) -> Generator[T, None, None]:
         """Starts the call until one ends well, one has delivered data, or the policy gives up."""
+        with client_span(self._tracer, method) as carried:
+            yield from self._attempts(
+                lambda **call: start(metadata=(*self._metadata, *carried), **call), convert, is_data, timeout, request
+            )
+
+    def _attempts(
+        self,
+        start: Callable[..., Iterable[Any]],
+        convert: Callable[[Any], T],
+        is_data: Callable[[T], bool],
+        timeout: float | None,
+        request: VideoRequest | None,
+    ) -> Generator[T, None, None]:
         deadline = Deadline(timeout)
         replayable = request is None or request.replayable
         for attempt in itertools.count(1):
@@ -129,7 +157,7 @@ class VideoClient:
                 raise Cancelled("the client was closed")
             call: Any = None
             try:
-                call = start(timeout=deadline.remaining(), metadata=self._metadata)
+                call = start(timeout=deadline.remaining())
                 for message in call:
                     item = convert(message)
                     replayable = replayable and not is_data(item)
