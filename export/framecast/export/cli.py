@@ -19,6 +19,7 @@ from framecast.export.tensorrt.options import HARDWARE, BuildOptions
 
 _DEFAULTS = ExportOptions(Path())
 _PLAN = BuildOptions()
+_CACHE = Path("build/cache")
 _PANEL = "TensorRT plans"
 
 
@@ -34,7 +35,7 @@ def command(
     engine: Annotated[
         str, typer.Option(help="What will compute the graphs: onnxruntime, tensorrt, tensorrt-rtx.")
     ] = _DEFAULTS.engine,
-    precision: Annotated[str, typer.Option(help="Of UNet and VAE: fp32, fp16, bf16.")] = _DEFAULTS.precision,
+    precision: Annotated[str, typer.Option(help="Of UNet and VAE: fp32, fp16, bf16, int8, fp8.")] = _DEFAULTS.precision,
     models: Annotated[
         Path | None, typer.Option(help="The Triton models to copy, instead of the packaged ones.")
     ] = None,
@@ -44,7 +45,7 @@ def command(
         list[str] | None,
         typer.Option("--compile", help=f"Graph to compile, of {', '.join(GRAPHS)}; repeatable. All but the planner."),
     ] = None,
-    cache: Annotated[Path, typer.Option(help="Folder of compiled engines, used again.")] = _DEFAULTS.cache,
+    cache: Annotated[Path, typer.Option(help="Folder of traced graphs and compiled engines, used again.")] = _CACHE,
     max_batch: Annotated[int, typer.Option(min=1, help="Segments in a compiled denoise step.")] = _DEFAULTS.max_batch,
     workspace_bytes: Annotated[
         int | None, typer.Option(help="Scratch memory of a layer.", rich_help_panel=_PANEL)
@@ -108,9 +109,9 @@ def _export(bundle: Path, output: Path, options: ExportOptions, force: bool, con
     report = Report(console)
     with report.busy("loading torch"):
         from framecast.export.exporter import export_bundle, is_current
-        from framecast.export.precision import precision_named
+        from framecast.export.precision import precision_for
 
-        precision_named(options.precision)
+        precision_for(options.precision, options.engine)
         current = not force and is_current(source, output, options, compiler)
     if current:
         report.line(f"{output} is up to date")

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from framecast.engines.engine import Engine
 from framecast.engines.load import load_engine
 from framecast.export.torch_graph import TorchGraph
@@ -19,6 +21,7 @@ class Exported:
         path: of the ONNX file.
         opset: of the file.
         graph: the module, as it was traced.
+        exact: the same module in single precision.
         check: compares any engine of the graph with the single-precision module: figures as in
             `framecast.export.parity`, or ParityError.
         engine: ONNX Runtime's, loaded from the file; None where this machine cannot compute its precision.
@@ -28,12 +31,15 @@ class Exported:
     path: Path
     opset: int
     graph: TorchGraph
+    exact: nn.Module
     check: Check
     engine: Engine | None
     parity: Mapping[str, float]
 
 
-def checked(path: Path, opset: int, graph: TorchGraph, check: Check, *, on_cpu: bool = True) -> Exported:
+def checked(
+    path: Path, opset: int, graph: TorchGraph, exact: nn.Module, check: Check, *, on_cpu: bool = True
+) -> Exported:
     """The graph at `path`, compared with its module where the CPU can compute it. Raises ParityError."""
     engine = load_engine("onnxruntime", path) if on_cpu else None
-    return Exported(path, opset, graph, check, engine, check(engine) if engine else {})
+    return Exported(path, opset, graph, exact, check, engine, check(engine) if engine else {})

@@ -1,35 +1,40 @@
 """Bundle to served repository, part by part."""
 
-import importlib.metadata
-import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from framecast.denoiser.conditioning import TextEncoder
 from framecast.denoiser.samplers import SamplerTable
-from framecast.director.model import ServedModel
+from framecast.engines.engine import Engine
 from framecast.engines.manifest import FILE, Graph, Manifest, sha256
 from framecast.errors import InvalidRepository
 from framecast.export.bundle import Bundle
 from framecast.export.compilers import ONNXRUNTIME, Compiler
+from framecast.export.denoising import Denoising
 from framecast.export.exported import Exported
+from framecast.export.graph_cache import GraphCache
 from framecast.export.graphs.causal_lm import export_causal_lm
 from framecast.export.graphs.decode_yuv import export_decode_yuv
 from framecast.export.graphs.denoise_step import export_denoise_step
 from framecast.export.graphs.text_states import export_text_states
 from framecast.export.models import chat_template, load_models
+from framecast.export.onnx_graph import weights_beside
 from framecast.export.options import ExportOptions
-from framecast.export.precision import FP32, Precision, precision_named
+from framecast.export.precision import FP32, QUANTISED, Precision, precision_for
+from framecast.export.quantise.graphs import opset as opset_to_quantise
+from framecast.export.quantise.graphs import quantise_graphs
 from framecast.export.report import Report
 from framecast.export.samplers import sampler_table
+from framecast.export.settings import downscale, write_served, write_settings
 from framecast.export.source import source_digest, versions
 from framecast.export.tensorrt.compiler import serving_limits
 from framecast.export.trajectory import check_trajectory
-from framecast.stages.contracts import with_served_model, write_configs
+from framecast.planner.planner import PlannerSettings, ScenePlanner
 
 
 def export_bundle(
@@ -86,7 +91,8 @@ class _Exporter:
     ) -> None:
         self._bundle, self._root, self._options, self._report = bundle, root, options, report
         self._compiler = compiler
-        self._precision = precision_named(options.precision)
+        self._precision = precision_for(options.precision, options.engine)
+        self._cache = GraphCache(options.cache / "graphs", bundle) if options.cache else None
         self._exported: dict[str, Exported] = {}
         self._graphs: dict[str, Graph] = {}
 
@@ -103,10 +109,12 @@ class _Exporter:
 
         # 2. What serving reads beside them, and the check of the whole denoising.
         table.save(self._file("denoiser", "samplers.json"))
-        self._settings(pipeline)
+        write_served(self._root, self._bundle.name, self._bundle.conventions, pipeline, self._options)
         checks = {"trajectory": self._trajectory(pipeline, text, unet.engine, table)} if unet.engine else {}
 
-        # 3. Compiled engines in the place of ONNX files, and the manifest of it all.
+        # 3. Quantised graphs and compiled engines in the place of what was checked, and the manifest of it all.
+        if self._options.precision in QUANTISED:
+            checks["quantisation"] = self._quantise(pipeline, text, table)
         if self._compiler is not None:
             self._compile(self._compiler, planner.config.max_position_embeddings)
         identity = self._compiler.identity if self._compiler else {}
@@ -127,11 +135,11 @@ class _Exporter:
 
     def _planner(self, model: Any, tokenizer: Any) -> None:
         conventions = self._bundle.conventions
-        self._graph("planner", "scene_planner", lambda path, opset: export_causal_lm(model, path, opset=opset))
+        self._graph("planner", "scene_planner", partial(export_causal_lm, model))
         self._copy(self._bundle.part("planner") / "tokenizer.json", "scene_planner")
         prefix, suffix = chat_template(tokenizer, conventions.planner_instructions)
-        self._write(
-            "scene_planner",
+        write_settings(
+            self._file("scene_planner"),
             {
                 "prefix": prefix,
                 "suffix": suffix,
@@ -147,95 +155,38 @@ class _Exporter:
         exported = self._graph(
             "text_encoder",
             "text_encoder",
-            lambda path, opset: export_text_states(pipeline.text_encoder, path, opset=opset),
+            partial(export_text_states, pipeline.text_encoder),
         )
         tokenizer = self._copy(self._bundle.part("tokenizer") / "tokenizer.json", "text_encoder")
-        settings = self._write(
-            "text_encoder",
+        settings = write_settings(
+            self._file("text_encoder"),
             {"length": pipeline.tokenizer.model_max_length, "pad_token": pipeline.tokenizer.pad_token},
         )
         return TextEncoder(exported.engine, tokenizer, settings)  # type: ignore[arg-type]
 
     def _unet(self, pipeline: Any, table: SamplerTable) -> Exported:
-        rescale = self._bundle.conventions.guidance_rescale
-        return self._graph(
-            "unet",
-            "denoiser",
-            lambda path, opset: export_denoise_step(
-                pipeline.unet,
-                path,
-                opset=opset,
-                extended=table.extended,
-                rescale=rescale,
-                precision=self._precision,
-            ),
-            self._precision,
-        )
+        settings = {"extended": table.extended, "rescale": self._bundle.conventions.guidance_rescale}
+        export = partial(export_denoise_step, pipeline.unet, precision=self._precision, **settings)
+        return self._graph("unet", "denoiser", export, self._precision, **settings)
 
     def _vae(self, pipeline: Any) -> Exported:
         conventions = self._bundle.conventions
-        return self._graph(
-            "vae_decoder",
-            "vae_decoder",
-            lambda path, opset: export_decode_yuv(
+
+        def export(path: Path, *, opset: int, written: bool) -> Exported:
+            return export_decode_yuv(
                 pipeline.vae,
                 conventions.fold,
                 path,
                 opset=opset,
                 hold=conventions.hold,
                 precision=self._precision,
-            ),
-            self._precision,
-        )
+                written=written,
+            )
 
-    def _settings(self, pipeline: Any) -> None:
-        """The denoiser's limits, and the configs with the constants that gateways read from Triton."""
-        conventions, config = self._bundle.conventions, pipeline.unet.config
-        halvings = len(pipeline.vae.config.block_out_channels) - 1
-        downscale = conventions.fold.rows * 2**halvings
-        multiple = downscale * 2 ** (len(config.block_out_channels) - 1)
-        self._write(
-            "denoiser",
-            {
-                "channels": config.in_channels,
-                "width": config.cross_attention_dim,
-                "max_tokens": pipeline.tokenizer.model_max_length,
-                "downscale": downscale,
-                "size_multiple": multiple,
-                "max_latents": conventions.segment_latents,
-                "max_side": self._options.max_side,
-            },
-        )
-        self._write(
-            "vae_decoder",
-            {
-                "channels": config.in_channels,
-                "max_latents": conventions.segment_latents,
-                "max_side": self._options.max_side // downscale,
-            },
-        )
-        write_configs(self._root)
-        served = ServedModel(
-            bundle=self._bundle.name,
-            version=importlib.metadata.version("framecast"),
-            latent_frames=conventions.fold.frames * conventions.hold,
-            segment_latents=conventions.segment_latents,
-            context_latents=conventions.context_latents,
-            chunk_latents=conventions.chunk_latents,
-            size_multiple=multiple,
-            width=conventions.width,
-            height=conventions.height,
-            fps=conventions.fps,
-            steps=conventions.steps,
-            guidance_scale=conventions.guidance_scale,
-            step_counts=tuple(range(1, self._options.max_steps + 1)),
-            max_scenes=conventions.planner_max_scenes,
-        )
-        config_file = self._root / "denoiser" / "config.pbtxt"
-        text = with_served_model(config_file.read_text(encoding="utf-8"), served.to_json())
-        config_file.write_text(text, encoding="utf-8")
+        settings = {"fold": asdict(conventions.fold), "hold": conventions.hold}
+        return self._graph("vae_decoder", "vae_decoder", export, self._precision, **settings)
 
-    def _trajectory(self, pipeline: Any, text: TextEncoder, unet: Any, table: Any) -> dict[str, float]:
+    def _trajectory(self, pipeline: Any, text: TextEncoder, unet: Engine, table: SamplerTable) -> dict[str, float]:
         conventions = self._bundle.conventions
         multiple = 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
         side = multiple * max(1, 8 // multiple)
@@ -243,34 +194,66 @@ class _Exporter:
         with self._report.busy("denoising beside diffusers"):
             check = check_trajectory(
                 pipeline,
-                text,
                 unet,
-                table,
-                steps=conventions.steps,
-                guidance=conventions.guidance_scale,
+                Denoising(text, table, conventions.steps, conventions.guidance_scale, shape),
                 rescale=conventions.guidance_rescale,
                 precision=self._precision,
-                shape=shape,
             )
         self._report.line(
             f"trajectory    {conventions.steps} steps, max error {check['max_abs_error']:.1e} against diffusers"
         )
         return check
 
+    def _quantise(self, pipeline: Any, text: TextEncoder, table: SamplerTable) -> dict[str, float]:
+        """Puts eight-bit graphs in the place of UNet and VAE; what that costs."""
+        conventions, options = self._bundle.conventions, self._options
+        scale = downscale(conventions, pipeline.vae)
+        size = (conventions.height // scale, conventions.width // scale)
+        shape = (conventions.segment_latents, int(pipeline.unet.config.in_channels), *size)
+        planner = ScenePlanner(
+            self._exported["planner"].engine,  # type: ignore[arg-type]  # single precision, so there is one
+            self._file("scene_planner", "tokenizer.json"),
+            PlannerSettings.load(self._file("scene_planner", "settings.json")),
+        )
+        quality = quantise_graphs(
+            self._exported,
+            Denoising(text, table, conventions.steps, conventions.guidance_scale, shape),
+            planner,
+            engine=options.engine,
+            precision=options.precision,
+            chunk=conventions.chunk_latents,
+            report=self._report,
+        )
+        for name, psnr in (("unet", quality.unet), ("vae_decoder", quality.vae_decoder)):
+            graph = self._graphs[name]
+            self._graphs[name] = replace(graph, precision=options.precision, parity={**graph.parity, "psnr_db": psnr})
+        return {"psnr_db": quality.both}
+
     def _graph(
-        self, name: str, model: str, export: Callable[[Path, int], Exported], precision: Precision = FP32
+        self, name: str, model: str, export: Callable[..., Exported], precision: Precision = FP32, **settings: object
     ) -> Exported:
-        path, compiler = self._file(model, f"{name}.onnx"), self._compiler
-        opset = compiler.opset if compiler is not None and name in compiler.graphs else self._options.opset
+        """The graph from the cache or from `export`, checked; `settings` are what else its file depends on."""
+        path, opset = self._file(model, f"{name}.onnx"), self._opset(name)
+        entry = self._cache and self._cache.entry(name, opset=opset, precision=precision.name, **settings)
         with self._report.busy(f"exporting {name}"):
-            exported = export(path, opset)
+            found = bool(self._cache and entry and self._cache.fetch(entry, path))
+            exported = export(path, opset=opset, written=found)
+            if self._cache and entry and not found:
+                self._cache.keep(entry, path)
         self._exported[name] = exported
         self._graphs[name] = Graph(
             str(path.relative_to(self._root)), ONNXRUNTIME, precision.name, exported.opset, exported.parity
         )
         parity = ", ".join(f"{key.replace('_', ' ')} {value:.1e}" for key, value in exported.parity.items())
-        self._report.line(f"{name:<13} {path.stat().st_size / 1e6:.1f} MB, {parity}")
+        size = sum(file.stat().st_size for file in (path, weights_beside(path)) if file.is_file())
+        self._report.line(f"{name:<13} {size / 1e6:.1f} MB, {parity}{' (cached)' if found else ''}")
         return exported
+
+    def _opset(self, name: str) -> int:
+        quantised = opset_to_quantise(name, self._options.engine, self._options.precision)
+        if quantised or self._compiler is None or name not in self._compiler.graphs:
+            return quantised or self._options.opset
+        return self._compiler.opset
 
     def _compile(self, compiler: Compiler, context: int) -> None:
         """Puts compiled engines in the place of the ONNX files that they are made from."""
@@ -285,7 +268,8 @@ class _Exporter:
         for name in compiler.graphs:
             exported = self._exported[name]
             compiled = compiler.compile(name, exported, limits)
-            exported.path.unlink()
+            for file in (exported.path, weights_beside(exported.path)):
+                file.unlink(missing_ok=True)
             self._graphs[name] = replace(
                 self._graphs[name],
                 file=str(compiled.path.relative_to(self._root)),
@@ -294,13 +278,8 @@ class _Exporter:
             )
             self._report.line(f"{name:<13} {compiled.path.stat().st_size / 1e6:.1f} MB for {compiled.engine}")
 
-    def _file(self, model: str, name: str) -> Path:
+    def _file(self, model: str, name: str = "") -> Path:
         return self._root / model / "1" / name
 
     def _copy(self, source: Path, model: str) -> Path:
         return Path(shutil.copy(source, self._file(model, source.name)))
-
-    def _write(self, model: str, settings: Mapping[str, object]) -> Path:
-        path = self._file(model, "settings.json")
-        path.write_text(json.dumps(settings, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        return path

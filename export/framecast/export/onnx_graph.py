@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx_ir
 import torch
 from torch import Tensor
 
@@ -16,24 +17,45 @@ from framecast.export.torch_graph import TorchGraph
 _repeat_interleave = torch.Tensor.repeat_interleave
 
 
+INLINE_BYTES = 1_900_000_000  # protobuf ends at 2 GiB: more weights than this go into a file beside the graph
+
+
 def export_onnx(graph: TorchGraph, path: Path, *, opset: int) -> None:
-    """Writes `graph` to the ONNX file `path`."""
+    """Writes `graph` to the ONNX file `path`, and weights of more than `INLINE_BYTES` to `weights_beside` it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), exact_repeats(), _quiet():
-        torch.onnx.export(
+        program = torch.onnx.export(
             graph.program() if graph.symbolic else graph.module,
             (),
-            path,
             kwargs=None if graph.symbolic else dict(graph.inputs),
             input_names=list(graph.input_names or graph.inputs),
             output_names=list(graph.outputs),
             dynamic_shapes=dict(graph.dynamic),
             opset_version=opset,
             dynamo=True,
-            external_data=False,
             verbose=False,
         )
-    _strip(path)
+    model = program.model  # type: ignore[union-attr]  # None only of the older exporter
+    sizes = [tensor.const_value.nbytes for tensor in model.graph.initializers.values()]
+    if sum(sizes) > INLINE_BYTES:
+        model = onnx_ir.external_data.unload_from_model(
+            model, path.parent, weights_beside(path).name, size_threshold_bytes=1024
+        )
+    proto = onnx_ir.to_proto(model)
+    _strip(proto)
+    onnx.save(proto, path)
+
+
+def save_onnx(model: onnx.ModelProto, path: Path) -> None:
+    """Writes a changed graph, its weights all loaded, as `export_onnx` does: in one file or with weights beside it."""
+    weights_beside(path).unlink(missing_ok=True)  # onnx appends
+    large = sum(len(tensor.raw_data) for tensor in model.graph.initializer) > INLINE_BYTES
+    onnx.save(model, path, save_as_external_data=large, location=weights_beside(path).name)
+
+
+def weights_beside(path: Path) -> Path:
+    """The file of external data of the ONNX file at `path`, which names it relative to itself."""
+    return path.with_name(f"{path.name}.data")
 
 
 @contextlib.contextmanager
@@ -77,9 +99,8 @@ def _quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _strip(path: Path) -> None:
+def _strip(model: onnx.ModelProto) -> None:
     """Drops per-node metadata (2–5 MB) and intermediate shapes, which quantisers trip over."""
-    model = onnx.load(path)
     graph = model.graph
     for node in graph.node:
         del node.metadata_props[:]
@@ -88,4 +109,3 @@ def _strip(path: Path) -> None:
     for item in annotated:
         del item.metadata_props[:]
     del graph.value_info[:]
-    onnx.save(model, path)

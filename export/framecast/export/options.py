@@ -23,7 +23,8 @@ class ExportOptions:
         max_batch: segments in one step of a compiled UNet; `framecast.denoiser.batcher.BatcherLimits` has the same.
         compile: graphs that `engine` compiles; empty for those that it compiles best.
         plan: how TensorRT builds.
-        cache: folder of compiled engines, used again for equal content. It is no part of what is exported.
+        cache: folder of traced graphs and compiled engines, used again for equal content; None keeps nothing. It is no
+            part of what is exported.
     """
 
     models: Path
@@ -35,7 +36,7 @@ class ExportOptions:
     max_batch: int = 8
     compile: tuple[str, ...] = ()
     plan: BuildOptions = field(default_factory=BuildOptions)
-    cache: Path = Path("build/engines")
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.compile if name not in GRAPHS]

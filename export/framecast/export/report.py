@@ -1,6 +1,6 @@
 """What an export tells whoever waits for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -22,10 +22,10 @@ class Report:
             self._console.print(text, highlight=False)
 
     @contextmanager
-    def busy(self, what: str) -> Iterator[None]:
-        """Shows `what` while it lasts."""
+    def busy(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Shows `what` while it lasts, or what the function that it gives is told."""
         if self._console is None:
-            yield
+            yield lambda text: None
             return
-        with self._console.status(what):
-            yield
+        with self._console.status(what) as status:
+            yield status.update

@@ -8,11 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framecast.denoiser.batcher import StepBatcher
-from framecast.denoiser.conditioning import TextEncoder
-from framecast.denoiser.job import Job, Segment
-from framecast.denoiser.samplers import SamplerTable, initial_noise, step_noise
+from framecast.denoiser.samplers import initial_noise, step_noise
 from framecast.engines.engine import Engine
+from framecast.export.denoising import Denoising
 from framecast.export.families import Family, family_of
 from framecast.export.parity import ParityError
 from framecast.export.precision import FP32, Precision
@@ -34,13 +32,9 @@ class _Asked:
 
 def check_trajectory(
     pipeline: Any,
-    text_encoder: TextEncoder,
     unet: Engine,
-    table: SamplerTable,
+    denoising: Denoising,
     *,
-    steps: int,
-    guidance: float,
-    shape: tuple[int, int, int, int],
     rescale: float = 0.0,
     precision: Precision = FP32,
     prompt: str = "a white kitten plays in the courtyard",
@@ -50,11 +44,11 @@ def check_trajectory(
 
     Args:
         pipeline: of a family in `framecast.export.families`.
-        text_encoder, unet: the exported graphs, driven as they are when served.
-        table: the bundle's sampler table.
-        steps, guidance, rescale: of the trajectory.
+        unet: the exported graph.
+        denoising: how it is driven.
+        rescale: of the guidance.
         precision: of the graphs.
-        shape: (F, C, h, w) of the latents.
+        prompt, negative_prompt: of the segment.
 
     Returns:
         ``max_abs_error`` of the final latents relative to their largest value beyond 1, and that ``max_abs_value``.
@@ -62,24 +56,14 @@ def check_trajectory(
     Raises:
         ParityError: beyond 1e-3, in lower precisions beyond a graph's tolerance a step.
     """
-    states = text_encoder.encode([prompt, negative_prompt])
-    done: list[Job] = []
-    failed: list[Exception] = []
-    no_context = np.zeros((0, *shape[1:]), np.float32)
-    segment = Segment(shape, states[0], states[1], SEED, table.schedules[steps], guidance, no_context)
-    batcher = StepBatcher(unet)
-    batcher.submit(Job(segment, done.append, failed.append, lambda: False))
-    while not (done or failed):
-        batcher.step()
-    if failed:
-        raise ParityError(f"The exported graphs could not denoise a segment: {failed[0]}")
-
+    steps, shape = denoising.steps, denoising.shape
+    made = denoising.latents(unet, prompt, SEED, negative_prompt)
     family = family_of(pipeline.unet)
-    asked = _Asked(prompt, negative_prompt, steps, guidance, rescale)
+    asked = _Asked(prompt, negative_prompt, steps, denoising.guidance, rescale)
     walk = _pipeline if hasattr(pipeline.scheduler, "scale_model_input") else _loop
     with torch.no_grad(), given_noise(pipeline.scheduler, _noises(family, steps, shape)):
         expected = walk(pipeline, family, shape, asked).numpy()
-    actual = done[0].latents[: len(expected)]
+    actual = made[: len(expected)]
     largest = float(np.abs(expected).max())
     error = float(np.abs(actual - expected).max()) / max(1.0, largest)
     # Rounding adds up over the steps; in single precision it stays far below the limit of one graph.

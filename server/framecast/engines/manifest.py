@@ -114,6 +114,8 @@ class Manifest:
         graph = self.graphs.get(name)
         if graph is None:
             raise InvalidRepository(f"{root / FILE} lists no graph {name!r}; it has {', '.join(self.graphs)}.")
+        if (weights := f"{graph.file}.data") in self.files:  # of an ONNX file that is too large to hold them
+            self.verified(root, weights)
         return load_engine(graph.engine, self.verified(root, graph.file), options)
 
 

@@ -51,8 +51,14 @@ class CausalLM(nn.Module):
         return (out.logits, *present)
 
 
-def export_causal_lm(model: Any, path: Path, *, opset: int) -> Exported:
-    """Exports `model`, batch, length and cache length dynamic, and checks prefill and decoding. Raises ParityError."""
+def export_causal_lm(model: Any, path: Path, *, opset: int, written: bool = False) -> Exported:
+    """Exports `model`, batch, length and cache length dynamic, and checks prefill and decoding.
+
+    A file that is `written` is only checked.
+
+    Raises:
+        ParityError: it differs from torch.
+    """
     wrapper = CausalLM(model).eval()
     layers = int(model.config.num_hidden_layers)
     past = [f"past_{i}_{kind}" for i in range(layers) for kind in ("key", "value")]
@@ -71,7 +77,8 @@ def export_causal_lm(model: Any, path: Path, *, opset: int) -> Exported:
         outputs,
         input_names=["input_ids", "attention_mask", "position_ids", *past],
     )
-    export_onnx(graph, path, opset=opset)
+    if not written:
+        export_onnx(graph, path, opset=opset)
     cases = [
         sample,
         _case(model, past, batch=1, tokens=11, known=0),  # prefill
@@ -82,7 +89,7 @@ def export_causal_lm(model: Any, path: Path, *, opset: int) -> Exported:
     def check(engine: Engine) -> Mapping[str, float]:
         return compare("planner", engine, lambda **i: wrapper(**_arguments(i, past)), cases, outputs)
 
-    return checked(path, opset, graph, check)
+    return checked(path, opset, graph, wrapper, check)
 
 
 def _arguments(inputs: dict[str, Tensor], past: Sequence[str]) -> dict[str, object]:

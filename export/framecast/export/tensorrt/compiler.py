@@ -5,6 +5,7 @@ every shape on its own.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,8 +97,10 @@ def rtx(options: ExportOptions, console: Console | None) -> TensorRtCompiler:
 
 
 def _compiler(flavour: str, options: ExportOptions, console: Console | None) -> TensorRtCompiler:
-    graphs = options.compile or GRAPHS
-    return TensorRtCompiler(load_flavour(flavour), Folders.under(options.cache), options.plan, graphs, console)
+    # A plan is executable: where no cache is named, it is the user's own and not one that others can write to.
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "framecast"
+    folders = Folders.under(options.cache or own)
+    return TensorRtCompiler(load_flavour(flavour), folders, options.plan, options.compile or GRAPHS, console)
 
 
 def description(plan: Plan) -> dict[str, Any]:
