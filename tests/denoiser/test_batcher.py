@@ -1,6 +1,7 @@
 """The step batcher over a small real graph, stepped by hand where order matters."""
 
 import threading
+from collections.abc import Hashable
 
 import numpy as np
 import onnx
@@ -8,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from framecast.denoiser.batcher import BatcherLimits, StepBatcher, StepRecord
+from framecast.denoiser.costs import StepCosts
 from framecast.denoiser.job import Job, Segment
 from framecast.denoiser.samplers import Schedule
 from framecast.engines.engine import Engine
@@ -60,6 +62,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return load_engine("onnxruntime", path)
 
 
+class Free(StepCosts):
+    """Rows cost nothing: everybody comes along."""
+
+    def seconds(self, bucket: Hashable, batch: int) -> float | None:
+        return 1.0
+
+
 class Caller:
     """A job and what became of it."""
 
@@ -99,7 +108,7 @@ class Caller:
 
 def test_jobs_join_and_leave_at_any_step_and_keep_their_results(engine: Engine) -> None:
     records: list[StepRecord] = []
-    batcher = StepBatcher(engine, observe=records.append)
+    batcher = StepBatcher(engine, observe=records.append, costs=Free())
     callers = [Caller(seed, steps) for seed, steps in enumerate((5, 2, 4))]
     for caller in callers:  # one more joins at every step
         batcher.submit(caller.job)
@@ -116,7 +125,7 @@ def test_jobs_join_and_leave_at_any_step_and_keep_their_results(engine: Engine) 
 def test_a_neighbour_changes_nothing(engine: Engine) -> None:
     alone, accompanied, neighbour = Caller(1, 4), Caller(1, 4), Caller(2, 6)
     for group in ([alone], [neighbour, accompanied]):
-        batcher = StepBatcher(engine)
+        batcher = StepBatcher(engine, costs=Free())
         for caller in group:
             batcher.submit(caller.job)
         while any(caller.result is None for caller in group):
@@ -137,7 +146,7 @@ def test_context_frames_are_kept(engine: Engine) -> None:
 
 def test_a_cancelled_job_leaves_at_the_next_boundary(engine: Engine) -> None:
     records: list[StepRecord] = []
-    batcher = StepBatcher(engine, observe=records.append)
+    batcher = StepBatcher(engine, observe=records.append, costs=Free())
     leaving, staying = Caller(1, 50), Caller(2, 3)
     for caller in (leaving, staying):
         batcher.submit(caller.job)
@@ -152,7 +161,7 @@ def test_a_cancelled_job_leaves_at_the_next_boundary(engine: Engine) -> None:
 
 def test_shapes_take_turns_and_live_jobs_are_limited(engine: Engine) -> None:
     records: list[StepRecord] = []
-    batcher = StepBatcher(engine, BatcherLimits(max_live=3, max_batch=2, max_waiting=2), records.append)
+    batcher = StepBatcher(engine, BatcherLimits(max_live=3, max_batch=2, max_waiting=2), records.append, Free())
     callers = [Caller(0, 2), Caller(1, 2, frames=5), Caller(2, 2), Caller(3, 2)]
     for caller in callers[:2]:
         batcher.submit(caller.job)
@@ -162,7 +171,8 @@ def test_shapes_take_turns_and_live_jobs_are_limited(engine: Engine) -> None:
     with pytest.raises(Overloaded):
         batcher.submit(Caller(4, 2).job)
     assert callers[0].job.step == 1
-    batcher.step()  # the other shape has waited longer than the first job, and so has the third
+    batcher.step()  # the first job, which has begun, and a neighbour of its shape
+    assert (callers[0].job.done, callers[1].job.step, callers[2].job.step) == (True, 0, 1)
     assert records[-1].live <= 3
     while any(caller.result is None for caller in callers):
         batcher.step()
@@ -172,12 +182,50 @@ def test_shapes_take_turns_and_live_jobs_are_limited(engine: Engine) -> None:
 
 
 def test_a_stream_of_short_jobs_of_another_shape_does_not_starve_a_long_one(engine: Engine) -> None:
-    batcher, long = StepBatcher(engine), Caller(0, 10)
+    batcher, long = StepBatcher(engine, BatcherLimits(patience=2)), Caller(0, 10)
     batcher.submit(long.job)
-    for seed in range(21):
+    for seed in range(30):
+        assert long.result is None
         batcher.submit(Caller(seed, 1, frames=5).job)
         batcher.step()
     assert long.result is not None
+
+
+def test_a_first_segment_overtakes_at_the_next_boundary_and_changes_nothing(engine: Engine) -> None:
+    batcher, later, newcomer = StepBatcher(engine, BatcherLimits(max_batch=1)), Caller(1, 4), Caller(2, 3)
+    later.job.first = False
+    batcher.submit(later.job)
+    batcher.step()
+    batcher.submit(newcomer.job)
+    for _ in range(3):
+        batcher.step()
+    assert newcomer.result is not None
+    assert (later.job.step, later.job.passed) == (1, 3)
+    for _ in range(3):
+        batcher.step()
+    for caller in (later, newcomer):
+        np.testing.assert_allclose(caller.result, caller.expected(), rtol=1e-5, atol=1e-5)
+
+
+def test_batches_that_do_not_pay_are_given_up(engine: Engine) -> None:
+    """An engine whose steps cost in proportion to their rows; by the clock it is told."""
+
+    class Proportional(StepCosts):
+        def measured(self, bucket: Hashable, batch: int, seconds: float) -> None:
+            super().measured(bucket, batch, float(batch))
+
+    records: list[StepRecord] = []
+    batcher = StepBatcher(engine, observe=records.append, costs=Proportional())
+    callers = [Caller(seed, 20) for seed in range(3)]
+    for caller in callers:
+        batcher.submit(caller.job)
+    while any(caller.result is None for caller in callers):
+        batcher.step()
+    sizes = [record.batch for record in records]
+    assert sizes[:9] == [1, 1, 1, 2, 2, 2, 3, 3, 3]  # tried
+    assert sizes[9:].count(1) >= len(sizes[9:]) - 2  # and one more try from time to time
+    for caller in callers:
+        np.testing.assert_allclose(caller.result, caller.expected(), rtol=1e-4, atol=1e-4)
 
 
 def test_a_callback_that_fails_takes_nobody_along(engine: Engine) -> None:

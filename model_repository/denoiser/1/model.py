@@ -1,8 +1,10 @@
 """denoiser: text states in, latents out, many segments in one step-level continuous batch."""
 
+import os
+
 import numpy as np
 
-from framecast.denoiser.batcher import StepBatcher
+from framecast.denoiser.batcher import BatcherLimits, StepBatcher
 from framecast.denoiser.job import Job
 from framecast.denoiser.request import SegmentRules
 from framecast.denoiser.samplers import SamplerTable
@@ -19,14 +21,16 @@ class TritonPythonModel:
         files = ServedFiles(args)
         self._rules = SegmentRules.load(files.path("settings.json"), SamplerTable.load(files.path("samplers.json")))
         self._metrics = BatcherMetrics()
-        self._batcher = StepBatcher(files.manifest.engine(files.root, "unet"), observe=self._metrics.observe)
+        limits = BatcherLimits.parse(os.environ.get("FRAMECAST_BATCHER", ""))
+        self._batcher = StepBatcher(files.manifest.engine(files.root, "unet"), limits, self._metrics.observe)
         self._batcher.start()
 
     def execute(self, requests):
         for request in requests:
             reply = Reply(request)
             try:
-                self._batcher.submit(Job(self._segment(request), _finished(reply), reply.fail, reply.cancelled))
+                first = number(request, c.FIRST_FRAME) == 0
+                self._batcher.submit(Job(self._segment(request), _finished(reply), reply.fail, reply.cancelled, first))
             except FramecastError as error:
                 reply.fail(error)
 

@@ -2,7 +2,8 @@
 
 The idea is iteration-level scheduling (Orca, OSDI 2022) carried from tokens to denoise steps: a segment joins at
 the next step boundary, leaves when its last step is done, and is dropped at the next boundary when its caller has
-gone. A segment's result does not depend on its neighbours: the exported graph keeps the batch axis independent.
+gone. Whose turn it is `turns.py` decides, by what steps have cost (`costs.py`). A segment's result does not depend on
+its neighbours: the exported graph keeps the batch axis independent.
 """
 
 import logging
@@ -10,11 +11,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from framecast.denoiser.costs import StepCosts
 from framecast.denoiser.job import Floats, Job
+from framecast.denoiser.turns import TurnRules, next_batch
 from framecast.engines.engine import Array, Engine
 from framecast.errors import Cancelled, CorruptOutput, FramecastError, Overloaded, StageFailed, StageUnavailable
 
@@ -22,12 +25,25 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class BatcherLimits:
-    """`max_live` segments take turns, `max_batch` of them in one step; `max_waiting` more may queue."""
+class BatcherLimits(TurnRules):
+    """Of the segments at hand `max_live` take turns, by the rules; `max_waiting` more queue in the order they came."""
 
     max_live: int = 8
-    max_batch: int = 8
     max_waiting: int = 64
+
+    @classmethod
+    def parse(cls, text: str) -> "BatcherLimits":
+        """Reads ``max_live=1,max_batch=1``; what is not named keeps its default. Raises ValueError that names it."""
+        kinds, found = {each.name: type(each.default) for each in fields(cls)}, {}
+        for part in filter(None, text.split(",")):
+            name, _, value = part.partition("=")
+            if name not in kinds:
+                raise ValueError(f"the batcher's limits are {', '.join(kinds)}, not {name!r}")
+            try:
+                found[name] = kinds[name](value)
+            except ValueError:
+                raise ValueError(f"the batcher's limit {name} is a number, not {value!r}") from None
+        return replace(cls(), **found)
 
 
 @dataclass(frozen=True)
@@ -48,8 +64,9 @@ class StepBatcher:
 
     Args:
         engine: the denoise-step graph (`framecast.export.graphs.denoise_step` names its tensors).
-        limits: how many jobs at once.
+        limits: how many jobs at once, and whose turn it is.
         observe: takes a record after every step.
+        costs: what steps cost; they are learnt from here on.
     """
 
     def __init__(
@@ -57,14 +74,15 @@ class StepBatcher:
         engine: Engine,
         limits: BatcherLimits | None = None,
         observe: Callable[[StepRecord], None] = lambda record: None,
+        costs: StepCosts | None = None,
     ) -> None:
         self._engine = engine
         self._extended = any(info.name == "memory" for info in engine.inputs)
         self._limits = limits or BatcherLimits()
         self._observe = observe
+        self._costs = costs or StepCosts()
         self._waiting: deque[Job] = deque()
         self._live: list[Job] = []
-        self._turn = 0
         self._closed = False
         self._work = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="step-batcher", daemon=True)
@@ -102,10 +120,8 @@ class StepBatcher:
             self._report()
             return
 
-        # 2. The job that has waited longest for a turn chooses the bucket; its neighbours come along.
-        self._live.sort(key=lambda job: (job.last_turn, job.submitted))
-        bucket = self._live[0].bucket
-        batch = [job for job in self._live if job.bucket == bucket][: self._limits.max_batch]
+        # 2. Whose turn it is, and which neighbours come along.
+        batch = next_batch(self._live, self._costs.seconds, self._limits)
 
         # 3. One run of the step graph over the batch.
         started = time.perf_counter()
@@ -117,15 +133,16 @@ class StepBatcher:
             self._report()
             return
         seconds = time.perf_counter() - started
+        self._costs.measured(batch[0].bucket, len(batch), seconds)
 
         # 4. Hand the results back; those that are done leave.
-        self._turn += 1
         timesteps = len({job.segment.schedule.timesteps[job.step] for job in batch})
         memories = results.get("next_memory", [None] * len(batch))
+        for job in self._live:
+            job.passed += job not in batch
         for job, latents, memory in zip(batch, results["next_latents"], memories, strict=True):
             job.latents, job.memory = latents, memory
             job.step += 1
-            job.last_turn = self._turn
             job.engine_seconds += seconds
         done = [job for job in batch if job.done]
         self._live = [job for job in self._live if not job.done]
@@ -159,9 +176,7 @@ class StepBatcher:
     def _admit(self) -> None:
         with self._work:
             while self._waiting and len(self._live) < self._limits.max_live:
-                job = self._waiting.popleft()
-                job.last_turn = self._turn  # a newcomer joins its bucket now; its shape waits like any other
-                self._live.append(job)
+                self._live.append(self._waiting.popleft())
 
     def _end(self, jobs: Sequence[Job], error: FramecastError) -> None:
         for job in jobs:

@@ -1,5 +1,6 @@
 """A segment being denoised."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -44,11 +45,12 @@ class Job:
         finished: takes the job when its last step is done; `latents` is the result.
         failed: takes the error that ended it.
         cancelled: True once the caller has gone; asked at every step until the job has ended, never after.
+        first: it is the first segment of a video. That changes its turns, not its result.
         latents: [F, C, h, w], as far as they are.
         memory: [F, C, h, w], what the last step keeps for the next; None when the sampler never looks back.
         context, given: the segment's context padded to F frames, and 1 for those frames, 0 for the rest: [F].
         step: steps done.
-        last_turn: the batcher's step count when this job last took part.
+        passed: steps that others took while it was live.
         engine_seconds: time of the steps it took part in.
     """
 
@@ -56,13 +58,14 @@ class Job:
     finished: Callable[["Job"], None]
     failed: Callable[[FramecastError], None]
     cancelled: Callable[[], bool]
+    first: bool = True
     submitted: float = field(default_factory=time.monotonic)
     latents: Floats = field(init=False)
     context: Floats = field(init=False)
     given: Floats = field(init=False)
     memory: Floats | None = field(init=False, default=None)
     step: int = 0
-    last_turn: int = -1
+    passed: int = 0
     engine_seconds: float = 0.0
 
     def __post_init__(self) -> None:
@@ -77,6 +80,16 @@ class Job:
         """Jobs of one bucket fit into one batch."""
         return self.segment.shape, self.segment.embedding.shape
 
+    @property
+    def steps(self) -> int:
+        """Of the whole segment."""
+        return self.segment.schedule.steps
+
+    @property
+    def left(self) -> float:
+        """Work that is left: latents' elements times steps."""
+        return float(math.prod(self.segment.shape) * (self.steps - self.step))
+
     def noise(self) -> Floats:
         """What the present step draws, [F, C, h, w]."""
         return step_noise(self.segment.seed, self.step, self.segment.shape)
@@ -88,4 +101,4 @@ class Job:
     @property
     def done(self) -> bool:
         """True after the last step."""
-        return self.step == self.segment.schedule.steps
+        return self.step == self.steps

@@ -68,7 +68,7 @@ U = Tensor("U", "UINT8", (-1, -1, -1))  # [F, H/2, W/2]
 V = Tensor("V", "UINT8", (-1, -1, -1))  # [F, H/2, W/2]
 FRAMES = Tensor("FRAMES", "INT32")  # frames to keep, from the first
 FPS = Tensor("FPS", "INT32")
-FIRST_FRAME = Tensor("FIRST_FRAME", "INT64", optional=True)  # of the chunk, on the video's timeline; none: 0
+FIRST_FRAME = Tensor("FIRST_FRAME", "INT64", optional=True)  # of segment or chunk, on the video's timeline; none: 0
 SEQUENCE = Tensor("SEQUENCE", "INT32", optional=True)  # of the chunk; 0 or none carries the init segment
 CODEC = Tensor("CODEC", "STRING")
 DATA = Tensor("DATA", "UINT8", (-1,))  # the parts, joined
@@ -88,7 +88,7 @@ TEXT_ENCODER = Model(
 )
 DENOISER = Model(
     "denoiser",
-    inputs=(EMBEDDING, NEGATIVE_EMBEDDING, SEED, STEPS, GUIDANCE, SIZE, LATENT_COUNT, CONTEXT),
+    inputs=(EMBEDDING, NEGATIVE_EMBEDDING, SEED, STEPS, GUIDANCE, SIZE, LATENT_COUNT, CONTEXT, FIRST_FRAME),
     outputs=(LATENTS, ENGINE_SECONDS),
 )
 VAE_DECODER = Model("vae_decoder", inputs=(LATENTS,), outputs=(Y, U, V, ENGINE_SECONDS))

@@ -1,6 +1,7 @@
-"""The step batcher's policy without the engine: who is in the next step.
+"""The step batcher without the engine: who is in the next step, by the batcher's own rules.
 
-`framecast.denoiser.batcher.StepBatcher` is the original; a test drives both side by side.
+What a step costs is given here, where `framecast.denoiser.batcher.StepBatcher` learns it; a test drives both side by
+side.
 """
 
 from collections import deque
@@ -8,50 +9,60 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from framecast.denoiser.batcher import BatcherLimits
+from framecast.denoiser.turns import Costs, next_batch
+
 
 @dataclass(eq=False)
 class SimJob:
-    """A segment in the batcher.
+    """A segment in the batcher; see `framecast.denoiser.turns.Turn`.
 
     Attributes:
         owner: whatever submitted it.
-        remaining: steps to do.
+        steps: of the whole segment.
         bucket: jobs of one bucket fit into one batch.
         scale: cost of its rows relative to the reference shape.
         submitted: ascending with the order of submission.
-        last_turn: the batcher's step count when it last took part.
+        first: of its video.
+        remaining: steps to do.
+        passed: steps that others took while it was live.
         cancelled: its caller has gone.
     """
 
     owner: Any
-    remaining: int
+    steps: int
     bucket: int
     scale: float
     submitted: int
-    last_turn: int = -1
+    first: bool = True
+    remaining: int = 0
+    passed: int = 0
     cancelled: bool = False
 
+    def __post_init__(self) -> None:
+        self.remaining = self.steps
 
-def _order(job: SimJob) -> tuple[int, int]:
-    return job.last_turn, job.submitted
+    @property
+    def left(self) -> float:
+        """Work that is left."""
+        return self.remaining * self.scale
 
 
 class BatchPolicy:
     """Waiting and live jobs, and whose turn it is.
 
-    Several steps are taken at once while nothing can change the batch: when everybody live is in it. The order of
-    turns afterwards is the same as one by one, for all have taken part in the same last step.
+    Several steps are taken at once while nothing can change the batch: until one of it is done or somebody else's
+    patience ends. A turn taken only makes the next one surer.
     """
 
-    def __init__(self, max_live: int, max_batch: int, max_waiting: int) -> None:
+    def __init__(self, limits: BatcherLimits, costs: Costs) -> None:
         self.waiting: deque[SimJob] = deque()
         self.live: list[SimJob] = []
-        self.turn = 0
-        self._max_live, self._max_batch, self._max_waiting = max_live, max_batch, max_waiting
+        self._limits, self._costs = limits, costs
 
     def submit(self, job: SimJob) -> bool:
         """Queues a job; False when the queue is full."""
-        if len(self.waiting) >= self._max_waiting:
+        if len(self.waiting) >= self._limits.max_waiting:
             return False
         self.waiting.append(job)
         return True
@@ -62,26 +73,20 @@ class BatchPolicy:
             for job in [job for job in (*self.live, *self.waiting) if job.cancelled]:
                 (self.live if job in self.live else self.waiting).remove(job)
                 dropped(job)
-        live, waiting = self.live, self.waiting
-        while waiting and len(live) < self._max_live:
-            job = waiting.popleft()
-            job.last_turn = self.turn
-            live.append(job)
-        if not live:
-            return [], 0
-        live.sort(key=_order)
-        bucket = live[0].bucket
-        batch = [job for job in live if job.bucket == bucket][: self._max_batch]
-        if len(batch) < len(live):
-            return batch, 1
-        return batch, min(job.remaining for job in batch)
+        while self.waiting and len(self.live) < self._limits.max_live:
+            self.live.append(self.waiting.popleft())
+        batch = next_batch(self.live, self._costs, self._limits)
+        patience = [self._limits.patience_left(job) for job in self.live if job not in batch]
+        ends = [job.remaining for job in batch] + [steps for steps in patience if steps > 0]
+        return batch, min(ends, default=0)
 
     def done(self, batch: list[SimJob], steps: int) -> list[SimJob]:
         """Marks `steps` steps of `batch` as taken; gives the jobs that are finished, which leave."""
-        self.turn += steps
-        for job in batch:
-            job.remaining -= steps
-            job.last_turn = self.turn
+        for job in self.live:
+            if job in batch:
+                job.remaining -= steps
+            else:
+                job.passed += steps
         finished = [job for job in batch if not job.remaining]
         if finished:
             self.live = [job for job in self.live if job.remaining]

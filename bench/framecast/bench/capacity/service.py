@@ -83,7 +83,8 @@ class Replica:
 
     Attributes:
         max_live_videos, max_queued_videos: the gateway's places.
-        max_live, max_batch, max_waiting: the step batcher's.
+        max_live, max_batch, max_waiting, turn_patience, worthwhile: the step batcher's; `turn_patience` is its
+            `patience`.
         segments_ahead: denoised segments that may wait to be decoded.
         text_instances, decode_instances, encode_cores: calls of that stage at once.
         patience: seconds for which a stage that is down is tried again.
@@ -94,8 +95,21 @@ class Replica:
     max_live: int = _BATCHER.max_live
     max_batch: int = _BATCHER.max_batch
     max_waiting: int = _BATCHER.max_waiting
+    turn_patience: int = _BATCHER.patience
+    worthwhile: float = _BATCHER.worthwhile
     segments_ahead: int = _DIRECTOR.segments_ahead
     text_instances: int = 1
     decode_instances: int = 1
     encode_cores: int = 1
     patience: float = _DIRECTOR.patience
+
+    @property
+    def batcher(self) -> BatcherLimits:
+        """The step batcher's limits."""
+        return BatcherLimits(
+            max_batch=self.max_batch,
+            patience=self.turn_patience,
+            worthwhile=self.worthwhile,
+            max_live=self.max_live,
+            max_waiting=self.max_waiting,
+        )

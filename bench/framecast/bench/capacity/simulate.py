@@ -18,6 +18,7 @@ from framecast.bench.capacity.fleet import Failure, Fleet, Routing, Simulated, S
 from framecast.bench.capacity.policy import BatchPolicy, SimJob
 from framecast.bench.capacity.service import Replica
 from framecast.bench.capacity.videos import Status, Video, script
+from framecast.denoiser.turns import Costs
 
 
 def simulate(
@@ -55,9 +56,9 @@ class _Server:
         *("step", "steps", "version", "down_until", "decoding_until"),
     )
 
-    def __init__(self, number: int, limits: Replica) -> None:
+    def __init__(self, number: int, limits: Replica, costs: Costs) -> None:
         self.number = number
-        self.policy = BatchPolicy(limits.max_live, limits.max_batch, limits.max_waiting)
+        self.policy = BatchPolicy(limits.batcher, costs)
         self.live = 0
         self.queue: deque[Video] = deque()
         self.texts = [0.0] * limits.text_instances
@@ -87,10 +88,13 @@ class _Simulation:
         self._service, self._limits, self._fleet = fleet.service, fleet.replica, fleet
         self._arrivals, self._order = arrivals.tolist(), order.tolist()
         self._scripts = [script(film, fleet.service) for film in films]
-        self._servers = [_Server(number, fleet.replica) for number in range(fleet.replicas)]
         self._routes: list[list[int]] = generator.integers(0, fleet.replicas, (len(arrivals), 2)).tolist()
         self._costs = [
             fleet.service.step.seconds(batch) if batch else 0.0 for batch in range(fleet.replica.max_batch + 1)
+        ]
+        costs = self._costs
+        self._servers = [
+            _Server(number, fleet.replica, lambda _, batch: costs[batch]) for number in range(fleet.replicas)
         ]
         self._observe = observe
         self._heap: list[tuple[float, int, Callable[[Any], None], Any]] = []
@@ -283,7 +287,8 @@ class _Simulation:
             return
         film = video.script.film
         self._submitted += 1
-        if not server.policy.submit(SimJob(video, film.steps, film.bucket, film.scale, self._submitted)):
+        first = video.made == 1  # the item before it is the start of the first scene
+        if not server.policy.submit(SimJob(video, film.steps, film.bucket, film.scale, self._submitted, first)):
             self._end(video, Status.FAILED)
         elif server.batch:
             self._interrupt(server)
