@@ -41,7 +41,7 @@ class ScriptedStages:
             self._fault("plan")
             yield Planned(Scene(f"{story} {i}", 1.0), 0.5)
 
-    async def encode_text(self, prompt: str, negative_prompt: str) -> TextStates:
+    async def encode_text(self, prompt: str, negative_prompt: str, *, scene: int) -> TextStates:
         self._fault("text")
         states = np.zeros((1, 1), np.float32)
         return TextStates(states, states, 0.25)
@@ -86,6 +86,7 @@ async def test_order_timeline_seeds_and_bill() -> None:
 
     first = derived_seed(SPEC.seed, 0)
     assert [d["seed"] for d in stages.denoised] == [first, derived_seed(first, 1), 77]
+    assert [d["first_frame"] for d in stages.denoised] == [0, 24, 32]  # 0: somebody waits for the first frame
     contexts = [d["context"] for d in stages.denoised]
     assert contexts[0] is None
     assert contexts[2] is None

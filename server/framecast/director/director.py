@@ -133,16 +133,19 @@ class Director:
                 index, frames = stats.scenes, scene_frames(scene, spec.fps, model)
                 stats.scenes += 1
                 yield SceneStarted(index, scene, first_frame)
-                first_frame += frames
 
-                states = await self._retried(self._encode, scene, stats)
+                states = await self._retried(self._encode, scene, index, stats)
                 seed = derived_seed(spec.seed, index) if scene.seed is None else scene.seed
                 context: Floats | None = None
                 for plan in segments(frames, model):
                     part_seed = derived_seed(seed, plan.index) if plan.index else seed
-                    latents = await self._retried(self._denoise, spec, states, part_seed, context, stats)
+                    place = (index, plan.index)
+                    latents = await self._retried(
+                        self._denoise, spec, states, part_seed, context, first_frame, place, stats
+                    )
                     context = latents[-model.context_latents :] if model.context_latents else None
                     stats.segments += 1
+                    first_frame += plan.frames
                     yield _Segment(index, plan, latents)
 
     async def _chunks(
@@ -162,6 +165,8 @@ class Director:
                         first_frame=stats.frames,
                         sequence=stats.chunks,
                         codec=spec.codec,
+                        scene=item.scene,
+                        segment=item.plan.index,
                     )
                     _bill(stats, "decode", encoded.decode_seconds)
                     _bill(stats, "encode", encoded.encode_seconds)
@@ -173,14 +178,22 @@ class Director:
                         stats.bytes += len(part)
                         yield chunk
 
-    async def _encode(self, scene: Scene, stats: Stats) -> TextStates:
-        states = await self._stages.encode_text(scene.caption, scene.negative_prompt)
+    async def _encode(self, scene: Scene, index: int, stats: Stats) -> TextStates:
+        states = await self._stages.encode_text(scene.caption, scene.negative_prompt, scene=index)
         _bill(stats, "text", states.engine_seconds)
         return states
 
     async def _denoise(
-        self, spec: VideoSpec, states: TextStates, seed: int, context: Floats | None, stats: Stats
+        self,
+        spec: VideoSpec,
+        states: TextStates,
+        seed: int,
+        context: Floats | None,
+        first_frame: int,
+        place: tuple[int, int],
+        stats: Stats,
     ) -> Floats:
+        scene, segment = place
         latents = await self._stages.denoise(
             states,
             seed=seed,
@@ -189,6 +202,9 @@ class Director:
             size=(spec.height, spec.width),
             latent_count=self._model.segment_latents,
             context=context,
+            first_frame=first_frame,
+            scene=scene,
+            segment=segment,
         )
         _bill(stats, "denoise", latents.engine_seconds)
         return latents.values

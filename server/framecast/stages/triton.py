@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import grpc
@@ -43,10 +43,16 @@ def triton_client(address: str) -> InferenceServerClient:
 
 
 class TritonStages:
-    """See `framecast.stages.types.Stages`. One gRPC channel; `close` it."""
+    """See `framecast.stages.types.Stages`. One gRPC channel; `close` it.
 
-    def __init__(self, address: str) -> None:
+    Args:
+        address: host:port of Triton's gRPC.
+        headers: makes the metadata of a request, when it is sent.
+    """
+
+    def __init__(self, address: str, headers: Callable[[], dict[str, str]] = dict) -> None:
         self._client = triton_client(address)
+        self._headers = headers
         self._deaths: dict[asyncio.Future[Any], frozenset[str]] = {}  # one a call: the models it needs
 
     def interrupt(self, models: Collection[str]) -> None:
@@ -74,7 +80,7 @@ class TritonStages:
                 "enable_empty_final_response": True,
             }
 
-        stream = self._client.stream_infer(request())
+        stream = self._client.stream_infer(request(), headers=self._headers())
         try:
             while (item := await self._unless_dead(c.SCENE_PLANNER, anext(stream, None))) is not None:
                 result, error = item
@@ -92,7 +98,7 @@ class TritonStages:
         finally:
             stream.cancel()
 
-    async def encode_text(self, prompt: str, negative_prompt: str) -> TextStates:
+    async def encode_text(self, prompt: str, negative_prompt: str, *, scene: int) -> TextStates:
         """Text states of a scene."""
         result = await self._infer(c.TEXT_ENCODER, {c.PROMPT: prompt, c.NEGATIVE_PROMPT: negative_prompt})
         return TextStates(
@@ -111,6 +117,9 @@ class TritonStages:
         size: tuple[int, int],
         latent_count: int,
         context: Floats | None,
+        first_frame: int,
+        scene: int,
+        segment: int,
     ) -> Latents:
         """A segment; see `Stages.denoise`."""
         values: dict[Tensor, Array | str | float] = {
@@ -121,6 +130,7 @@ class TritonStages:
             c.GUIDANCE: guidance,
             c.SIZE: np.array(size),
             c.LATENT_COUNT: latent_count,
+            c.FIRST_FRAME: first_frame,
         }
         if context is not None:
             values[c.CONTEXT] = context
@@ -128,7 +138,16 @@ class TritonStages:
         return Latents(_read(result, c.LATENTS), float(_read(result, c.ENGINE_SECONDS)[0]))
 
     async def decode(
-        self, latents: Floats, *, frames: int, fps: int, first_frame: int, sequence: int, codec: str
+        self,
+        latents: Floats,
+        *,
+        frames: int,
+        fps: int,
+        first_frame: int,
+        sequence: int,
+        codec: str,
+        scene: int,
+        segment: int,
     ) -> Encoded:
         """A chunk; see `Stages.decode`."""
         result = await self._infer(
@@ -152,7 +171,7 @@ class TritonStages:
 
     async def _infer(self, model: Model | Ensemble, values: Values) -> InferResult:
         inputs, outputs = _tensors(model, values)
-        call = self._client.infer(model.name, inputs, outputs=outputs, client_timeout=TIMEOUT)
+        call = self._client.infer(model.name, inputs, outputs=outputs, client_timeout=TIMEOUT, headers=self._headers())
         try:
             return await self._unless_dead(model, call)
         except InferenceServerException as error:

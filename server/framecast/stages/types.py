@@ -48,13 +48,16 @@ class Encoded:
 
 
 class Stages(Protocol):
-    """The stages of a video. Each call raises a `FramecastError`; cancelling it cancels the work in Triton."""
+    """The stages of a video. Each call raises a `FramecastError`; cancelling it cancels the work in Triton.
+
+    `scene` and `segment` say what a call is for, counted from 0 within the video and the scene; they change nothing.
+    """
 
     def plan(self, story: str, max_scenes: int) -> AsyncGenerator[Planned, None]:
         """The scenes of a story, as they are written."""
         ...
 
-    async def encode_text(self, prompt: str, negative_prompt: str) -> TextStates:
+    async def encode_text(self, prompt: str, negative_prompt: str, *, scene: int) -> TextStates:
         """Text states of a scene."""
         ...
 
@@ -68,12 +71,26 @@ class Stages(Protocol):
         size: tuple[int, int],
         latent_count: int,
         context: Floats | None,
+        first_frame: int,
+        scene: int,
+        segment: int,
     ) -> Latents:
-        """A segment of `latent_count` latents at `size` (height, width) pixels, growing out of `context`."""
+        """A segment of `latent_count` latents at `size` (height, width) pixels, growing out of `context`; the video's
+        first one, whose `first_frame` is 0, is made before later ones of other videos.
+        """
         ...
 
     async def decode(
-        self, latents: Floats, *, frames: int, fps: int, first_frame: int, sequence: int, codec: str
+        self,
+        latents: Floats,
+        *,
+        frames: int,
+        fps: int,
+        first_frame: int,
+        sequence: int,
+        codec: str,
+        scene: int,
+        segment: int,
     ) -> Encoded:
         """The first `frames` frames of `latents` as one chunk."""
         ...
