@@ -12,6 +12,7 @@ from framecast.export.exporter import export_bundle, is_current
 from framecast.export.options import ExportOptions
 
 ROOT = Path(__file__).parents[1]
+GRAPH_CACHE = ROOT / "build" / "tests" / "cache"  # of traced graphs: another engine or precision need not trace again
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,7 @@ def tiny_repository(tiny_bundle: Path) -> Path:
 
 def _exported(bundle: Path, output: Path) -> Path:
     """Exports once: test processes that run side by side wait for the first."""
-    source, options = Bundle.open(bundle), ExportOptions(models=packaged_models())
+    source, options = Bundle.open(bundle), ExportOptions(models=packaged_models(), cache=GRAPH_CACHE)
     output.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(output.with_name(f"{output.name}.lock")):
         if not is_current(source, output, options):

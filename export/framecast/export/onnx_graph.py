@@ -36,8 +36,8 @@ def export_onnx(graph: TorchGraph, path: Path, *, opset: int) -> None:
             verbose=False,
         )
     model = program.model  # type: ignore[union-attr]  # None only of the older exporter
-    sizes = [tensor.const_value.nbytes for tensor in model.graph.initializers.values()]
-    if sum(sizes) > INLINE_BYTES:
+    weights = (value.const_value for value in model.graph.initializers.values())
+    if sum(tensor.nbytes for tensor in weights if tensor is not None) > INLINE_BYTES:
         model = onnx_ir.external_data.unload_from_model(
             model, path.parent, weights_beside(path).name, size_threshold_bytes=1024
         )

@@ -61,6 +61,8 @@ class TensorRtEngine:
         self._stream = CudaStream()
         self._logger = self._trt.Logger(self._trt.Logger.ERROR)
         self._runtime = self._trt.Runtime(self._logger)
+        # A version-compatible plan carries code of its own. Like all of a plan it is trusted: the manifest checked it.
+        self._runtime.engine_host_code_allowed = True
         engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
         if engine is None:
             raise InvalidRepository(

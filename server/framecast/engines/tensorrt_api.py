@@ -92,6 +92,8 @@ class ICudaEngine(Protocol):
 class Runtime(Protocol):
     """Deserialises plans. Must not be created without a GPU."""
 
+    engine_host_code_allowed: bool
+
     def __init__(self, logger: object) -> None: ...
 
     def deserialize_cuda_engine(self, serialized_engine: bytes) -> ICudaEngine | None:

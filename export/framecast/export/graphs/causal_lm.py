@@ -1,5 +1,6 @@
 """A causal language model with its key-value cache as inputs and outputs."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ class CausalLM(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        known = inspect.signature(model.forward).parameters
+        self.cache_argument = "cache" if "cache" in known else "past_key_values"  # its name until transformers 5.24
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, past: Sequence[tuple[Tensor, Tensor]]
@@ -43,11 +46,12 @@ class CausalLM(nn.Module):
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            **{self.cache_argument: cache},
         )
-        present = [tensor for layer in out.past_key_values.layers for tensor in (layer.keys, layer.values)]
+        # The model appends to the cache that it is given.
+        present = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
         return (out.logits, *present)
 
 
