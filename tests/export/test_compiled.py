@@ -87,6 +87,10 @@ def test_serving_plans_without_a_gpu_is_refused_before_anything_starts(compiled:
         (["--engine", "tensorrt-rtx", "--refittable"], "needs an NVIDIA GPU"),
         (["--engine", "tensorrt-rtx", "--optimization-level", "6"], "optimization_level is 6; it must be 0 to 5"),
         (["--engine", "tensorrt-rtx", "--compile", "sampler"], "--compile sampler is no graph; choose of planner"),
+        (
+            ["--engine", "tensorrt-rtx", "--native"],
+            "--native is for --engine tensorrt or onnxruntime; Triton has no other",
+        ),
         (["--tf32"], "--engine onnxruntime has no option tf32"),
         (["--compile", "unet"], "--engine onnxruntime compiles nothing"),
         (["--precision", "fp8"], "--precision fp8 is for --engine tensorrt or tensorrt-rtx, not onnxruntime"),
@@ -108,7 +112,7 @@ def test_int8_says_and_keeps_what_it_costs(
     tiny_bundle: Path, tiny_repository: Path, compiled: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "served"
-    result = export(tiny_bundle, output, "--precision", "int8")
+    result = export(tiny_bundle, output, "--precision", "int8", "--native")
     assert result.exit_code == 0, result.output
     manifest, exact = Manifest.load(output), Manifest.load(tiny_repository)
     assert {name: graph.precision for name, graph in manifest.graphs.items()} == {
@@ -127,3 +131,4 @@ def test_int8_says_and_keeps_what_it_costs(
     changed = replace(manifest, files={**manifest.files, manifest.graphs["unet"].file: "0"})
     with pytest.raises(InvalidRepository, match="SHA-256 differs"):
         changed.engine(output, "unet")
+    assert {"text_states/1/model.onnx", "vae_graph/1/model.onnx"} <= set(manifest.files)

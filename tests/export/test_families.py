@@ -114,6 +114,7 @@ def edited(bundle: Path, tmp_path: Path, file: str, **changes: object) -> Path:
         ("vae/config.json", {"_class_name": "VQModel"}, "vae holds a VQModel; a AutoencoderKL is needed"),
         ("vae/config.json", {"out_channels": 4}, "decodes to 4 channels, but fold .* needs 3"),
         ("planner/config.json", {"architectures": ["T5Model"]}, "holds a T5Model; a causal LM"),
+        ("planner/config.json", {"layer_types": ["full_attention", "linear_attention"]}, "with linear_attention; only"),
         ("framecast.json", {"guidance_rescale": 2}, "guidance_rescale is 2"),
     ],
 )
@@ -134,6 +135,19 @@ def test_a_file_that_broke_off_is_found_without_reading_it(pictures: Path, tmp_p
         Bundle.open(copy)
     weights.write_bytes(b"<html>404</html>")
     with pytest.raises(InvalidRepository, match="not a safetensors file"):
+        Bundle.open(copy)
+
+
+def test_a_shard_or_an_adapter_that_does_not_fit_is_named(animated: Path, tmp_path: Path) -> None:
+    copy = edited(animated, tmp_path, "model_index.json")
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model.safetensors"}}
+    (copy / "planner" / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(InvalidRepository, match=r"planner has no model-00001-of-00002\.safetensors, which"):
+        Bundle.open(copy)
+    (copy / "planner" / "model.safetensors.index.json").unlink()
+    config = copy / "motion_adapter" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "block_out_channels": [8, 24]}))
+    with pytest.raises(InvalidRepository, match=r"motion_adapter has block_out_channels \[8, 24\], but .*unet"):
         Bundle.open(copy)
 
 

@@ -36,12 +36,16 @@ def check_parts(path: Path) -> None:
     _check_unet(path, str(pipeline), unet)
     _check_class(path / "vae", vae.get("_class_name"), "AutoencoderKL")
     _check_class(path / "text_encoder", _architecture(text), "CLIPTextModel")
-    if not _architecture(planner).endswith("ForCausalLM"):
-        raise InvalidRepository(f"{path / 'planner'} holds a {_architecture(planner)}; a causal LM is needed.")
+    _check_planner(path / "planner", planner)
     _check_same(path, "unet", "in_channels", unet, "vae", "latent_channels", vae)
     _check_same(path, "unet", "out_channels", unet, "unet", "in_channels", unet)
     _check_same(path, "unet", "cross_attention_dim", unet, "text_encoder", "hidden_size", text)
-    for part in (*WEIGHTS, *([ADAPTER] if (path / ADAPTER).is_dir() else [])):
+    adapter = [ADAPTER] if (path / ADAPTER).is_dir() else []
+    for part in adapter:
+        config = _read(path / part / "config.json")
+        _check_class(path / part, config.get("_class_name"), "MotionAdapter")
+        _check_same(path, part, "block_out_channels", config, "unet", "block_out_channels", unet)
+    for part in (*WEIGHTS, *adapter):
         _check_weights(path / part)
 
 
@@ -76,6 +80,19 @@ def _check_unet(path: Path, pipeline: str, config: Mapping[str, Any]) -> None:
         raise InvalidRepository(f"The bundle {path} has no {ADAPTER}, which an image UNet needs to make clips.")
 
 
+def _check_planner(path: Path, config: Mapping[str, Any]) -> None:
+    """Every layer keeps keys and values of everything before."""
+    found = _architecture(config)
+    if not found.endswith("ForCausalLM"):
+        raise InvalidRepository(f"{path} holds a {found}; a causal LM is needed.")
+    kinds = set(config.get("layer_types") or ["full_attention"])
+    if "num_attention_heads" not in config or kinds != {"full_attention"}:
+        other = ", ".join(sorted(kinds - {"full_attention"})) or "no attention"
+        raise InvalidRepository(
+            f"{path} holds a {found} with {other}; only full attention is served, as in Llama or Qwen3."
+        )
+
+
 def _check_class(path: Path, found: str | None, needed: str) -> None:
     if found != needed:
         raise InvalidRepository(f"{path} holds a {found}; a {needed} is needed.")
@@ -93,6 +110,10 @@ def _check_same(
 
 def _check_weights(path: Path) -> None:
     files = sorted(path.glob("*.safetensors"))
+    for index in path.glob("*.safetensors.index.json"):
+        missing = sorted(set(_read(index).get("weight_map", {}).values()) - {file.name for file in files})
+        if missing:
+            raise InvalidRepository(f"{path} has no {missing[0]}, which {index.name} names; fetch it again.")
     if not files:
         raise InvalidRepository(
             f"{path} has no .safetensors weights; pickled weights are never loaded, convert them first."

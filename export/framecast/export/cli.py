@@ -47,6 +47,9 @@ def command(
     ] = None,
     cache: Annotated[Path, typer.Option(help="Folder of traced graphs and compiled engines, used again.")] = _CACHE,
     max_batch: Annotated[int, typer.Option(min=1, help="Segments in a compiled denoise step.")] = _DEFAULTS.max_batch,
+    native: Annotated[
+        bool, typer.Option("--native", help="Also models for Triton's own backends (tritonserver --model-config-name).")
+    ] = _DEFAULTS.native,
     workspace_bytes: Annotated[
         int | None, typer.Option(help="Scratch memory of a layer.", rich_help_panel=_PANEL)
     ] = _PLAN.workspace_bytes,
@@ -82,6 +85,7 @@ def command(
             precision=precision,
             max_batch=max_batch,
             compile=tuple(compile_ or ()),
+            native=native,
             plan=BuildOptions(
                 workspace_bytes=workspace_bytes,
                 optimization_level=optimization_level,

@@ -17,12 +17,14 @@ from framecast.export.bundle import Bundle
 from framecast.export.compilers import ONNXRUNTIME, Compiler
 from framecast.export.denoising import Denoising
 from framecast.export.exported import Exported
+from framecast.export.families import family_of
 from framecast.export.graph_cache import GraphCache
 from framecast.export.graphs.causal_lm import export_causal_lm
 from framecast.export.graphs.decode_yuv import export_decode_yuv
 from framecast.export.graphs.denoise_step import export_denoise_step
 from framecast.export.graphs.text_states import export_text_states
 from framecast.export.models import chat_template, load_models
+from framecast.export.native import native_sizes, write_native_models
 from framecast.export.onnx_graph import weights_beside
 from framecast.export.options import ExportOptions
 from framecast.export.precision import FP32, QUANTISED, Precision, precision_for
@@ -32,7 +34,8 @@ from framecast.export.report import Report
 from framecast.export.samplers import sampler_table
 from framecast.export.settings import downscale, write_served, write_settings
 from framecast.export.source import source_digest, versions
-from framecast.export.tensorrt.compiler import serving_limits
+from framecast.export.tensorrt.compiler import TensorRtCompiler, serving_limits
+from framecast.export.tensorrt.profiles import ServingLimits
 from framecast.export.trajectory import check_trajectory
 from framecast.planner.planner import PlannerSettings, ScenePlanner
 
@@ -98,25 +101,36 @@ class _Exporter:
 
     def run(self) -> Manifest:
         """Every part, then the manifest."""
-        # 1. The graphs, each checked against its module.
+        # 1. What could be refused is looked at before minutes are spent on a graph.
         with self._report.busy("loading the models"):
             pipeline, planner, planner_tokenizer = load_models(self._bundle)
-        self._planner(planner, planner_tokenizer)
-        text = self._text_encoder(pipeline)
+        family_of(pipeline.unet)
         table = sampler_table(pipeline.scheduler, range(1, self._options.max_steps + 1))
+        if self._bundle.conventions.steps not in table.schedules:
+            raise InvalidRepository(
+                f"steps is {self._bundle.conventions.steps}; tables go up to {max(table.schedules)}."
+            )
+        template = chat_template(planner_tokenizer, self._bundle.conventions.planner_instructions)
+
+        # 2. The graphs, each checked against its module.
+        self._planner(planner, planner_tokenizer, template)
+        text = self._text_encoder(pipeline)
         unet = self._unet(pipeline, table)
         self._vae(pipeline)
 
-        # 2. What serving reads beside them, and the check of the whole denoising.
+        # 3. What serving reads beside them, and the check of the whole denoising.
         table.save(self._file("denoiser", "samplers.json"))
         write_served(self._root, self._bundle.name, self._bundle.conventions, pipeline, self._options)
         checks = {"trajectory": self._trajectory(pipeline, text, unet.engine, table)} if unet.engine else {}
 
-        # 3. Quantised graphs and compiled engines in the place of what was checked, and the manifest of it all.
+        # 4. Quantised graphs and compiled engines in the place of what was checked, and the manifest of it all.
         if self._options.precision in QUANTISED:
             checks["quantisation"] = self._quantise(pipeline, text, table)
+        limits = self._limits(planner.config.max_position_embeddings)
+        if self._options.native:
+            self._native(limits)
         if self._compiler is not None:
-            self._compile(self._compiler, planner.config.max_position_embeddings)
+            self._compile(self._compiler, limits)
         identity = self._compiler.identity if self._compiler else {}
         manifest = Manifest(
             source=source_digest(self._bundle, self._options, identity),
@@ -133,11 +147,11 @@ class _Exporter:
         manifest.save(self._root)
         return manifest
 
-    def _planner(self, model: Any, tokenizer: Any) -> None:
+    def _planner(self, model: Any, tokenizer: Any, template: tuple[str, str]) -> None:
         conventions = self._bundle.conventions
         self._graph("planner", "scene_planner", partial(export_causal_lm, model))
         self._copy(self._bundle.part("planner") / "tokenizer.json", "scene_planner")
-        prefix, suffix = chat_template(tokenizer, conventions.planner_instructions)
+        prefix, suffix = template
         write_settings(
             self._file("scene_planner"),
             {
@@ -255,16 +269,34 @@ class _Exporter:
             return quantised or self._options.opset
         return self._compiler.opset
 
-    def _compile(self, compiler: Compiler, context: int) -> None:
-        """Puts compiled engines in the place of the ONNX files that they are made from."""
+    def _limits(self, context: int) -> ServingLimits:
+        """What a compiled engine will be asked for, the planner's `context` included."""
         conventions = self._bundle.conventions
-        limits = serving_limits(
+        return serving_limits(
             self._root,
             size=(conventions.height, conventions.width),
             chunk_latents=conventions.chunk_latents,
             max_batch=self._options.max_batch,
             context=context,
         )
+
+    def _native(self, limits: ServingLimits) -> None:
+        """Adds text encoder and VAE as models of Triton's own backend."""
+        conventions, compiler = self._bundle.conventions, self._compiler
+        size = (conventions.height, conventions.width)
+        prompts = limits.prompts.max
+        files = write_native_models(
+            self._root,
+            self._options.engine,
+            {name: exported.path for name, exported in self._exported.items()},
+            native_sizes(self._root, size=size, chunk_latents=conventions.chunk_latents, max_prompts=prompts),
+            conventions.fold.frames * conventions.hold,
+            partial(_plan, compiler, limits) if isinstance(compiler, TensorRtCompiler) else None,
+        )
+        self._report.line(f"native        {', '.join(str(file.relative_to(self._root)) for file in files)}")
+
+    def _compile(self, compiler: Compiler, limits: ServingLimits) -> None:
+        """Puts compiled engines in the place of the ONNX files that they are made from."""
         for name in compiler.graphs:
             exported = self._exported[name]
             compiled = compiler.compile(name, exported, limits)
@@ -283,3 +315,7 @@ class _Exporter:
 
     def _copy(self, source: Path, model: str) -> Path:
         return Path(shutil.copy(source, self._file(model, source.name)))
+
+
+def _plan(compiler: TensorRtCompiler, limits: ServingLimits, name: str, onnx: Path) -> Path:
+    return compiler.plan(name, onnx, limits).path

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from framecast.export.tensorrt.options import BuildOptions
+from framecast.stages.flavours import BACKENDS
 
 GRAPHS = ("planner", "text_encoder", "unet", "vae_decoder")
 
@@ -22,6 +23,7 @@ class ExportOptions:
         max_side: largest height or width served, pixels.
         max_batch: segments in one step of a compiled UNet; `framecast.denoiser.batcher.BatcherLimits` has the same.
         compile: graphs that `engine` compiles; empty for those that it compiles best.
+        native: add the models that Triton's own backends serve, in the flavour of `engine`.
         plan: how TensorRT builds.
         cache: folder of traced graphs and compiled engines, used again for equal content; None keeps nothing. It is no
             part of what is exported.
@@ -35,6 +37,7 @@ class ExportOptions:
     max_side: int = 1024
     max_batch: int = 8
     compile: tuple[str, ...] = ()
+    native: bool = False
     plan: BuildOptions = field(default_factory=BuildOptions)
     cache: Path | None = None
 
@@ -42,3 +45,7 @@ class ExportOptions:
         unknown = [name for name in self.compile if name not in GRAPHS]
         if unknown:
             raise ValueError(f"--compile {unknown[0]} is no graph; choose of {', '.join(GRAPHS)}")
+        if self.native and self.engine not in BACKENDS:
+            raise ValueError(
+                f"--native is for --engine {' or '.join(BACKENDS)}; Triton has no backend for {self.engine}"
+            )

@@ -1,0 +1,52 @@
+"""Traced graphs that are used again: found by everything they were made from, and compared all the same."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.support.tiny_bundle import tiny_text_encoder
+
+from framecast.engines.manifest import Manifest
+from framecast.export.bundle import Bundle
+from framecast.export.graph_cache import GraphCache
+from framecast.export.graphs.text_states import export_text_states
+from framecast.export.onnx_graph import weights_beside
+from framecast.export.parity import ParityError
+
+
+def test_a_kept_graph_is_found_by_what_it_was_made_from(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle, cache = Bundle.open(tiny_bundle), GraphCache(tmp_path / "cache", Bundle.open(tiny_bundle))
+    entry = cache.entry("unet", opset=18)
+    path = tmp_path / "unet.onnx"
+    assert not cache.fetch(entry, path)
+    path.write_bytes(b"graph")
+    weights_beside(path).write_bytes(b"weights")
+    cache.keep(entry, path)
+    cache.keep(entry, path)  # as another export does that took as long
+
+    (tmp_path / "other").mkdir()
+    assert cache.fetch(cache.entry("unet", opset=18), tmp_path / "other" / "unet.onnx")
+    assert (tmp_path / "other" / "unet.onnx").read_bytes() == b"graph"
+    assert (tmp_path / "other" / "unet.onnx.data").read_bytes() == b"weights"
+
+    changed = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, changed)
+    (changed / "unet" / "config.json").write_text("{}", encoding="utf-8")
+    others = [
+        cache.entry("unet", opset=20),
+        cache.entry("vae_decoder", opset=18),
+        GraphCache(tmp_path / "cache", replace(bundle, path=changed)).entry("unet", opset=18),
+    ]
+    assert len({entry, *others}) == 4
+    text = GraphCache(tmp_path / "cache", replace(bundle, path=changed)).entry("text_encoder", opset=18)
+    assert text == cache.entry("text_encoder", opset=18), "another UNet does not touch the text encoder's"
+
+
+def test_a_wrong_graph_is_not_served(tiny_repository: Path, tmp_path: Path) -> None:
+    path = tiny_repository / Manifest.load(tiny_repository).graphs["text_encoder"].file
+    torch.manual_seed(5)
+    other = tiny_text_encoder(tmp_path / "clip")[0].eval()
+    with pytest.raises(ParityError, match="text_encoder is off by"):
+        export_text_states(other, path, opset=23, written=True)
