@@ -25,6 +25,7 @@ class Shape:
         floor_bytes: every input read once, every output written once.
         kernel_bytes: what our kernels ask of memory; more than the floor where they read twice.
         flops: additions, multiplications and transcendental functions, one each.
+        options: what else the call asks for, of ``silu``, ``residual`` (broadcast over pixels) and ``position``.
     """
 
     op: str
@@ -34,11 +35,12 @@ class Shape:
     floor_bytes: int
     kernel_bytes: int
     flops: int
+    options: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """For tables, for example ``group_norm_silu 32×4096×320``."""
-        return f"{self.op} " + "×".join(str(size) for size in self.sizes.values())
+        """For tables, for example ``group_norm_silu 32×4096×320×32 silu``."""
+        return " ".join((self.op, "×".join(str(size) for size in self.sizes.values()), *self.options))
 
 
 # (samples, length, channels, groups, SiLU, residual, calls)
@@ -185,12 +187,14 @@ def _family(family: str, item: int) -> Iterator[Shape]:
         moved = (4 if residual else 3) * count * item
         floor = (3 if residual else 2) * count * item
         flops = count * (8 + 3 * silu + residual)
-        yield Shape("group_norm_silu", family, sizes, calls, floor, moved, flops)
+        options = tuple(name for name, there in (("silu", silu), ("residual", residual)) if there)
+        yield Shape("group_norm_silu", family, sizes, calls, floor, moved, flops, options)
     for images, pixels, heads, width, frames, calls in _ATTENTIONS[family]:
         sizes = {"images": images, "pixels": pixels, "heads": heads, "width": width, "frames": frames}
         tensor = images * pixels * heads * width
         flops = images * pixels * heads * frames * (4 * width + 5)
-        yield Shape("temporal_attention", family, sizes, calls, 4 * tensor * item, 4 * tensor * item, flops)
+        options = ("position",) if family == ANIMATEDIFF else ()
+        yield Shape("temporal_attention", family, sizes, calls, 4 * tensor * item, 4 * tensor * item, flops, options)
     for rows, width, calls in _GEGLUS[family]:
         moved = 3 * rows * width * item
         yield Shape("geglu", family, {"rows": rows, "width": width}, calls, moved, moved, 6 * rows * width)

@@ -7,7 +7,8 @@ _TILE = 2048  # elements; a thread of 4 warps has 16 of them, two 16-byte loads 
 
 def constants(width: int) -> dict[str, int]:
     """For rows of `width` outputs."""
-    block_width = min(next_power_of_two(width), 512)
+    exact = min(width & -width, 512)  # the largest power of two that leaves no lane idle
+    block_width = exact if exact >= 64 else min(next_power_of_two(width), 512)
     return {"WIDTH": width, "BLOCK_ROWS": _TILE // block_width, "BLOCK_WIDTH": block_width}
 
 

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from framecast.kernels.spec import Constant, KernelSpec, next_power_of_two
 
 MAX_WIDTH = 4096  # channels of a group that one tile holds
-_TILE = 4096  # elements
-_CHANNELS = 64  # a tile is about this wide: 128 bytes in half precision, a whole memory transaction
+_TILE = 4096  # elements: of a block of 4 warps, 32 a thread, four 16-byte loads in half precision
+_CHANNELS = 128  # a tile is at most about this wide: 256 bytes in half precision
+_VECTOR = 8  # channels in a 16-byte load of half precision; a tile that starts at a multiple of it is read so
+# (longest sample, rows of a block): about a thousand blocks at the shapes of `framecast.kernels.shapes`.
+_ROWS = ((256, 64), (1024, 128), (16384, 256), (65536, 512), (1 << 31, 2048))
 
 
 @dataclass(frozen=True)
@@ -17,33 +20,59 @@ class GroupNormConfig:
         groups: number of groups.
         width: channels of a group.
         rows: pixels that one program reduces; also the unit of the partial statistics.
+        tile: elements of a tile.
+        channels: a tile's width is at most about this.
+        stages: tiles in flight, as Triton's software pipeline has them; 1 leaves it to the blocks beside each other.
+        warps: of a block.
     """
 
     groups: int
     width: int
     rows: int
+    tile: int = _TILE
+    channels: int = _CHANNELS
+    stages: int = 1
+    warps: int = 4
 
     @classmethod
     def choose(cls, groups: int, channels: int, length: int) -> "GroupNormConfig":
-        """For [N, length, channels]: enough blocks to fill a GPU, few enough that merging them costs little."""
-        return cls(groups, channels // groups, 512 if length <= 65536 else 2048)
+        """For [N, length, channels]: enough blocks to fill a GPU, few enough that merging them costs little.
+
+        N has no say: a sample's sums are made in the same order whatever its neighbours.
+        """
+        rows = next(rows for most, rows in _ROWS if length <= most)
+        return cls(groups, channels // groups, rows)
 
     @property
-    def block_width(self) -> int:
-        return next_power_of_two(self.width)
+    def tile_groups(self) -> int:
+        """Groups of a tile: of those that fit, the number that leaves fewest lanes idle, on aligned channels."""
+        if self.width >= self.channels:
+            return 1
+        aligned = max(1, _VECTOR // (self.width & -self.width))  # so many groups begin at multiples of _VECTOR
+        fitting = range(1, min(self.groups, self.channels // self.width) + 1)
+        wanted = [count for count in fitting if count % aligned == 0 or count == self.groups] or list(fitting)
+        return min(wanted, key=lambda count: (self._lanes(count), -count))
+
+    def _lanes(self, count: int) -> int:
+        """Lanes that tiles of `count` groups occupy for all groups."""
+        return -(-self.groups // count) * next_power_of_two(count * self.width)
+
+    @property
+    def block_channels(self) -> int:
+        return next_power_of_two(self.tile_groups * self.width)
 
     @property
     def block_groups(self) -> int:
-        return max(1, min(next_power_of_two(self.groups), _CHANNELS // self.block_width))
+        return next_power_of_two(self.tile_groups)
 
     @property
     def block_rows(self) -> int:
-        return max(1, min(128, _TILE // (self.block_groups * self.block_width)))
+        return max(1, min(128, self.tile // self.block_channels))
 
     @property
     def group_tiles(self) -> int:
         """Programs along the grid's second axis."""
-        return -(-self.groups // self.block_groups)
+        return -(-self.groups // self.tile_groups)
 
     def constants(self) -> dict[str, Constant]:
         """Of both kernels."""
@@ -51,9 +80,11 @@ class GroupNormConfig:
             "GROUPS": self.groups,
             "WIDTH": self.width,
             "ROWS": self.rows,
+            "TILE_GROUPS": self.tile_groups,
             "BLOCK_ROWS": self.block_rows,
             "BLOCK_GROUPS": self.block_groups,
-            "BLOCK_WIDTH": self.block_width,
+            "BLOCK_CHANNELS": self.block_channels,
+            "STAGES": self.stages,
         }
 
     def apply_constants(self, eps: float, silu: bool) -> dict[str, Constant]:
@@ -82,7 +113,13 @@ def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: 
     else:
         constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None, "sum_ptr": None}
     return KernelSpec(
-        "group_norm_silu", variant, stats_kernel, arguments, constants, _divisible(config, arguments), num_warps=4
+        "group_norm_silu",
+        variant,
+        stats_kernel,
+        arguments,
+        constants,
+        _divisible(config, arguments),
+        num_warps=config.warps,
     )
 
 
@@ -102,7 +139,13 @@ def apply_spec(config: GroupNormConfig, dtype: str, *, eps: float, silu: bool, v
     }
     constants = config.apply_constants(eps, silu)
     return KernelSpec(
-        "group_norm_silu", variant, apply_kernel, arguments, constants, _divisible(config, arguments), num_warps=4
+        "group_norm_silu",
+        variant,
+        apply_kernel,
+        arguments,
+        constants,
+        _divisible(config, arguments),
+        num_warps=config.warps,
     )
 
 

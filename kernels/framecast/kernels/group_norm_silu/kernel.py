@@ -1,8 +1,9 @@
 """Triton kernels of group normalisation on channels-last rows.
 
-A tile is [rows, groups, channels of a group], the last axis padded to a power of two: group sums are plain reductions
-and no address needs a division. Statistics are taken about a shift (the mean of the block's first tile), so a mean far
-from zero loses no digits, and blocks are merged as Chan, Golub and LeVeque (1979) do.
+A tile is [rows, channels] of whole groups, so that every load and store is as wide as the hardware has them whatever
+the width of a group; groups are told apart only once a block, after the rows are summed. Statistics are taken about a
+shift (the block's first row), so a mean far from zero loses no digits, and channels and blocks are merged as Chan,
+Golub and LeVeque (1979) do.
 """
 
 import triton
@@ -23,56 +24,63 @@ def stats_kernel(
     GROUPS: tl.constexpr,
     WIDTH: tl.constexpr,
     ROWS: tl.constexpr,
+    TILE_GROUPS: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_GROUPS: tl.constexpr,
-    BLOCK_WIDTH: tl.constexpr,
+    BLOCK_CHANNELS: tl.constexpr,
+    STAGES: tl.constexpr,
 ):
     """Mean and squared deviation of every group in each block of ROWS rows; with a residual also the sum.
 
-    Grid: (ceil(length / ROWS), ceil(GROUPS / BLOCK_GROUPS), samples). partial: float32 [N, blocks, 2, GROUPS].
+    Grid: (ceil(length / ROWS), ceil(GROUPS / TILE_GROUPS), samples). partial: float32 [N, blocks, 2, GROUPS].
     """
     block = tl.program_id(0)
-    group = tl.program_id(1) * BLOCK_GROUPS + tl.arange(0, BLOCK_GROUPS)
     sample = tl.program_id(2).to(tl.int64)
-    lane = tl.arange(0, BLOCK_WIDTH)
+    lane = tl.arange(0, BLOCK_CHANNELS)
+    channel = tl.program_id(1) * (TILE_GROUPS * WIDTH) + lane
+    inside = (lane < TILE_GROUPS * WIDTH) & (channel < GROUPS * WIDTH)
     row = tl.arange(0, BLOCK_ROWS)
-    inside = ((group < GROUPS)[:, None] & (lane < WIDTH)[None, :])[None, :, :]
-    channel = (group[:, None] * WIDTH + lane[None, :])[None, :, :]
 
     first = (block * ROWS).to(tl.int64)
     rows = tl.minimum(length - block * ROWS, ROWS)
     x_ptr += sample * x_sample + first * x_row
+    shift = tl.load(x_ptr + channel, mask=inside, other=0.0).to(tl.float32)
     if residual_ptr is not None:
         residual_ptr += sample * residual_sample + first * residual_row
         sum_ptr += (sample * length + first) * (GROUPS * WIDTH)
+        shift += tl.load(residual_ptr + channel, mask=inside, other=0.0).to(tl.float32)
 
-    mask = (row < rows)[:, None, None] & inside
-    tile = tl.load(x_ptr + row[:, None, None] * x_row + channel, mask=mask, other=0.0).to(tl.float32)
-    if residual_ptr is not None:
-        tile += tl.load(residual_ptr + row[:, None, None] * residual_row + channel, mask=mask, other=0.0).to(tl.float32)
-    shift = tl.sum(tl.sum(tile, axis=2), axis=0) / (tl.minimum(rows, BLOCK_ROWS) * WIDTH).to(tl.float32)
-
-    linear = tl.zeros((BLOCK_ROWS, BLOCK_GROUPS, BLOCK_WIDTH), tl.float32)
-    square = tl.zeros((BLOCK_ROWS, BLOCK_GROUPS, BLOCK_WIDTH), tl.float32)
-    for start in range(0, rows, BLOCK_ROWS):
-        at = (start + row)[:, None, None]
-        mask = (at < rows) & inside
-        tile = tl.load(x_ptr + at * x_row + channel, mask=mask, other=0.0).to(tl.float32)
+    linear = tl.zeros((BLOCK_ROWS, BLOCK_CHANNELS), tl.float32)
+    square = tl.zeros((BLOCK_ROWS, BLOCK_CHANNELS), tl.float32)
+    for start in tl.range(0, rows, BLOCK_ROWS, num_stages=STAGES):
+        at = (start + row)[:, None]
+        mask = (at < rows) & inside[None, :]
+        tile = tl.load(x_ptr + at * x_row + channel[None, :], mask=mask, other=0.0).to(tl.float32)
         if residual_ptr is not None:
-            tile += tl.load(residual_ptr + at * residual_row + channel, mask=mask, other=0.0).to(tl.float32)
-            rounded = tile.to(sum_ptr.dtype.element_ty)
-            tl.store(sum_ptr + at * (GROUPS * WIDTH) + channel, rounded, mask=mask)
+            residual = tl.load(residual_ptr + at * residual_row + channel[None, :], mask=mask, other=0.0)
+            rounded = (tile + residual.to(tl.float32)).to(sum_ptr.dtype.element_ty)
+            tl.store(sum_ptr + at * (GROUPS * WIDTH) + channel[None, :], rounded, mask=mask)
             tile = rounded.to(tl.float32)  # the statistics are those of the sum that is handed on
-        deviation = tl.where(mask, tile - shift[None, :, None], 0.0)
+        deviation = tl.where(mask, tile - shift[None, :], 0.0)
         linear += deviation
         square += deviation * deviation
 
-    total = tl.sum(tl.sum(linear, axis=2), axis=0)
-    offset = total / (rows * WIDTH).to(tl.float32)
-    squares = tl.maximum(tl.sum(tl.sum(square, axis=2), axis=0) - total * offset, 0.0)
+    # Every channel's mean and squared deviation, then those of the channels of a group together.
+    count = rows.to(tl.float32)
+    total = tl.sum(linear, axis=0)
+    offset = total / count
+    mean = shift + offset
+    squares = tl.maximum(tl.sum(square, axis=0) - total * offset, 0.0)
+    local = tl.arange(0, BLOCK_GROUPS)
+    member = (local[:, None] == (lane // WIDTH)[None, :]) & inside[None, :]
+    means = tl.sum(tl.where(member, mean[None, :], 0.0), axis=1) / WIDTH
+    apart = tl.where(member, mean[None, :] - means[:, None], 0.0)
+    within = tl.sum(tl.where(member, squares[None, :], 0.0) + count * apart * apart, axis=1)
+    group = tl.program_id(1) * TILE_GROUPS + local
+    known = (local < TILE_GROUPS) & (group < GROUPS)
     partial_ptr += (sample * tl.num_programs(0) + block) * (2 * GROUPS)
-    tl.store(partial_ptr + group, shift + offset, mask=group < GROUPS)
-    tl.store(partial_ptr + GROUPS + group, squares, mask=group < GROUPS)
+    tl.store(partial_ptr + group, means, mask=known)
+    tl.store(partial_ptr + GROUPS + group, within, mask=known)
 
 
 @triton.jit
@@ -88,19 +96,25 @@ def apply_kernel(
     GROUPS: tl.constexpr,
     WIDTH: tl.constexpr,
     ROWS: tl.constexpr,
+    TILE_GROUPS: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_GROUPS: tl.constexpr,
-    BLOCK_WIDTH: tl.constexpr,
+    BLOCK_CHANNELS: tl.constexpr,
+    STAGES: tl.constexpr,
     BLOCK_PARTIALS: tl.constexpr,
     EPS: tl.constexpr,
     SILU: tl.constexpr,
 ):
-    """Normalises, scales, and optionally applies SiLU; the grid is that of `stats_kernel`, out is dense [N, L, C]."""
-    block = tl.program_id(0)
+    """Normalises, scales, and optionally applies SiLU; the grid is that of `stats_kernel`, out is dense [N, L, C].
+
+    Blocks are taken from the last to the first: what the statistics read last is still in the L2 cache.
+    """
     blocks = tl.num_programs(0)
-    group = tl.program_id(1) * BLOCK_GROUPS + tl.arange(0, BLOCK_GROUPS)
-    sample = tl.program_id(2).to(tl.int64)
-    known = group < GROUPS
+    block = blocks - 1 - tl.program_id(0)
+    sample = (tl.num_programs(2) - 1 - tl.program_id(2)).to(tl.int64)
+    local = tl.arange(0, BLOCK_GROUPS)
+    group = tl.program_id(1) * TILE_GROUPS + local
+    known = (local < TILE_GROUPS) & (group < GROUPS)
 
     part = tl.arange(0, BLOCK_PARTIALS)
     partial_ptr += sample * blocks * (2 * GROUPS)
@@ -123,23 +137,26 @@ def apply_kernel(
         squares += tl.sum(inner + apart * apart * count[:, None], axis=0)
     inverse = 1.0 / tl.sqrt(squares / elements + EPS)
 
-    lane = tl.arange(0, BLOCK_WIDTH)
-    row = tl.arange(0, BLOCK_ROWS)
-    inside = known[:, None] & (lane < WIDTH)[None, :]
-    channel = group[:, None] * WIDTH + lane[None, :]
-    scale = tl.load(weight_ptr + channel, mask=inside, other=0.0).to(tl.float32) * inverse[:, None]
+    # From groups to their channels.
+    lane = tl.arange(0, BLOCK_CHANNELS)
+    channel = tl.program_id(1) * (TILE_GROUPS * WIDTH) + lane
+    inside = (lane < TILE_GROUPS * WIDTH) & (channel < GROUPS * WIDTH)
+    member = local[:, None] == (lane // WIDTH)[None, :]
+    centre = tl.sum(tl.where(member, mean[:, None], 0.0), axis=0)
+    scale = tl.sum(tl.where(member, inverse[:, None], 0.0), axis=0)
+    scale *= tl.load(weight_ptr + channel, mask=inside, other=0.0).to(tl.float32)
     bias = tl.load(bias_ptr + channel, mask=inside, other=0.0).to(tl.float32)
 
+    row = tl.arange(0, BLOCK_ROWS)
     first = (block * ROWS).to(tl.int64)
     rows = tl.minimum(length - block * ROWS, ROWS)
     x_ptr += sample * x_sample + first * x_row
     out_ptr += (sample * length + first) * (GROUPS * WIDTH)
-    for start in range(0, rows, BLOCK_ROWS):
-        at = (start + row)[:, None, None]
-        mask = (at < rows) & inside[None, :, :]
-        tile = tl.load(x_ptr + at * x_row + channel[None, :, :], mask=mask, other=0.0).to(tl.float32)
-        tile = (tile - mean[None, :, None]) * scale[None, :, :] + bias[None, :, :]
+    for start in tl.range(0, rows, BLOCK_ROWS, num_stages=STAGES):
+        at = (start + row)[:, None]
+        mask = (at < rows) & inside[None, :]
+        tile = tl.load(x_ptr + at * x_row + channel[None, :], mask=mask, other=0.0).to(tl.float32)
+        tile = (tile - centre[None, :]) * scale[None, :] + bias[None, :]
         if SILU:
             tile = tile * tl.sigmoid(tile)
-        out = tile.to(out_ptr.dtype.element_ty)
-        tl.store(out_ptr + at * (GROUPS * WIDTH) + channel[None, :, :], out, mask=mask)
+        tl.store(out_ptr + at * (GROUPS * WIDTH) + channel[None, :], tile.to(out_ptr.dtype.element_ty), mask=mask)

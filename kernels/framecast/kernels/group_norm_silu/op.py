@@ -94,14 +94,24 @@ _add_group_norm_silu.register_fake(_add_group_norm_silu_fake)
 
 
 def launch(
-    x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
+    x: Tensor,
+    residual: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    groups: int,
+    eps: float,
+    silu: bool,
+    config: GroupNormConfig | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Runs both kernels on checked arguments; without a residual the second result is x."""
+    """Runs both kernels on checked arguments; without a residual the second result is x.
+
+    `config` is for measuring others than the one that would be chosen.
+    """
     rows = rows_of(x)
     samples, length, channels = rows.shape
     added = None if residual is None else rows_of(residual.expand(x.shape))
     total = rows if added is None else empty_rows(x)
-    config = GroupNormConfig.choose(groups, channels, length)
+    config = config or GroupNormConfig.choose(groups, channels, length)
     blocks = -(-length // config.rows)
     grid = (blocks, config.group_tiles, samples)
     partial = torch.empty((samples, blocks, 2, groups), dtype=torch.float32, device=x.device)
@@ -116,7 +126,7 @@ def launch(
         None if added is None else total,
         partial,
         **config.constants(),
-        num_warps=4,
+        num_warps=config.warps,
     )
     out = empty_rows(x)
     wrap_triton(apply_kernel)[grid](
@@ -129,7 +139,7 @@ def launch(
         total.stride(1),
         out,
         **config.apply_constants(eps, silu),
-        num_warps=4,
+        num_warps=config.warps,
     )
     return image_of(out, x), x if added is None else image_of(total, x)
 

@@ -7,15 +7,15 @@ MAX_WIDTH = 256  # channels of a head
 PIXELS = 4  # that one program attends to, one after the other
 
 
-def constants(frames: int, heads: int, width: int, scale: float) -> dict[str, Constant]:
-    """For attention of `heads` heads of `width` channels over `frames` frames."""
+def constants(frames: int, heads: int, width: int, scale: float, pixels: int = PIXELS) -> dict[str, Constant]:
+    """For attention of `heads` heads of `width` channels over `frames` frames, `pixels` a program."""
     return {
         "FRAMES": frames,
         "HEADS": heads,
         "WIDTH": width,
         "BLOCK_FRAMES": max(16, next_power_of_two(frames)),  # tl.dot wants at least 16
         "BLOCK_WIDTH": max(16, next_power_of_two(width)),
-        "PIXELS": PIXELS,
+        "PIXELS": pixels,
         "SCALE": scale,
     }
 

@@ -68,13 +68,23 @@ def _temporal_attention_fake(
 _temporal_attention.register_fake(_temporal_attention_fake)
 
 
-def launch(q: Tensor, k: Tensor, v: Tensor, frames: int, heads: int, scale: float, position: Tensor | None) -> Tensor:
-    """Runs the kernel on checked arguments."""
+def launch(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    frames: int,
+    heads: int,
+    scale: float,
+    position: Tensor | None,
+    pixels: int = PIXELS,
+    num_warps: int | None = None,
+) -> Tensor:
+    """Runs the kernel on checked arguments; `pixels` of a program and its warps are for measuring others."""
     q, k, v = (x if x.stride(2) == 1 else x.contiguous() for x in (q, k, v))
     out = _empty(q)
     width = q.shape[2] // heads
-    fixed = constants(frames, heads, width, scale)
-    grid = (heads, -(-q.shape[1] // PIXELS), q.shape[0] // frames)
+    fixed = constants(frames, heads, width, scale, pixels)
+    grid = (heads, -(-q.shape[1] // pixels), q.shape[0] // frames)
     wrap_triton(attention_kernel)[grid](
         q,
         k,
@@ -89,7 +99,7 @@ def launch(q: Tensor, k: Tensor, v: Tensor, frames: int, heads: int, scale: floa
         v.stride(1),
         out,
         **fixed,
-        num_warps=warps(frames, width),
+        num_warps=num_warps or warps(frames, width),
         num_stages=2,
     )
     return out

@@ -16,11 +16,11 @@ BLOCK_HEIGHT, BLOCK_WIDTH = 4, 256
 WARPS = 4
 
 
-def constants() -> dict[str, Constant]:
-    """Of the kernel, for every shape."""
+def constants(height: int = BLOCK_HEIGHT, width: int = BLOCK_WIDTH) -> dict[str, Constant]:
+    """Of the kernel, for every shape; `height` and `width` of a tile, powers of two."""
     names = ("YR", "YG", "YB", "UR", "UG", "UB", "VR", "VG", "VB")
     values = (value for row in MATRIX for value in row)
-    return {"BLOCK_HEIGHT": BLOCK_HEIGHT, "BLOCK_WIDTH": BLOCK_WIDTH, **dict(zip(names, values, strict=True))}
+    return {"BLOCK_HEIGHT": height, "BLOCK_WIDTH": width, **dict(zip(names, values, strict=True))}
 
 
 def spec(dtype: str, out: str, *, aligned: bool, variant: str) -> KernelSpec:

@@ -49,11 +49,13 @@ def _yuv420_fake(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 _yuv420.register_fake(_yuv420_fake)
 
 
-def launch(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Runs the kernel on a checked argument."""
+def launch(
+    x: Tensor, block: tuple[int, int] = (BLOCK_HEIGHT, BLOCK_WIDTH), num_warps: int = WARPS
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Runs the kernel on a checked argument; other tiles (height, width) and warps are for measuring."""
     samples, _, height, width = x.shape
     y, u, v = _planes(x)
-    grid = (-(-width // BLOCK_WIDTH), -(-height // BLOCK_HEIGHT), samples)
+    grid = (-(-width // block[1]), -(-height // block[0]), samples)
     wrap_triton(yuv420_kernel)[grid](
         x,
         height,
@@ -65,8 +67,8 @@ def launch(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y,
         u,
         v,
-        **constants(),
-        num_warps=WARPS,
+        **constants(*block),
+        num_warps=num_warps,
     )
     return y, u, v
 

@@ -1,0 +1,149 @@
+"""The command line of the GPU benches, on the standard library alone: a borrowed machine may have no typer.
+
+`framecast bench kernels`, `gpu-suite` and `ablation` hand their arguments to it.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from framecast.bench.gpu.report import save
+from framecast.bench.gpu.rows import Deadline, RowFile, read_rows
+from framecast.bench.gpu.scale import SCALES, TINY, Scale
+from framecast.bench.gpu.sections import SECTIONS, section_named
+from framecast.bench.record import Record
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one of the benches; the last line on stdout is the record's path.
+
+    Returns:
+        0; 1 when something failed or was wrong; 2 for bad input.
+    """
+    options = _parser().parse_args(arguments)
+    command = shlex.join(["python", "-m", "framecast.bench.gpu", *arguments])
+    try:
+        if options.bench == "section":
+            return _section(options)
+        scale = _scale(options)
+        output = options.output_file or _default(options.bench)
+        if options.bench == "suite":
+            return _suite(options, scale, output, command)
+        return _single(options, scale, output, command)
+    except (ValueError, ImportError, OSError) as error:
+        sys.stderr.write(f"framecast bench: {error}\n")
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m framecast.bench.gpu", description="Measure a GPU.")
+    benches = parser.add_subparsers(dest="bench", required=True)
+    suite = benches.add_parser("suite", help="everything, within the time it is given")
+    suite.add_argument("--only", action="append", metavar="SECTION", help=", ".join(s.name for s in SECTIONS))
+    suite.add_argument("--one-process", action="store_true", help="do not give each section a process of its own")
+    kernels = benches.add_parser("kernels", help="our kernels beside torch's")
+    kernels.add_argument("--heaviest", type=int, default=0, help="shapes of each op and family; 0: all of them")
+    ablation = benches.add_parser("ablation", help="every optimisation switched on and off")
+    ablation.add_argument("--compiled", action="store_true", help="compile every rung, a minute each")
+    ablation.add_argument("--log", type=Path, help="append a dated entry to this file")
+    section = benches.add_parser("section", help="one section, as the suite starts it")
+    section.add_argument("name", choices=[s.name for s in SECTIONS])
+    section.add_argument("--scale", choices=SCALES, required=True)
+    section.add_argument("--dtype", required=True)
+    section.add_argument("--rows", type=Path, required=True)
+    section.add_argument("--seconds", type=float, required=True)
+    for bench in (suite, kernels, ablation):
+        bench.add_argument("--dry-run", action="store_true", help="tiny sizes on the CPU; so is it without a GPU")
+        bench.add_argument("--seconds", type=float, default=530.0, help="for everything")
+        bench.add_argument("--dtype", choices=("bfloat16", "float16"), help="on a GPU")
+        bench.add_argument("--commit", default="", help="what is measured, where git cannot say")
+        bench.add_argument("--output-file", type=Path, help="JSON; tables go beside it as .md")
+    return parser
+
+
+def _scale(options: argparse.Namespace) -> Scale:
+    import torch
+
+    if options.seconds <= 0:
+        raise ValueError(f"--seconds is {options.seconds:g}; give more than 0")
+    if options.dry_run or not torch.cuda.is_available():
+        if not options.dry_run:
+            sys.stderr.write(
+                "torch sees no GPU: everything runs at tiny sizes on the CPU, and its times mean nothing.\n"
+            )
+        return TINY
+    full = SCALES["full"]
+    return replace(full, dtype=options.dtype) if options.dtype else full
+
+
+def _default(bench: str) -> Path:
+    stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%SZ")
+    return Path("out") / "bench" / f"{stamp}-{bench}.json"
+
+
+def _section(options: argparse.Namespace) -> int:
+    emit = RowFile(options.rows, options.name)
+    scale = replace(SCALES[options.scale], dtype=options.dtype)
+    section_named(options.name).run(scale, emit, Deadline(options.seconds))
+    return 0
+
+
+def _suite(options: argparse.Namespace, scale: Scale, output: Path, command: str) -> int:
+    from framecast.bench.gpu.suite import SuiteOptions, run_suite
+
+    record = run_suite(
+        SuiteOptions(
+            scale,
+            options.seconds,
+            [section_named(name) for name in options.only or ()] or SECTIONS,
+            isolate=scale is not TINY and not options.one_process,
+            commit=options.commit,
+        ),
+        output,
+        command,
+    )
+    return _tell(record, output)
+
+
+def _single(options: argparse.Namespace, scale: Scale, output: Path, command: str) -> int:
+    rows = output.with_suffix(".rows.jsonl")
+    rows.unlink(missing_ok=True)
+    emit, deadline = RowFile(rows, ""), Deadline(options.seconds)
+    settings: dict[str, object] = {"scale": scale.name, "dtype": scale.dtype}
+    if scale is not TINY:
+        from framecast.bench.gpu.environment import facts
+
+        settings |= facts(scale)
+    try:
+        if options.bench == "kernels":
+            from framecast.bench.gpu import kernels
+
+            shapes = options.heaviest or (scale.shapes if scale is TINY else 0)
+            kernels.run(replace(scale, shapes=shapes), emit, deadline)
+        else:
+            from framecast.bench.gpu import ablation
+
+            ablation.run(scale, emit, deadline, compiled=options.compiled)
+    finally:  # what was measured is kept, however it ends
+        extra = {"commit": options.commit} if options.commit else {}
+        record = Record(options.bench, {}, read_rows(rows), settings, command=command, **extra)
+        save(record, output)
+    if options.bench == "ablation" and options.log is not None:
+        from framecast.bench.gpu.ablation import append_entry
+
+        append_entry(record, options.log)
+    return _tell(record, output)
+
+
+def _tell(record: Record, output: Path) -> int:
+    sys.stderr.write(output.with_suffix(".md").read_text(encoding="utf-8"))
+    sys.stdout.write(f"{output}\n")
+    failed = any(not str(state).startswith("done") for state in record.results.values())
+    wrong = any(
+        key.endswith(("refused", "failed")) and isinstance(row[key], str) for row in record.samples for key in row
+    )
+    return int(failed or wrong)

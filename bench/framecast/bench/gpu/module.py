@@ -1,0 +1,130 @@
+"""One module under one set of switches: right first, then timed, and left ready to be called again."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from framecast.bench.gpu.rows import Emit
+from framecast.bench.gpu.scale import Scale
+from framecast.bench.gpu.switches import Rung, applied
+from framecast.bench.gpu.timing import Timing, capture, measure, warm_up
+
+Tensors = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A module with its inputs and what it must give.
+
+    Attributes:
+        name: in rows, for example ``unet step``.
+        module: in the dtype that is measured.
+        inputs: where they stay.
+        reference: its outputs in float32.
+        plain_error: the largest error of eager torch in the measured dtype.
+        floor_ms: see `framecast.bench.gpu.ceilings`; None at other sizes.
+    """
+
+    name: str
+    module: nn.Module
+    inputs: Tensors
+    reference: Tensors
+    plain_error: float
+    floor_ms: float | None
+
+    @classmethod
+    def of(
+        cls, name: str, module: nn.Module, inputs: Callable[[torch.dtype], Tensors], scale: Scale, floor_ms: float
+    ) -> "Workload":
+        """Computes the reference with `module` as it is, then casts it for good."""
+        with torch.no_grad():
+            reference = _tuple(module(*inputs(torch.float32)))
+            dtype = getattr(torch, scale.dtype)
+            module.to(dtype)
+            mine = inputs(dtype)
+            plain = _tuple(module(*mine))
+        error = _worst(plain, reference)
+        return cls(name, module, mine, reference, error, floor_ms if scale.name == "full" else None)
+
+    def wrong(self, outputs: Tensors) -> str:
+        """Why `outputs` are wrong: beyond twice the error of eager torch. Empty where they are right."""
+        if any(not torch.isfinite(out.float()).all() for out in outputs):
+            return "not finite"
+        error = _worst(outputs, self.reference)
+        largest = max(float(out.float().abs().max()) for out in self.reference)
+        allowed = 2 * self.plain_error + 1e-5 * largest
+        if outputs[0].dtype is torch.uint8:
+            allowed = max(allowed, 1.0)  # a value halfway between two bytes falls to either side
+        return f"off by {error:.3g}, allowed is {allowed:.3g}" if error > allowed else ""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A module that can be called on its workload's inputs again and again.
+
+    Attributes:
+        call: gives the outputs, with CUDA graphs always the same tensors.
+        timing: of one call.
+        graph: whether it is a CUDA graph.
+    """
+
+    call: Callable[[], Tensors]
+    timing: Timing
+    graph: bool
+
+
+@contextmanager
+def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[Ready | None]:
+    """Sets the switches, checks, times and emits a row; None where the result is wrong, which the row says."""
+    device = torch.device(scale.device)
+    with torch.no_grad(), applied(workload.module, rung.switches, compile_=scale.compile) as module:
+        found: dict[str, Any] = {"what": workload.name, "rung": rung.name, "dtype": scale.dtype}
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+
+        def call() -> Tensors:
+            return _tuple(module(*workload.inputs))
+
+        if wrong := workload.wrong(call()):
+            emit(**found, refused=wrong)
+            yield None
+            return
+        outputs, graph = None, None
+        if device.type == "cuda" and rung.switches.cuda_graph:
+            warm_up(call)
+            kept: list[Tensors] = []
+            graph = capture(lambda: kept.append(call()))
+            outputs = kept[-1] if graph is not None else None
+        replayed = call if graph is None or outputs is None else _replay(graph, outputs)
+        if wrong := workload.wrong(replayed()):
+            emit(**found, refused=f"as a CUDA graph: {wrong}")
+            yield None
+            return
+        timing = measure(replayed, device, 4 * scale.seconds, graph=False)
+        found |= timing.record("call") | {"cuda_graph": graph is not None}
+        if workload.floor_ms is not None:
+            found["of_floor"] = timing.median_us / 1e3 / workload.floor_ms
+        if device.type == "cuda":
+            found["peak_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+        emit(**found)
+        yield Ready(replayed, timing, graph is not None)
+
+
+def _replay(graph: torch.cuda.CUDAGraph, outputs: Tensors) -> Callable[[], Tensors]:
+    def replay() -> Tensors:
+        graph.replay()
+        return outputs
+
+    return replay
+
+
+def _tuple(outputs: Any) -> Tensors:
+    return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+
+
+def _worst(outputs: Tensors, reference: Tensors) -> float:
+    return max(float((a.float() - b.float()).abs().max()) for a, b in zip(outputs, reference, strict=True))

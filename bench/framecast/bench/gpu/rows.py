@@ -1,0 +1,59 @@
+"""Where a measurement puts its figures, one row at a time, so that none is lost when it is stopped."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Emit(Protocol):
+    """Takes one row of figures; JSON values only."""
+
+    def __call__(self, **row: Any) -> None: ...
+
+
+class RowFile:
+    """Rows as JSON lines, and a short line on stderr for whoever waits."""
+
+    def __init__(self, path: Path, section: str) -> None:
+        self._path, self._section, self._began = path, section, time.monotonic()
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, **row: Any) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"section": self._section, **row}, ensure_ascii=False) + "\n")
+        shown = ", ".join(f"{name} {_short(value)}" for name, value in row.items() if isinstance(value, str | float))
+        sys.stderr.write(f"{time.monotonic() - self._began:6.1f} s  {self._section}: {shown}\n")
+        sys.stderr.flush()
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """What was written; a last line that was cut off is left out."""
+    rows = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+    return rows
+
+
+class Deadline:
+    """Seconds that are left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        return self._end - time.monotonic()
+
+    def allows(self, seconds: float) -> bool:
+        """Whether something that takes about so long may still begin."""
+        return self.left >= seconds
+
+
+def _short(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
