@@ -107,16 +107,25 @@ def test_a_step_curve_is_linear_between_and_beyond_its_points() -> None:
         StepCurve(((2.0, 1.0), (1.0, 1.0)))
 
 
+FLAT = replace(TRUTH, step=StepCurve(((1, 0.05), (2, 0.1), (4, 0.2))))
+
+
 @pytest.mark.parametrize("seconds", [3.0, 9.0])
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.7])
-def test_the_formula_agrees_with_the_simulation(seconds: float, share: float) -> None:
+@pytest.mark.parametrize(
+    ("service", "share"),
+    [(TRUTH, 0.1), (TRUTH, 0.5), (TRUTH, 0.7), (FLAT, 0.1), (FLAT, 0.5), (FLAT, 0.7), (FLAT, 0.85)],
+)
+def test_the_formula_agrees_with_the_simulation(service: ServiceModel, seconds: float, share: float) -> None:
+    """Where batches pay and where they do not; scenes of one segment and of several."""
     film, replica = cut([seconds], MODEL), Replica(max_queued_videos=500)
-    rate = share * capacity(TRUTH, replica, [film])
-    formula = predict(TRUTH, replica, [film], rate)
-    found = summarised(simulate(Fleet(TRUTH, replica), poisson(rate, 12_000, seed=7), [film]), 0.1)
+    rate = share * capacity(service, replica, [film])
+    formula = predict(service, replica, [film], rate)
+    found = summarised(simulate(Fleet(service, replica), poisson(rate, 12_000, seed=7), [film]), 0.1)
     for name, value, tolerance in (
         ("latency_mean", formula.latency_mean, 0.08),
         ("latency_p95", formula.latency_p95, 0.15),
+        ("ttff_median", formula.ttff_p50, 0.20),
+        ("ttff_p95", formula.ttff_p95, 0.15),
         ("throughput_qps", formula.throughput_qps, 0.03),
     ):
         assert found[name] == pytest.approx(value, rel=tolerance), name

@@ -4,8 +4,11 @@ A replica is a queue of `places` live videos served at once, each slower the mor
 arrivals, and a finite waiting room: the birth–death chain of `queueing.occupancy` with Allen–Cunneen's correction. An
 arriving video sees the time average (PASTA), so its latency is the wait and the service at the occupancy it makes.
 
-Against the simulation: means within 8 % and p95 within 15 % up to 0.7 of the capacity (a test holds it to that); beyond
-0.8 the formula is pessimistic, for service is more regular than it assumes. Simulate there.
+Where batches hardly pay, the step batcher finishes segments one after the other, first ones first: the denoiser is then
+the server, the other places are part of the queue, and first segments wait for each other alone.
+
+Against the simulation: means within 8 % and p95 within 15 % up to 0.7 of the capacity (a test holds it to that); where
+batches pay, the formula is pessimistic beyond 0.8, for service is more regular than it assumes. Simulate there.
 """
 
 from collections.abc import Sequence
@@ -80,6 +83,9 @@ def loaded(film: Film, service: ServiceModel, replica: Replica, live: int) -> tu
         )
     stages = (decode / replica.decode_instances, encode / replica.encode_cores, plan, texts / replica.text_instances)
     bound = live * max(stages)
+    if bound <= total and live > 1 and (together := _few_together(service, replica)):
+        alone_for = loaded(film, service, replica, 1)[1]
+        total = min(total, max(alone_for, live * _busiest(film, service, replica) / together))
     return (first * bound / total, bound) if bound > total else (first, total)
 
 
@@ -98,7 +104,25 @@ def places(replica: Replica) -> int:
 
 def capacity(service: ServiceModel, replica: Replica, films: Sequence[Film]) -> float:
     """The most videos a second that one replica makes."""
+    if together := _few_together(service, replica):
+        return together / _weighted([_busiest(film, service, replica) for film in films], [f.weight for f in films])
     return max(live / _mean(films, service, replica, live) for live in range(1, places(replica) + 1))
+
+
+def _few_together(service: ServiceModel, replica: Replica) -> int:
+    """How many segments share a step where batches hardly pay, so that most videos wait their turn; else 0."""
+    together = service.step.worthwhile(places(replica), replica.worthwhile)
+    return together if 2 * together <= places(replica) else 0
+
+
+def _busiest(film: Film, service: ServiceModel, replica: Replica) -> float:
+    """Seconds for which a video keeps the busiest stage from others, where few are denoised together."""
+    together = _few_together(service, replica)
+    chunks = [chunk for chunks in script(film, service).items for chunk in chunks or ()]
+    decode, encode = (sum(chunk[which] for chunk in chunks) for which in (0, 1))
+    denoise = film.segments * film.steps * service.step.seconds(together) * film.scale
+    beside = service.share * min(denoise, together * decode) / (1 + service.share)  # steps that a decode slows down
+    return max(denoise + beside, together * decode / replica.decode_instances, together * encode / replica.encode_cores)
 
 
 def predict(
@@ -127,10 +151,17 @@ def predict(
     by_live = {live: [loaded(film, service, replica, live) for film in films] for live in range(1, k + 1)}
     means = {live: _weighted([total for _, total in by_live[live]], weights) for live in by_live}
     spread = _weighted([(total - means[k]) ** 2 for _, total in by_live[k]], weights) / means[k] ** 2
-    queue = occupancy(rate / replicas, means.__getitem__, k, replica.max_queued_videos, ca2=ca2, cs2=spread)
+    # Where batches do not pay, fewer are denoised at once than have a place, and the others wait their turn.
+    together, most = _few_together(service, replica), capacity(service, replica, films)
+    if together and all(film.segments == 1 for film in films):
+        served, room, seconds = together, k - together + replica.max_queued_videos, together / most
+        queue = occupancy(rate / replicas, lambda _: seconds, served, room, ca2=ca2, cs2=spread)
+    else:
+        served = k
+        queue = occupancy(rate / replicas, means.__getitem__, k, replica.max_queued_videos, ca2=ca2, cs2=spread)
     longer = queue.wait / queue.waiting if queue.waiting else 0.0
-    shares = [(float(queue.probability[n]), n + 1, 0.0) for n in range(k)]
-    shares.append((float(queue.probability[k:-1].sum()), k, longer))
+    shares = [(float(queue.probability[n]), n + 1, 0.0) for n in range(served)]
+    shares.append((float(queue.probability[served:-1].sum()), served, longer))
     totals, firsts = (
         mixture(
             [
@@ -141,12 +172,29 @@ def predict(
         )
         for which in (1, 0)
     )
+    if 0 < together < served:  # first segments go before later ones, and wait for each other alone
+        segments = _weighted([film.segments for film in films], weights)
+        seconds = together / (most * segments)
+        ahead = occupancy(rate / replicas, lambda _: seconds, together, 10 * k, ca2=ca2, cs2=spread)
+        wait = ahead.wait / ahead.waiting if ahead.waiting else 0.0
+        placed = 1 - shares[-1][0] / (1 - queue.refused)
+        firsts = mixture(
+            [
+                (p * w, first, seconds)
+                for p, seconds in (
+                    (placed * (1 - ahead.waiting), 0.0),
+                    (placed * ahead.waiting, wait),
+                    (1 - placed, longer),
+                )
+                for w, (first, _) in zip(weights, by_live[together], strict=True)
+            ]
+        )
     made = rate * (1 - queue.refused)
     return Prediction(
         request_rate=rate,
         throughput_qps=made,
         refused_rate=queue.refused,
-        utilisation=made / (replicas * capacity(service, replica, films)),
+        utilisation=made / (replicas * most),
         mean_live=float(sum(min(n, k) * p for n, p in enumerate(queue.probability))),
         latency_mean=totals.mean,
         latency_p50=totals.quantile(0.5),

@@ -33,6 +33,13 @@ class StepCurve:
         (low, below), (high, above) = points[right - 1], points[right]
         return max(0.0, below + (batch - low) * (above - below) / (high - low))
 
+    def worthwhile(self, most: int, share: float) -> int:
+        """The batch that the step batcher makes of `most` segments of one shape: the smallest with that share of the best
+        throughput.
+        """
+        found = [self.efficiency(batch) for batch in range(1, most + 1)]
+        return next(batch for batch, gain in enumerate(found, 1) if gain >= share * max(found))
+
     def efficiency(self, batch: float) -> float:
         """Throughput of a batch ÷ throughput of singles: 1 gains nothing."""
         return batch * self.seconds(1) / self.seconds(batch)
