@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,9 @@ class System:
         log: lines it has printed.
     """
 
-    def __init__(self, repository: Path, triton_log: Path, *arguments: str) -> None:
+    def __init__(
+        self, repository: Path, triton_log: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.triton_log = triton_log
         self.log: list[str] = []
         self._addresses: queue.Queue[str] = queue.Queue()
@@ -40,7 +42,7 @@ class System:
             ],
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "GRPC_VERBOSITY": "ERROR"},
+            env={**os.environ, "GRPC_VERBOSITY": "ERROR", **(environment or {})},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -77,10 +79,19 @@ class System:
         alive = [p for p in self.triton.children() if p.status() != psutil.STATUS_ZOMBIE]
         return next(p for p in alive if f"/{model}/" in " ".join(p.cmdline()))
 
+    @property
+    def metrics_url(self) -> str:
+        """The gateway's metrics page, where it was asked for."""
+        return next(line.split()[-1] for line in self.log if line.startswith("metrics on "))
+
+    @property
+    def triton_metrics_url(self) -> str:
+        """Triton's metrics page."""
+        return f"http://127.0.0.1:{self.triton_option('metrics-port')}/metrics"
+
     def metrics(self) -> dict[str, float]:
         """Triton's metrics, name with labels → value."""
-        url = f"http://127.0.0.1:{self.triton_option('metrics-port')}/metrics"
-        with urllib.request.urlopen(url, timeout=10) as page:
+        with urllib.request.urlopen(self.triton_metrics_url, timeout=10) as page:
             lines = page.read().decode().splitlines()
         return {
             name: float(value) for name, _, value in (x.rpartition(" ") for x in lines if x and not x.startswith("#"))
@@ -109,9 +120,11 @@ class System:
 
 
 @contextlib.contextmanager
-def running(repository: Path, triton_log: Path, *arguments: str) -> Iterator[System]:
+def running(
+    repository: Path, triton_log: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[System]:
     """A system for the length of a `with` block."""
-    system = System(repository, triton_log, *arguments)
+    system = System(repository, triton_log, *arguments, environment=environment)
     try:
         yield system
     finally:

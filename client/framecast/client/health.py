@@ -1,6 +1,6 @@
 """``framecast health``: the standard gRPC health check, for probes. Triton answers it too."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import grpc
 import typer
@@ -36,9 +36,10 @@ def health_of(address: str, *, service: str = "", channel: ChannelOptions | None
         opened = grpc.insecure_channel(address, options=settings.arguments)
     answers = health_pb2.HealthCheckResponse
     with opened:
+        ask: Any = health_pb2_grpc.HealthStub(opened).Check  # type: ignore[attr-defined]
         try:
             request = health_pb2.HealthCheckRequest(service=service)
-            answer = health_pb2_grpc.HealthStub(opened).Check(request, timeout=timeout)
+            answer = ask(request, timeout=timeout)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return str(answers.ServingStatus.Name(answers.SERVICE_UNKNOWN))

@@ -9,15 +9,17 @@ from typing import Any
 import grpc
 
 from framecast.errors import Unauthenticated
+from framecast.gateway.metrics import UNAUTHENTICATED, GatewayMetrics
 from framecast.gateway.status import abort
 
 OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 
 
 class BearerTokens(grpc.aio.ServerInterceptor):
-    """Refuses calls that carry none of `tokens`."""
+    """Refuses calls that carry none of `tokens`, and counts them in `metrics`."""
 
-    def __init__(self, tokens: Iterable[str]) -> None:
+    def __init__(self, tokens: Iterable[str], metrics: GatewayMetrics) -> None:
+        self._metrics = metrics
         self._expected = [f"Bearer {token}".encode() for token in tokens]
         # A handler of this kind refuses calls of every kind without reading their messages first.
         self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(_refuse)
@@ -30,6 +32,7 @@ class BearerTokens(grpc.aio.ServerInterceptor):
         """Lets the call through or hands out the handler that refuses it."""
         if handler_call_details.method.startswith(OPEN_SERVICES) or self._accepts(handler_call_details):
             return await continuation(handler_call_details)
+        self._metrics.refused(UNAUTHENTICATED)
         return self._refuse
 
     def _accepts(self, details: grpc.HandlerCallDetails) -> bool:

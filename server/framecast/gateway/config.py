@@ -39,6 +39,7 @@ class GatewayConfig:
         address: host:port to listen on; port 0 takes a free one.
         tokens: bearer tokens that are accepted; empty lets everybody in.
         tls_certificate, tls_key: PEM files; without them the port is not encrypted.
+        metrics_address: host:port of the Prometheus page, or a port of loopback; None shows none.
         max_live_videos: videos made at once.
         max_queued_videos: videos that may wait for a place; more are refused at once.
         max_live_plans, max_queued_plans: the same for stories that are only planned.
@@ -56,6 +57,7 @@ class GatewayConfig:
     tokens: frozenset[str] = field(default=frozenset(), repr=False)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    metrics_address: str | None = None
     max_live_videos: int = 4
     max_queued_videos: int = 8
     max_live_plans: int = 4

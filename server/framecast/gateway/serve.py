@@ -14,11 +14,15 @@ from typing import Annotated
 import typer
 
 from framecast.client.report import fail, one_sentence_errors
+from framecast.client.tracing import traces_endpoint
 from framecast.director.director import Director
 from framecast.engines.manifest import Manifest
 from framecast.errors import FramecastError
 from framecast.gateway.config import GatewayConfig
+from framecast.gateway.observers import Observers
+from framecast.gateway.page import parsed_address
 from framecast.gateway.server import Gateway, start_gateway
+from framecast.stages.observed import ObservedStages
 from framecast.stages.triton import TritonStages
 from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
 from framecast.triton.served_model import read_served_model
@@ -58,6 +62,7 @@ async def serve(config: ServeConfig) -> int:
     """
     async with AsyncExitStack() as stack:
         signals = _signals(stack)
+        observers = stack.enter_context(Observers.opened(config.gateway.metrics_address))
         gateway: Gateway | None = None
         changes: set[asyncio.Task[None]] = set()
 
@@ -72,21 +77,26 @@ async def serve(config: ServeConfig) -> int:
             manifest = Manifest.load(config.repository)
             manifest.require_machine()
             manifest.verify(config.repository)
-            embedded = EmbeddedTriton(EmbeddedConfig(config.repository.resolve(), log=config.triton_log))
+            embedded = EmbeddedTriton(
+                EmbeddedConfig(config.repository.resolve(), log=config.triton_log, traces=traces_endpoint())
+            )
         address = embedded.address if embedded else str(config.triton_address)
-        stages = TritonStages(address)
+        stages = TritonStages(address, observers.headers)
         stack.push_async_callback(stages.close)
         supervisor = Supervisor(address, on_change, stages.interrupt, embedded)
         stack.push_async_callback(supervisor.stop)
         await _unless(signals, supervisor.start())
         # 2. Director and gateway.
         model = await read_served_model(supervisor.client)
-        gateway = await start_gateway(config.gateway, Director(stages, model), model)
+        director = Director(ObservedStages(stages, observers.stages), model)
+        gateway = await start_gateway(config.gateway, director, model, observers.metrics, observers.spans)
         stack.push_async_callback(gateway.stop)
         watch = asyncio.create_task(supervisor.watch())
         stack.push_async_callback(_cancelled, watch)
         host = config.gateway.address.rpartition(":")[0]
         typer.echo(f"serving {model.bundle} on {host}:{gateway.port}", err=True)
+        if observers.url:
+            typer.echo(f"metrics on {observers.url}", err=True)
         # 3. Until told to stop.
         code = await _until_done(config.command, f"{host}:{gateway.port}", signals)
         abort = asyncio.create_task(signals.get())
@@ -161,6 +171,9 @@ def command(
     ] = None,
     tls_certificate: Annotated[Path | None, typer.Option(help="PEM file.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file.")] = None,
+    metrics_address: Annotated[
+        str | None, typer.Option(help="host:port of the Prometheus page, or a port of loopback; without it, none.")
+    ] = _DEFAULTS.metrics_address,
     max_live_videos: Annotated[int, typer.Option(min=1, help="Videos made at once.")] = _DEFAULTS.max_live_videos,
     max_queued_videos: Annotated[int, typer.Option(min=0, help="Videos that may wait.")] = _DEFAULTS.max_queued_videos,
     grace: Annotated[
@@ -171,11 +184,17 @@ def command(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if (tls_certificate is None) != (tls_key is None):
         raise typer.BadParameter("--tls-certificate and --tls-key go together")
+    if metrics_address is not None:
+        try:
+            parsed_address(metrics_address)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
     gateway = GatewayConfig(
         address=address,
         tokens=frozenset(token or ()),
         tls_certificate=tls_certificate,
         tls_key=tls_key,
+        metrics_address=metrics_address,
         max_live_videos=max_live_videos,
         max_queued_videos=max_queued_videos,
         grace_seconds=grace,

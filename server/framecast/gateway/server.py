@@ -11,7 +11,9 @@ from grpc_reflection.v1alpha import reflection
 from framecast.client.v1 import video_pb2, video_pb2_grpc
 from framecast.director.model import ServedModel
 from framecast.gateway.auth import BearerTokens
+from framecast.gateway.calls import Spans, no_spans
 from framecast.gateway.config import GatewayConfig
+from framecast.gateway.metrics import GatewayMetrics
 from framecast.gateway.service import Director, VideoService
 
 logger = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ class Gateway:
 
     Attributes:
         port: it listens on.
-        service: for its counts of live and queued videos.
+        service: for its counts of live and queued videos, and its metrics.
     """
 
     def __init__(
@@ -79,14 +81,28 @@ class Gateway:
         await self.drain(0)
 
 
-async def start_gateway(config: GatewayConfig, director: Director, model: ServedModel) -> Gateway:
+async def start_gateway(
+    config: GatewayConfig,
+    director: Director,
+    model: ServedModel,
+    metrics: GatewayMetrics | None = None,
+    spans: Spans = no_spans,
+) -> Gateway:
     """Starts serving.
+
+    Args:
+        config: see `GatewayConfig`.
+        director: makes the videos.
+        model: what it makes them with.
+        metrics: are told of every call; the gateway has its own if there are none.
+        spans: opens the span of a call.
 
     Raises:
         OSError: the address cannot be listened on, or a TLS file cannot be read.
     """
+    metrics = metrics or GatewayMetrics()
     server = grpc.aio.server(
-        interceptors=[BearerTokens(config.tokens)] if config.tokens else [],
+        interceptors=[BearerTokens(config.tokens, metrics)] if config.tokens else [],
         options=[
             ("grpc.so_reuseport", 0),  # a second gateway on the same port must fail, not share it
             ("grpc.max_receive_message_length", config.max_request_bytes),
@@ -97,7 +113,7 @@ async def start_gateway(config: GatewayConfig, director: Director, model: Served
             ("grpc.http2.min_ping_interval_without_data_ms", 5000),
         ],
     )
-    service = VideoService(config, director, model)
+    service = VideoService(config, director, model, metrics, spans)
     health_service = health.aio.HealthServicer()
     video_pb2_grpc.add_VideoServicer_to_server(service, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)

@@ -19,9 +19,11 @@ from framecast.director.video import Done, Event, StoryRequest, VideoSpec
 from framecast.errors import Cancelled, DeadlineTooShort, StageUnavailable
 from framecast.gateway import wire
 from framecast.gateway.admission import Admission
+from framecast.gateway.calls import Call, Spans, no_spans
 from framecast.gateway.config import GatewayConfig
+from framecast.gateway.metrics import NOT_SERVING, GatewayMetrics
 from framecast.gateway.requests import RequestStream
-from framecast.gateway.status import abort
+from framecast.gateway.status import abort, status_of
 from framecast.gateway.validate import Validator
 from framecast.planner.storyboard import Scene
 
@@ -44,12 +46,24 @@ class VideoService(video_pb2_grpc.VideoServicer):
     Attributes:
         serving: while False, new Generate and Plan calls are refused with UNAVAILABLE.
         videos, plans: who may go ahead.
+        metrics: of everything it does.
     """
 
-    def __init__(self, config: GatewayConfig, director: Director, model: ServedModel) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        director: Director,
+        model: ServedModel,
+        metrics: GatewayMetrics | None = None,
+        spans: Spans = no_spans,
+    ) -> None:
         self.serving = True
         self.videos = Admission(config.max_live_videos, config.max_queued_videos, "videos")
         self.plans = Admission(config.max_live_plans, config.max_queued_plans, "plans")
+        self.metrics = metrics or GatewayMetrics()
+        self.metrics.watch("generate", self.videos)
+        self.metrics.watch("plan", self.plans)
+        self._spans = spans
         self._config = config
         self._director = director
         self._model = model
@@ -70,17 +84,23 @@ class VideoService(video_pb2_grpc.VideoServicer):
 
             # 2. Admit or refuse.
             work = spec.width * spec.height * spec.steps
-            with self.videos.admit(spec.request_id, work, context.time_remaining()) as ticket:
+            with self.metrics.admitting():
+                ticket = self.videos.admit(spec.request_id, work, context.time_remaining())
+            with ticket:
+                call.admitted(spec)
                 logger.info("video accepted request_id=%s spec=%s peer=%s", spec.request_id, spec, context.peer())
                 await _send(context, wire.accepted(spec, ticket.first_frame_seconds))
                 await ticket.turn()
+                call.began()
 
                 # 3. Film. A write waits while the caller does not read: that holds the director back.
                 async with aclosing(self._director.run(spec, source)) as events:
                     async for event in events:
                         stream.check_nothing_follows()
                         await _send(context, wire.event(event))
+                        call.sent(event)
                         if isinstance(event, Done):
+                            call.finished(spec)
                             ticket.done(event.stats.first_chunk_seconds)
                             logger.info("video done request_id=%s stats=%s", spec.request_id, event.stats)
 
@@ -90,8 +110,12 @@ class VideoService(video_pb2_grpc.VideoServicer):
         """Plans one story."""
         async with self._answering(context, "plan") as call:
             story = self._validator.story(request.text, request.max_scenes, prefix="")
-            with self.plans.admit(call.request_id, seconds_left=context.time_remaining()) as ticket:
+            with self.metrics.admitting():
+                ticket = self.plans.admit(call.request_id, seconds_left=context.time_remaining())
+            with ticket:
+                call.admitted()
                 await ticket.turn()
+                call.began()
                 async with aclosing(self._director.plan(story)) as scenes:
                     async for scene in scenes:
                         await _send(context, wire.scene(scene))
@@ -102,27 +126,29 @@ class VideoService(video_pb2_grpc.VideoServicer):
         context: grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.ServerInfo],
     ) -> pb.ServerInfo:
         """What this server makes, and its limits."""
+        Call("server_info", "", self.metrics, None).ended(grpc.StatusCode.OK)
         return wire.server_info(self._model, self._config.limits)
 
     @asynccontextmanager
-    async def _answering(self, context: grpc.aio.ServicerContext[Any, Any], method: str) -> AsyncIterator[_Call]:
+    async def _answering(self, context: grpc.aio.ServicerContext[Any, Any], method: str) -> AsyncIterator[Call]:
         """Ends the call with the right status, whatever happens inside."""
-        call = _Call()
-        try:
-            if not self.serving:
-                raise StageUnavailable("the server is not serving now")
-            with _time_limit(self._config.max_call_seconds):
-                yield call
-        except asyncio.CancelledError:
-            logger.info("call cancelled method=%s request_id=%s", method, call.request_id)
-            raise
-        except Exception as error:  # noqa: BLE001  (abort logs it and raises)
-            await abort(context, error, call.request_id)
-
-
-class _Call:
-    def __init__(self) -> None:
-        self.request_id = uuid.uuid4().hex
+        with self._spans(method, context) as span:
+            call = Call(method, uuid.uuid4().hex, self.metrics, span)
+            try:
+                if not self.serving:
+                    self.metrics.refused(NOT_SERVING)
+                    raise StageUnavailable("the server is not serving now")
+                with _time_limit(self._config.max_call_seconds):
+                    yield call
+                call.ended(grpc.StatusCode.OK)
+            except asyncio.CancelledError:
+                logger.info("call cancelled method=%s request_id=%s", method, call.request_id)
+                call.ended(grpc.StatusCode.CANCELLED)
+                raise
+            except Exception as error:  # noqa: BLE001  (abort logs it and raises)
+                status = status_of(error)
+                call.ended(status.code, status.details)
+                await abort(context, error, call.request_id)
 
 
 async def _send(context: grpc.aio.ServicerContext[Any, Any], message: Message) -> None:

@@ -32,12 +32,14 @@ class EmbeddedConfig:
         repository: the served repository.
         stop_timeout: seconds that a clean shutdown may take before it is killed.
         log: file for Triton's own log; None keeps it with the server's temporary files.
+        traces: OTLP/HTTP URL for Triton's spans; only requests that carry trace context have any. None makes none.
         verbose: Triton's --log-verbose.
     """
 
     repository: Path
     stop_timeout: float = 10.0
     log: Path | None = None
+    traces: str | None = None
     verbose: int = 0
 
 
@@ -88,6 +90,7 @@ class EmbeddedTriton:
                 *(f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",),
                 *("--backend-config=python,shm-default-byte-size=16777216",),
                 *("--exit-timeout-secs=5", f"--log-verbose={self._config.verbose}"),
+                *_tracing(self._config.traces),
                 env=_environment(self._files),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -150,6 +153,13 @@ class EmbeddedTriton:
                     if words[0].endswith("triton_python_backend_stub"):
                         found[Path(words[1]).parent.parent.name] = int(child)
         return found
+
+
+def _tracing(url: str | None) -> list[str]:
+    """Rate 0 leaves out what the gateway does not trace; a request with trace context is traced at any rate."""
+    settings = ("mode=opentelemetry", "level=TIMESTAMPS", "rate=0", "count=-1")
+    own = (f"opentelemetry,url={url}", "opentelemetry,resource=service.name=framecast-triton")
+    return [f"--trace-config={setting}" for setting in (*settings, *own)] if url else []
 
 
 def _free_port() -> int:
