@@ -1,0 +1,101 @@
+"""No time is given for what is wrong, and switches do what they say."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+
+from framecast.bench.gpu import kernels, models
+from framecast.bench.gpu.cases import Case, cases, shrunk
+from framecast.bench.gpu.module import Workload, ready
+from framecast.bench.gpu.scale import TINY
+from framecast.bench.gpu.switches import Rung, Switches, applied, climbing, leaving_out
+from framecast.kernels import switches as kernel_switches
+from framecast.kernels.shapes import shapes
+
+CPU = torch.device("cpu")
+
+
+def _case(op: str) -> Case:
+    shape = next(shape for shape in shapes() if shape.op == op)
+    return next(cases(shrunk(shape), CPU, torch.float32))
+
+
+@pytest.mark.parametrize("op", kernel_switches.OPS)
+def test_a_wrong_kernel_gets_a_reason_and_no_time(op: str) -> None:
+    case = _case(op)
+
+    def off() -> tuple[torch.Tensor, ...]:
+        return tuple(out + 1 if out.dtype is torch.uint8 else out * 1.001 for out in case.ours())
+
+    assert kernels.row(case, TINY, compiled=False)["ours_us"] > 0
+    row = kernels.row(replace(case, ours=off), TINY, compiled=False)
+    assert "is off by" in row["ours_refused"]
+    assert "ours_us" not in row
+    assert "speedup" not in row
+    assert row["eager_us"] > 0
+
+
+def test_a_kernel_that_does_not_run_or_gives_nan_is_a_result() -> None:
+    case = _case("geglu")
+
+    def crash() -> Any:
+        raise RuntimeError("illegal address\nmore")
+
+    assert kernels.row(replace(case, ours=crash), TINY, compiled=False)["ours_refused"] == (
+        "RuntimeError: illegal address"
+    )
+    nan = replace(case, ours=lambda: (case.ours()[0] * float("nan"),))
+    assert kernels.row(nan, TINY, compiled=False)["ours_refused"] == "output a is not finite"
+
+
+def test_achieved_is_bytes_over_time() -> None:
+    shape = next(shape for shape in shapes() if shape.op == "geglu")  # 131072 × 1280: 1.0 GB
+    found = kernels.achieved(shape, 1000.0)
+    assert found["tb_s"] == pytest.approx(131072 * 1280 * 3 * 2 / 1e-3 / 1e12)
+    assert found["of_copy"] == pytest.approx(found["tb_s"] / 4.3)
+    assert found["of_matmul"] == pytest.approx(131072 * 1280 * 6 / 1e-3 / 1e12 / 790)
+
+
+def test_a_step_that_is_wrong_has_no_time() -> None:
+    work = Workload.of("step", models.unet(TINY), lambda dtype: models.step_inputs(TINY, dtype), TINY, 1.0)
+    rows: list[dict[str, Any]] = []
+    wrong = replace(work, reference=tuple(out * 1.01 for out in work.reference))
+    with ready(wrong, Rung("eager", Switches.none()), TINY, lambda **row: rows.append(row)) as made:
+        assert made is None
+    assert rows[0]["refused"].startswith("off by")
+    assert "call_us" not in rows[0]
+
+
+def test_switches_are_set_and_taken_back() -> None:
+    module = models.unet(TINY)
+    weight = next(parameter for parameter in module.parameters() if parameter.dim() == 4 and parameter.shape[2] > 1)
+    patched = lambda: [name for name, part in module.named_modules() if "forward" in part.__dict__]  # noqa: E731
+    with applied(module, Switches(geglu=False, compile=False)) as called:
+        assert called is module
+        assert weight.is_contiguous(memory_format=torch.channels_last)
+        assert patched()
+        assert not kernel_switches.enabled("geglu")
+        assert kernel_switches.enabled("guided_step")
+    assert kernel_switches.enabled("geglu")
+    assert patched() == []
+    assert weight.is_contiguous()
+    with applied(module, Switches.none()):
+        assert patched() == []
+        assert not any(map(kernel_switches.enabled, kernel_switches.OPS))
+
+
+def test_ladders_change_one_switch_a_rung() -> None:
+    climbed = climbing()
+    assert climbed[0].switches == Switches.none()
+    assert climbed[-1].switches == Switches()
+    for below, above in pairwise(climbed):
+        changed = [
+            name for name in vars(above.switches) if getattr(above.switches, name) != getattr(below.switches, name)
+        ]
+        assert above.name == f"+ {changed[0]}"
+        assert len(changed) == 1
+    assert len(leaving_out(compiled=True)) == len(vars(Switches())) + 1
+    assert not any(rung.switches.compile for rung in leaving_out(compiled=False))

@@ -1,0 +1,131 @@
+"""The GPU suite, run for real at tiny sizes on the CPU: every section, every row, every table."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framecast.bench.gpu.command import main
+from framecast.bench.gpu.rows import Deadline
+from framecast.bench.gpu.scale import TINY
+from framecast.bench.gpu.sections import SECTIONS, Section
+from framecast.bench.gpu.suite import SuiteOptions, run_suite, watched
+from framecast.bench.gpu.switches import SUITE
+from framecast.bench.record import Record
+from framecast.kernels.shapes import shapes
+from framecast.kernels.switches import OPS
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Of one dry run."""
+    path = tmp_path_factory.mktemp("suite") / "suite.json"
+    assert main(["suite", "--dry-run", "--output-file", str(path), "--commit", "abc"]) == 0
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert "## kernels · kernels" in text
+    assert "| ours without compile |" in text
+    return Record.load(path)
+
+
+def rows(record: Record, section: str, **wanted: Any) -> list[dict[str, Any]]:
+    found = [row for row in record.samples if row["section"] == section]
+    return [row for row in found if all(row.get(key) == value for key, value in wanted.items())]
+
+
+def test_every_section_is_done(record: Record) -> None:
+    assert [name for name in record.results if name.startswith("section_")] == [f"section_{s.name}" for s in SECTIONS]
+    assert all(state.startswith("done") for state in record.results.values()), record.results
+    assert record.commit == "abc"
+    failed = [row for row in record.samples if "failed" in row or isinstance(row.get("refused"), str)]
+    assert failed == []
+
+
+def test_every_op_of_every_family_is_right_and_timed(record: Record) -> None:
+    found = [row for row in rows(record, "kernels") if "op" in row]
+    assert {(row["op"], row["family"]) for row in found} == {(op, s.family) for op in OPS for s in shapes()}
+    for row in found:
+        assert min(row["ours_us"], row["eager_us"], row["compile_us"]) > 0
+        assert row["speedup"] == pytest.approx(min(row["eager_us"], row["compile_us"]) / row["ours_us"])
+        assert row["of_copy"] == pytest.approx(row["tb_s"] / 4.3)
+    assert any("channels last" in row["shape"] for row in found)
+
+
+@pytest.mark.parametrize(("section", "what"), [("unet", "unet step"), ("vae", "vae decode")])
+def test_every_rung_is_timed(record: Record, section: str, what: str) -> None:
+    assert [row["rung"] for row in rows(record, section, what=what)] == [rung.name for rung in SUITE]
+    assert all(row["call_us"] > 0 for row in rows(record, section, what=what))
+
+
+def test_clips_tokens_and_other_runtimes_are_there(record: Record) -> None:
+    assert [row["rung"] for row in rows(record, "unet", what="clip of 2 steps")] == ["ours without compile", "ours"]
+    planned = rows(record, "planner")
+    assert len(planned) == 3
+    assert all(row["tokens"] == TINY.tokens and row["tokens_as_eager"] == 1 for row in planned)
+    assert {row["what"] for row in rows(record, "runtimes")} == {"aoti", "onnxruntime", "tensorrt_rtx"}
+    assert all(row["skipped"] for row in rows(record, "runtimes"))
+
+
+def test_a_section_that_fails_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
+    broken = Section("broken", "framecast.bench.gpu.rows:no_such_function", 1)
+    chosen = [broken, next(s for s in SECTIONS if s.name == "environment")]
+    found = run_suite(SuiteOptions(TINY, 20, chosen, isolate=False), tmp_path / "suite.json", "test")
+    assert found.results["section_broken"].startswith("failed")
+    assert "no_such_function" in found.results["section_broken"]
+    assert found.results["section_environment"].startswith("done")
+    assert Record.load(tmp_path / "suite.json").samples == found.samples
+
+
+def test_sections_in_processes_of_their_own_end_in_time(tmp_path: Path) -> None:
+    """A child of the section that would outlive it is ended too."""
+    alive = tmp_path / "alive"
+    child = f"import time, pathlib\nwhile True: pathlib.Path({str(alive)!r}).touch(); time.sleep(0.05)"
+    parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(600)"
+    outcome = watched("slow", [sys.executable, "-c", parent], 3.0, tmp_path / "slow.log")
+    assert outcome.state == "out of time"
+    before = alive.stat().st_mtime_ns
+    deadline = Deadline(0.3)
+    while deadline.left > 0:
+        time.sleep(0.05)
+    assert alive.stat().st_mtime_ns == before
+    failed = watched("bad", [sys.executable, "-c", "raise SystemExit('no such card')"], 30.0, tmp_path / "bad.log")
+    assert (failed.state, failed.words) == ("failed", "exit 1: no such card")
+
+
+def test_the_suite_starts_sections_as_processes(tmp_path: Path) -> None:
+    chosen = [next(s for s in SECTIONS if s.name == "environment")]
+    found = run_suite(SuiteOptions(TINY, 120, chosen), tmp_path / "suite.json", "test")
+    assert found.results["section_environment"].startswith("done"), found.results
+    assert rows(found, "environment", what="ceilings")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["suite", "--dry-run", "--only", "cooling"], "--only cooling is no section"),
+        (["kernels", "--dry-run", "--seconds", "0"], "--seconds is 0"),
+    ],
+)
+def test_bad_options_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_ablation_replays_both_ladders_and_keeps_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "log.md"
+    log.write_text("# Log\n", encoding="utf-8")
+    output = tmp_path / "ablation.json"
+    assert main(["ablation", "--dry-run", "--output-file", str(output), "--log", str(log)]) == 0
+    samples = json.loads(output.read_text(encoding="utf-8"))["samples"]
+    for what in ("unet step", "vae decode"):
+        climbed = [row["rung"] for row in samples if row["what"] == what and row["ladder"] == "one more on"]
+        assert climbed[0] == "eager"
+        assert climbed[-1] == "+ compile"
+        left = [row["rung"] for row in samples if row["what"] == what and row["ladder"] == "all but one"]
+        assert {"all", "all but group_norm_silu", "all but cuda_graph"} <= set(left)
+    text = log.read_text(encoding="utf-8")
+    assert text.startswith("# Log\n\n## 20")
+    assert "ladder of optimisations" in text
+    assert text.count("| + geglu |") == 2
