@@ -50,6 +50,7 @@ class Took:
         checked: it was compared with its module, which is then in memory twice.
         parameters: of the module.
         make_seconds, export_seconds: to make the random weights; to trace, write and check.
+        processor_seconds: of both, whatever else the machine was doing.
         peak_bytes: resident memory at its highest.
         files: name → bytes.
         parity: see `framecast.export.parity`.
@@ -61,6 +62,7 @@ class Took:
     parameters: int
     make_seconds: float
     export_seconds: float
+    processor_seconds: float
     peak_bytes: int
     files: Mapping[str, int]
     parity: Mapping[str, float]
@@ -122,6 +124,7 @@ def run(
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         make_seconds=round(made - started, 1),
         export_seconds=round(time.perf_counter() - made, 1),
+        processor_seconds=round(time.process_time(), 1),
         peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         files={file.name: file.stat().st_size for file in sorted(output.glob(f"{part}.onnx*"))},
         parity=dict(exported.parity),

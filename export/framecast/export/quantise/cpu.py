@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from framecast.engines.engine import Array
 from framecast.errors import InvalidRepository
-from framecast.export.onnx_graph import save_onnx
+from framecast.export.onnx_graph import save_onnx, weights_beside
 from framecast.export.quantise.form import fold_transposes, sites
 
 STATIC_OPSET = 18  # whose convolutions ONNX Runtime fuses with the most around them
@@ -68,6 +68,7 @@ def quantise_dynamic(path: Path) -> int:
             weight_type=QuantType.QInt8,
             per_channel=True,
             nodes_to_quantize=names,
+            use_external_data_format=weights_beside(path).is_file(),
         )
     return len(names)
 
