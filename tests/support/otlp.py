@@ -49,7 +49,7 @@ def collecting() -> Iterator[Collector]:
     """A collector for the length of a `with` block."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             as_json = "json" in self.headers.get("Content-Type", "")
             collector.add(_from_json(body) if as_json else _from_protobuf(body))

@@ -41,3 +41,15 @@ def _filled(text: str) -> str:
     for name, value in _VARIABLES.items():
         text = text.replace(name, value)
     return text
+
+
+def grouping(expression: str) -> set[str]:
+    """The labels by which an expression adds up."""
+    labels: set[str] = set()
+
+    def visit(node: object) -> None:
+        if isinstance(node, promql_parser.AggregateExpr) and node.modifier is not None:
+            labels.update(node.modifier.labels)
+
+    promql_parser.walk(promql_parser.parse(expression), visit)
+    return labels
