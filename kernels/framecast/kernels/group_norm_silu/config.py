@@ -67,7 +67,8 @@ class GroupNormConfig:
 
     @property
     def block_rows(self) -> int:
-        return max(1, min(128, self.tile // self.block_channels))
+        """As many as fill a tile of full width: narrow ones take no more, for their masks would cost registers."""
+        return max(1, self.tile // max(self.block_channels, _CHANNELS))
 
     @property
     def group_tiles(self) -> int:
