@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # needs torch, and what is refused here is refused before tor
 
 ONNXRUNTIME = "onnxruntime"
 COMPILERS: Mapping[str, str] = {  # --engine → module:function
+    "aoti": "framecast.export.aoti:compiler",
     "tensorrt": "framecast.export.tensorrt.compiler:data_centre",
     "tensorrt-rtx": "framecast.export.tensorrt.compiler:rtx",
 }

@@ -22,8 +22,12 @@ def load_engine(kind: str, path: Path, options: EngineOptions | None = None) -> 
         from framecast.engines.tensorrt import TensorRtEngine
 
         return TensorRtEngine(path, options, kind)
+    if kind == "aoti":
+        from framecast.engines.aoti import AotInductorEngine
+
+        return AotInductorEngine(path, options)
     raise InvalidRepository(
-        f"{path.name} asks for the engine {kind!r}; this build has onnxruntime, tensorrt and tensorrt_rtx."
+        f"{path.name} asks for the engine {kind!r}; this build has onnxruntime, aoti, tensorrt and tensorrt_rtx."
     )
 
 
@@ -35,7 +39,11 @@ def require_machine(kind: str, what: str) -> None:
         what: the subject of the sentence.
 
     Raises:
-        InvalidRepository: there is no GPU for it.
+        InvalidRepository: there is no GPU for it, or no torch.
     """
+    if kind == "aoti":
+        from framecast.engines.aoti import require_torch
+
+        require_torch(what)
     if kind in ("tensorrt", "tensorrt_rtx"):
         require_gpu(what)

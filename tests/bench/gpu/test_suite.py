@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from framecast.bench.cli import app
 from framecast.bench.gpu.command import main
 from framecast.bench.gpu.rows import Deadline
 from framecast.bench.gpu.scale import TINY
@@ -94,9 +96,13 @@ def test_sections_in_processes_of_their_own_end_in_time(tmp_path: Path) -> None:
     assert (failed.state, failed.words) == ("failed", "exit 1: no such card")
 
 
-def test_the_suite_starts_sections_as_processes(tmp_path: Path) -> None:
-    chosen = [next(s for s in SECTIONS if s.name == "environment")]
-    found = run_suite(SuiteOptions(TINY, 120, chosen), tmp_path / "suite.json", "test")
+def test_sections_are_processes_that_need_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A borrowed machine has torch, triton, numpy and transformers."""
+    for module in ("typer", "rich", "grpc", "psutil", "pynvml", "onnxruntime", "onnx", "matplotlib"):
+        (tmp_path / f"{module}.py").write_text(f"raise ImportError('{module} is not here')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    environment = next(s for s in SECTIONS if s.name == "environment")
+    found = run_suite(SuiteOptions(TINY, 300, [environment]), tmp_path / "suite.json", "test")
     assert found.results["section_environment"].startswith("done"), found.results
     assert rows(found, "environment", what="ceilings")
 
@@ -111,6 +117,14 @@ def test_the_suite_starts_sections_as_processes(tmp_path: Path) -> None:
 def test_bad_options_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_framecast_bench_passes_its_options_on() -> None:
+    for command in ("kernels", "gpu-suite", "ablation"):
+        assert CliRunner().invoke(app, [command, "--dry-run", "--seconds", "-1"]).exit_code == 2
+        helped = CliRunner().invoke(app, [command, "--help"])
+        assert helped.exit_code == 0
+        assert "--dry-run" in helped.output
 
 
 def test_ablation_replays_both_ladders_and_keeps_a_log(tmp_path: Path) -> None:

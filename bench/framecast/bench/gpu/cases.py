@@ -86,10 +86,10 @@ def _norm(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
     weight, bias = random(channels), random(channels)
     added = random(sizes["samples"], channels, 1) if "residual" in shape.options else None
 
-    def plain(x: Tensor, *rest: Any) -> Outputs:
+    def plain(x: Tensor) -> Outputs:  # naive casts weight and bias to the dtype of x
         if added is None:
-            return (norm_naive.group_norm_silu(x, *rest, groups, 1e-5, silu),)
-        return norm_naive.add_group_norm_silu(x, added.to(x.dtype), *rest, groups, 1e-5, silu)
+            return (norm_naive.group_norm_silu(x, weight, bias, groups, 1e-5, silu),)
+        return norm_naive.add_group_norm_silu(x, added.to(x.dtype), weight, bias, groups, 1e-5, silu)
 
     def ours(config: GroupNormConfig | None = None) -> Outputs:
         if config is not None:
@@ -111,10 +111,7 @@ def _norm(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
         {"channels": 256},
     ]
     found = tuple((_name(change), partial(ours, replace(chosen, **change))) for change in others)
-    wide = (weight.float(), bias.float())
-    yield Case(
-        shape, ours, lambda: plain(plain_x, weight, bias), lambda: plain(plain_x.float(), *wide), _on_gpu(x, found)
-    )
+    yield Case(shape, ours, lambda: plain(plain_x), lambda: plain(plain_x.float()), _on_gpu(x, found))
 
 
 def _attention(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
@@ -151,14 +148,14 @@ def _geglu(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
 
 def _step(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
     count, length = shape.sizes["samples"], shape.sizes["elements"]
-    tensors = [random(count, length) for _ in range(3)]
+    x, low, high = (random(count, length) for _ in range(3))
     guidance = random(count, kind=torch.float32).abs() * 7
     coefficients = random(count, 4, kind=torch.float32)
     yield Case(
         shape,
-        lambda: guided_step(*tensors, guidance, coefficients),
-        lambda: step_naive.guided_step(*tensors, guidance, coefficients),
-        lambda: step_naive.guided_step(*(t.float() for t in tensors), guidance, coefficients),
+        lambda: guided_step(x, low, high, guidance, coefficients),
+        lambda: step_naive.guided_step(x, low, high, guidance, coefficients),
+        lambda: step_naive.guided_step(x.float(), low.float(), high.float(), guidance, coefficients),
     )
 
 
@@ -167,7 +164,7 @@ def _planes(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
     planar = random(sizes["frames"], 3, sizes["height"], sizes["width"])
     for name, x in (("", planar), ("channels last", planar.movedim(1, -1).contiguous().movedim(-1, 1))):
         options = (name,) if name else ()
-        others = [
+        others: list[dict[str, Any]] = [
             {"block": block, "num_warps": w} for block in ((2, 256), (2, 512), (4, 512), (8, 128)) for w in (2, 4, 8)
         ]
         found = tuple((_name(change), partial(yuv_op.launch, x, **change)) for change in others)
@@ -211,5 +208,7 @@ def shrunk(shape: Shape, most: int = 4) -> Shape:
     elif "frames" in sizes:
         sizes["frames"] = 1
     share = math.prod(sizes.values()) / math.prod(shape.sizes.values())
-    scaled = {name: max(1, int(getattr(shape, name) * share)) for name in ("floor_bytes", "kernel_bytes", "flops")}
+    scaled: dict[str, Any] = {
+        name: max(1, int(getattr(shape, name) * share)) for name in ("floor_bytes", "kernel_bytes", "flops")
+    }
     return replace(shape, sizes=sizes, **scaled)

@@ -66,8 +66,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _scale(options: argparse.Namespace) -> Scale:
-    import torch
-
+    try:
+        import torch
+        import triton  # noqa: F401
+    except ImportError as error:
+        raise ValueError(f"{error.name} is missing; run: pip install 'framecast[kernels]'") from error
     if options.seconds <= 0:
         raise ValueError(f"--seconds is {options.seconds:g}; give more than 0")
     if options.dry_run or not torch.cuda.is_available():

@@ -99,19 +99,24 @@ def unet(scale: Scale) -> GuidedUnet:
     """In float32. Raises ImportError without diffusers."""
     from diffusers import UNetMotionModel
 
-    return _made(lambda: GuidedUnet(UNetMotionModel(**_UNETS[scale.name])), scale)
+    kind: Any = UNetMotionModel
+    made: GuidedUnet = _made(lambda: GuidedUnet(kind(**_UNETS[scale.name])), scale)
+    return made
 
 
 def vae(scale: Scale) -> Decode:
     """In float32, without its encoder. Raises ImportError without diffusers."""
     from diffusers import AutoencoderKL
 
+    kind: Any = AutoencoderKL
+
     def make() -> Decode:
-        model: Any = AutoencoderKL(latent_channels=4, **_VAES[scale.name])
+        model = kind(latent_channels=4, **_VAES[scale.name])
         model.encoder, model.quant_conv = None, None
         return Decode(model)
 
-    return _made(make, scale)
+    made: Decode = _made(make, scale)
+    return made
 
 
 def planner(scale: Scale) -> Any:
