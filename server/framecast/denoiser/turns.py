@@ -71,6 +71,8 @@ class TurnRules:
 
 def next_batch(live: Sequence[T], costs: Costs, rules: TurnRules) -> list[T]:
     """The segments of the next step, at least one if any is live."""
+    if len(live) < 2:
+        return list(live)
 
     def rank(turn: T) -> tuple[int, float, float]:
         if rules.patience_left(turn) <= 0:  # without any patience: plain order of arrival

@@ -120,7 +120,7 @@ def test_the_formula_agrees_with_the_simulation(service: ServiceModel, seconds: 
     film, replica = cut([seconds], MODEL), Replica(max_queued_videos=500)
     rate = share * capacity(service, replica, [film])
     formula = predict(service, replica, [film], rate)
-    found = summarised(simulate(Fleet(service, replica), poisson(rate, 12_000, seed=7), [film]), 0.1)
+    found = summarised(simulate(Fleet(service, replica), poisson(rate, 8_000, seed=7), [film]), 0.1)
     for name, value, tolerance in (
         ("latency_mean", formula.latency_mean, 0.08),
         ("latency_p95", formula.latency_p95, 0.15),

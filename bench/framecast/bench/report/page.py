@@ -6,16 +6,30 @@ from typing import Any
 
 from framecast.bench.record import Record, cell
 from framecast.bench.report import figures
+from framecast.bench.report.cards import Card, cards
 
 _STYLE = """
-:root { color-scheme: light; font: 15px/1.45 system-ui, sans-serif; }
-body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff; }
-h1, h2, h3 { line-height: 1.2; } section { border-top: 1px solid #ccc; margin-top: 2rem; }
-code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere; }
-svg { max-width: 100%; height: auto; } .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .15rem .8rem .15rem 0; border-bottom: 1px solid #e3e3e3; vertical-align: top; }
-.note { color: #555; }
+:root { color-scheme: light; font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+* { box-sizing: border-box; }
+body { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; color: #1c2330; background: #f6f7f9; }
+h1, h2, h3 { line-height: 1.2; margin: 0; } h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; }
+h3 { font-size: .95rem; color: #3d4757; margin-bottom: .4rem; } p { margin: .3rem 0; } a { color: #2a5a9e; }
+nav { margin: .6rem 0 1.6rem; display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; }
+section { background: #fff; border: 1px solid #dfe3e9; border-radius: 10px; padding: 1.3rem; margin-bottom: 1.4rem; }
+code { font-size: .85em; background: #eef1f5; border-radius: 4px; padding: .15em .4em; overflow-wrap: anywhere; }
+.note { color: #5a6575; font-size: .85rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.4rem, 1fr)); gap: .7rem; margin: 1rem 0; }
+.card { background: #f1f5fb; border-radius: 8px; padding: .65rem .8rem; }
+.card b { display: block; font-size: 1.35rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.card span, .card i { display: block; font-size: .78rem; color: #5a6575; font-style: normal; }
+.charts { display: grid; gap: 1.2rem; margin: 1rem 0; }
+.charts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
+figure { margin: 0; min-width: 0; } svg { display: block; width: 100%; height: auto; }
+details { margin-top: .7rem; } summary { cursor: pointer; color: #2a5a9e; } .wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; margin: .5rem 0; }
+th, td { text-align: left; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid #e6e9ee; vertical-align: top; }
+.rows th, .rows td { white-space: nowrap; } thead th { color: #5a6575; font-weight: 600; }
+@media (max-width: 30rem) { body { padding: 1.2rem .6rem 3rem; } section { padding: 1rem .8rem; } }
 """
 _POINTS = (
     *("request_rate", "throughput_qps", "latency_median", "latency_p50", "latency_p95", "latency_p99", "ttff_ms"),
@@ -26,12 +40,12 @@ _POINTS = (
 def page(records: Sequence[Record]) -> str:
     """Records as one HTML document that needs nothing else: no script, no network."""
     sections = [_section(record, f"r{index}") for index, record in enumerate(records)]
+    links = "".join(f'<a href="#r{index}">{_text(_name(record))}</a>' for index, record in enumerate(records))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Framecast bench</title><style>{_STYLE}</style></head><body>\n<h1>Framecast bench</h1>\n"
-        + "\n".join(sections)
-        + "\n</body></html>\n"
+        f"<nav>{links}</nav>\n" + "\n".join(sections) + "\n</body></html>\n"
     )
 
 
@@ -39,19 +53,38 @@ def _section(record: Record, name: str) -> str:
     drawn = _figures(record, name)
     results = record.results
     parts = [
-        f"<h2>{_text(record.benchmark)}</h2>",
-        f"<p>{_text(record.time)}, commit <code>{_text(record.commit or 'unknown')}</code></p>",
+        f"<h2>{_text(_name(record))}</h2>",
+        f'<p class="note">{_text(record.time)}, commit <code>{_text(record.commit or "unknown")}</code></p>',
         f"<p><code>{_text(record.command)}</code></p>",
-        f'<p class="note">{_pairs(record.machine)}; {_pairs(record.versions)}</p>',
-        *(f"<h3>{_text(title)}</h3>{svg}" for title, svg in drawn),
     ]
+    if shown_first := cards(record):
+        parts.append(f'<div class="cards">{"".join(map(_card, shown_first))}</div>')
+    if drawn:
+        charts = "".join(f"<figure><h3>{_text(title)}</h3>{svg}</figure>" for title, svg in drawn)
+        parts.append(f'<div class="charts">{charts}</div>')
     for key in ("points", "rows"):
         if rows := results.get(key):
-            parts.append(_rows(rows))
+            parts.append(_details("Every load" if key == "points" else "Every figure", _rows(rows)))
     if shown := [(key, text) for key, text in record.table() if key not in ("points", "rows")]:
         body = "".join(f"<tr><th>{_text(key)}</th><td>{_text(text)}</td></tr>" for key, text in shown)
-        parts.append(f'<div class="wide"><table>{body}</table></div>')
-    return "<section>\n" + "\n".join(parts) + "\n</section>"
+        parts.append(_details("All results", f'<div class="wide"><table>{body}</table></div>'))
+    where = f'<p class="note">{_pairs(record.machine)}</p><p class="note">{_pairs(record.versions)}</p>'
+    parts.append(_details("Machine and versions", where))
+    return f'<section id="{name}">\n' + "\n".join(parts) + "\n</section>"
+
+
+def _name(record: Record) -> str:
+    versus = record.settings.get("versus")
+    return f"{record.benchmark}: ours and {versus}" if versus else record.benchmark
+
+
+def _card(card: Card) -> str:
+    interval = f"<i>{_text(card.interval)}</i>" if card.interval else ""
+    return f'<div class="card"><span>{_text(card.label)}</span><b>{_text(card.value)}</b>{interval}</div>'
+
+
+def _details(title: str, body: str) -> str:
+    return f"<details><summary>{_text(title)}</summary>{body}</details>"
 
 
 def _figures(record: Record, name: str) -> list[tuple[str, str]]:
@@ -65,6 +98,10 @@ def _figures(record: Record, name: str) -> list[tuple[str, str]]:
         draw("Latency against load", figures.load_curve, results["points"], results["knee_qps"])
     if record.benchmark == "capacity predict":
         draw("Predicted latency against load", figures.capacity_curve, results)
+    if record.benchmark == "capacity validate" and results.get("rows"):
+        draw("Predicted ÷ measured", figures.prediction_errors, results["rows"])
+    if record.benchmark == "peers" and isinstance(record.samples, Mapping):
+        draw("Seconds a video, turn by turn", figures.turns, record.samples)
     if results.get("batch_efficiency"):
         draw("Batch efficiency", figures.batch_efficiency, results["batch_efficiency"])
     if results.get("stage_durations_mean"):
@@ -83,7 +120,7 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
         names = [name for name in _POINTS if name in names]
     head = "".join(f"<th>{_text(name)}</th>" for name in names)
     body = "".join("<tr>" + "".join(f"<td>{_text(cell(row.get(n)))}</td>" for n in names) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+    return f'<div class="wide"><table class="rows"><thead><tr>{head}</tr></thead>{body}</table></div>'
 
 
 def _pairs(found: Mapping[str, Any]) -> str:

@@ -65,13 +65,19 @@ def serving_parent() -> int | None:
 
 def metrics_url(pid: int) -> str | None:
     """The metrics page of the tritonserver that `pid` started; None: it started none, or without a port."""
+    port = triton_port(pid, "metrics-port")
+    return f"http://127.0.0.1:{port}/metrics" if port else None
+
+
+def triton_port(pid: int, option: str) -> int | None:
+    """The port that the tritonserver below `pid` was given as `option`; None: there is none."""
     with suppress(psutil.Error):
         for process in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.Error):
                 words = process.cmdline()
-                ports = [word.partition("=")[2] for word in words if word.startswith("--metrics-port=")]
+                ports = [word.partition("=")[2] for word in words if word.startswith(f"--{option}=")]
                 if process.name() == "tritonserver" and ports:
-                    return f"http://127.0.0.1:{ports[0]}/metrics"
+                    return int(ports[0])
     return None
 
 

@@ -1,0 +1,1 @@
+"""Ours beside others, on the same bundle, prompts, seeds, steps and machine."""
