@@ -19,7 +19,7 @@ repository=${FRAMECAST_REPOSITORY:-build/served}
 cache=${FRAMECAST_ENGINE_CACHE:-build/engines}
 engine=${FRAMECAST_ENGINE:-onnxruntime}                # or tensorrt, on a machine with a GPU
 precision=${FRAMECAST_PRECISION:-fp32}
-flavour=${FRAMECAST_FLAVOUR:-}                         # Triton's --model-config-name
+flavour=${FRAMECAST_FLAVOUR:-}                         # Triton's --model-config-name; then the same as engine
 listen=${FRAMECAST_LISTEN:-127.0.0.1:50051}            # of the gateway
 metrics=${FRAMECAST_METRICS:-127.0.0.1:9464}           # of the gateway
 triton_address=${TRITON_ADDRESS:-127.0.0.1:8001}
@@ -63,8 +63,9 @@ tensorrt() {
 }
 
 export_bundle() {
-  framecast export --bundle "$bundle" --output "$repository" --engine "$engine" --precision "$precision" \
-    --cache "$cache"
+  local options=(--bundle "$bundle" --output "$repository" --engine "$engine" --precision "$precision" --cache "$cache")
+  [ -z "$flavour" ] || options+=(--native)
+  framecast export "${options[@]}"
 }
 
 triton() {

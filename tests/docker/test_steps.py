@@ -127,6 +127,8 @@ def test_export_is_a_command_that_framecast_has(step: Step) -> None:
     assert "export" in MOUNTS
     options = parsed(export, command[3:])
     assert (options["engine"], options["precision"]) == ("tensorrt", "fp16")
+    assert options["native"] is False
+    assert "--native" in step("export", FRAMECAST_FLAVOUR="tensorrt").commands[0]
     assert (options["bundle"], options["output"]) == (ROOT / "bundles" / "storybook", Path("build/served"))
 
 

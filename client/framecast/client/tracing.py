@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+EXPORT_SECONDS = 2.0  # a collector that does not answer may hold up the end of a command this long
 SERVICE = video_pb2.DESCRIPTOR.services_by_name["Video"].full_name
 
 
@@ -38,6 +39,8 @@ def environment_tracer(service: str) -> Iterator["Tracer | None"]:
 
     Args:
         service: name of this process in traces; OTEL_SERVICE_NAME goes first.
+
+    The exporter gives a batch up after `EXPORT_SECONDS`, or OTEL_EXPORTER_OTLP_TIMEOUT seconds.
     """
     endpoint = traces_endpoint()
     if endpoint is None:
@@ -54,11 +57,17 @@ def environment_tracer(service: str) -> Iterator["Tracer | None"]:
         return
     resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", service)})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=_export_seconds())))
     try:
         yield provider.get_tracer("framecast", metadata.version("framecast"))
     finally:
         provider.shutdown()
+
+
+def _export_seconds() -> float | None:
+    """None leaves it to the exporter, which reads the variables itself."""
+    own = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+    return None if any(os.environ.get(name) for name in own) else EXPORT_SECONDS
 
 
 @contextmanager
