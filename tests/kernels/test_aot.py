@@ -45,6 +45,21 @@ def test_ptx_has_the_arguments_and_nothing_else() -> None:
         plain_parameters(compiled.ptx, 5)
 
 
+@pytest.mark.parametrize(("op", "variant"), [("group_norm_silu", "unet 8²"), ("guided_step", "all options")])
+def test_a_size_of_one_compiles(op: str, variant: str) -> None:
+    """Where Triton compiles at the call, an integer argument of 1 is a constant and no tensor."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource, compile
+
+    for found in aot.all_specs():
+        if found.op == op and found.variant.startswith(variant):
+            names = list(found.kernel.arg_names)
+            fixed = {name: found.constants[name] for name in names if name not in found.arguments} | {"length": 1}
+            source = ASTSource(found.kernel, {**found.signature(), "length": "constexpr"}, fixed)
+            options = {"num_warps": found.num_warps, "enable_fp_fusion": True}
+            assert compile(source, target=GPUTarget("cuda", 90, 32), options=options).asm["ptx"]
+
+
 def test_unknown_architectures_are_refused() -> None:
     with pytest.raises(ValueError, match="capability: 75"):
         compile_kernel(spec(64, "fp16", variant="test"), 75)

@@ -14,6 +14,7 @@ from framecast.kernels.shapes import Shape, shapes
 from framecast.kernels.switches import OPS
 
 COMPILE_SECONDS = 15.0  # that a case with max-autotune may take; with less left it is left out
+SWEEP_SECONDS = 30.0  # kept for other tilings
 SWEEP_OPS = ("group_norm_silu", "temporal_attention", "yuv420")  # whose tiling is reasoned
 
 
@@ -25,7 +26,7 @@ def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
     for shape in chosen:
         small = shape if scale.name == "full" else shrunk(shape)
         for case in cases(small, device, dtype):
-            emit(**row(case, scale, compiled=deadline.allows(COMPILE_SECONDS)))
+            emit(**row(case, scale, compiled=deadline.allows(COMPILE_SECONDS + SWEEP_SECONDS)))
     for op in SWEEP_OPS:
         shape = next(shape for shape in chosen if shape.op == op)
         for case in cases(shape if scale.name == "full" else shrunk(shape), device, dtype):

@@ -1,6 +1,7 @@
 """Where a measurement puts its figures, one row at a time, so that none is lost when it is stopped."""
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ class RowFile:
 
     def __call__(self, **row: Any) -> None:
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"section": self._section, **row}, ensure_ascii=False) + "\n")
+            file.write(json.dumps(_finite({"section": self._section, **row}), ensure_ascii=False) + "\n")
         shown = ", ".join(f"{name} {_short(value)}" for name, value in row.items() if isinstance(value, str | float))
         sys.stderr.write(f"{time.monotonic() - self._began:6.1f} s  {self._section}: {shown}\n")
         sys.stderr.flush()
@@ -53,6 +54,15 @@ class Deadline:
     def allows(self, seconds: float) -> bool:
         """Whether something that takes about so long may still begin."""
         return self.left >= seconds
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for NaN and infinities, which JSON has not."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _short(value: str | float) -> str:

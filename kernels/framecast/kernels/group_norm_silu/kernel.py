@@ -118,7 +118,7 @@ def apply_kernel(
 
     part = tl.arange(0, BLOCK_PARTIALS)
     partial_ptr += sample * blocks * (2 * GROUPS)
-    elements = length.to(tl.float32) * WIDTH
+    elements = length * 1.0 * WIDTH  # a length of 1 is a constant to Triton, and has no `to`
     mean = tl.zeros((BLOCK_GROUPS,), tl.float32)
     for start in range(0, blocks, BLOCK_PARTIALS):
         at = start + part

@@ -57,7 +57,7 @@ def _squares(partial_ptr, blocks, length, BLOCK: tl.constexpr, BLOCK_PARTIALS: t
     mean = tl.zeros((BLOCK_PARTIALS,), tl.float32)
     for start in range(0, blocks, BLOCK_PARTIALS):
         at = start + part
-        share = tl.minimum(length - at * BLOCK, BLOCK).to(tl.float32) / length.to(tl.float32)
+        share = tl.minimum(length - at * BLOCK, BLOCK).to(tl.float32) / (length * 1.0)  # 1 is a constant, without `to`
         mean += tl.load(partial_ptr + at * 4, mask=at < blocks, other=0.0) * share
     centre = tl.sum(mean, axis=0)
     squares = tl.zeros((BLOCK_PARTIALS,), tl.float32)
