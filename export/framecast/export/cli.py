@@ -33,7 +33,7 @@ def command(
     bundle: Annotated[Path, typer.Option(help="Bundle directory: a diffusers pipeline with a planner/ beside it.")],
     output: Annotated[Path, typer.Option(help="Served repository to write.")],
     engine: Annotated[
-        str, typer.Option(help="What will compute the graphs: onnxruntime, tensorrt, tensorrt-rtx.")
+        str, typer.Option(help="What will compute the graphs: onnxruntime, aoti, tensorrt, tensorrt-rtx.")
     ] = _DEFAULTS.engine,
     precision: Annotated[str, typer.Option(help="Of UNet and VAE: fp32, fp16, bf16, int8, fp8.")] = _DEFAULTS.precision,
     models: Annotated[
