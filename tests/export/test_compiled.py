@@ -89,7 +89,7 @@ def test_serving_plans_without_a_gpu_is_refused_before_anything_starts(compiled:
         (["--engine", "tensorrt-rtx", "--compile", "sampler"], "--compile sampler is no graph; choose of planner"),
         (
             ["--engine", "tensorrt-rtx", "--native"],
-            "--native is for --engine tensorrt or onnxruntime; Triton has no other",
+            "--native is for --engine tensorrt or onnxruntime; Triton has no backend for tensorrt-rtx",
         ),
         (["--tf32"], "--engine onnxruntime has no option tf32"),
         (["--compile", "unet"], "--engine onnxruntime compiles nothing"),

@@ -179,7 +179,7 @@ class _Exporter:
         return TextEncoder(exported.engine, tokenizer, settings)  # type: ignore[arg-type]
 
     def _unet(self, pipeline: Any, table: SamplerTable) -> Exported:
-        settings = {"extended": table.extended, "rescale": self._bundle.conventions.guidance_rescale}
+        settings: dict[str, Any] = {"extended": table.extended, "rescale": self._bundle.conventions.guidance_rescale}
         export = partial(export_denoise_step, pipeline.unet, precision=self._precision, **settings)
         return self._graph("unet", "denoiser", export, self._precision, **settings)
 

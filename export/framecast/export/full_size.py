@@ -11,14 +11,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from framecast.export.options import GRAPHS
 
-CLIP_TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
-QWEN3 = {
+CLIP_TEXT: dict[str, Any] = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}
+QWEN3: dict[str, Any] = {
     "vocab_size": 151936,
     "hidden_size": 1024,
     "intermediate_size": 3072,
@@ -29,9 +34,13 @@ QWEN3 = {
     "max_position_embeddings": 40960,
     "tie_word_embeddings": True,
 }
-WIDTHS = {"block_out_channels": (320, 640, 1280, 1280), "layers_per_block": 2, "cross_attention_dim": 768}
-MOTION = {"motion_num_attention_heads": 8, "motion_max_seq_length": 32, "use_motion_mid_block": False}
-VAE = {
+WIDTHS: dict[str, Any] = {
+    "block_out_channels": (320, 640, 1280, 1280),
+    "layers_per_block": 2,
+    "cross_attention_dim": 768,
+}
+MOTION: dict[str, Any] = {"motion_num_attention_heads": 8, "motion_max_seq_length": 32, "use_motion_mid_block": False}
+VAE: dict[str, Any] = {
     "block_out_channels": (128, 256, 512, 512),
     "layers_per_block": 2,
     "down_block_types": ("DownEncoderBlock2D",) * 4,
@@ -70,14 +79,15 @@ class Took:
 
 def model(part: str) -> Any:
     """The part's module with random weights, float32."""
-    import diffusers
-    import transformers
+    from diffusers import AutoencoderKL, UNetMotionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, Qwen3Config, Qwen3ForCausalLM
 
+    unet, vae = cast("Callable[..., Any]", UNetMotionModel), cast("Callable[..., Any]", AutoencoderKL)  # untyped
     make: Mapping[str, Callable[[], Any]] = {
-        "unet": lambda: diffusers.UNetMotionModel(**WIDTHS, **MOTION, num_attention_heads=8),
-        "vae_decoder": lambda: diffusers.AutoencoderKL(**VAE),  # type: ignore[arg-type]
-        "text_encoder": lambda: transformers.CLIPTextModel(transformers.CLIPTextConfig(**CLIP_TEXT)),
-        "planner": lambda: transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**QWEN3)),
+        "unet": lambda: unet(**WIDTHS, **MOTION, num_attention_heads=8),
+        "vae_decoder": lambda: vae(**VAE),
+        "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**CLIP_TEXT)),
+        "planner": lambda: Qwen3ForCausalLM(Qwen3Config(**QWEN3)),
     }
     return make[part]().eval().requires_grad_(False)
 

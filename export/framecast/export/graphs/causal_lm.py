@@ -50,8 +50,8 @@ class CausalLM(nn.Module):
             logits_to_keep=1,
             **{self.cache_argument: cache},
         )
-        # The model appends to the cache that it is given.
-        present = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+        layers: Any = cache.layers  # the model appends to the cache that it is given
+        present = [tensor for layer in layers for tensor in (layer.keys, layer.values)]
         return (out.logits, *present)
 
 

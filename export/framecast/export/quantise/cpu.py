@@ -18,6 +18,8 @@ from framecast.errors import InvalidRepository
 from framecast.export.onnx_graph import save_onnx, weights_beside
 from framecast.export.quantise.form import fold_transposes, sites
 
+# ONNX cannot infer the type of everything in a UNet. Constants of the layers that are taken are float (`sites`).
+_TYPES = {"DefaultTensorType": onnx.TensorProto.FLOAT}
 STATIC_OPSET = 18  # whose convolutions ONNX Runtime fuses with the most around them
 
 
@@ -53,6 +55,7 @@ def quantise_static(path: Path, samples: Sequence[Mapping[str, Array]]) -> int:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_quantize=names,
+            extra_options=dict(_TYPES),
         )
     return len(names)
 
@@ -69,6 +72,7 @@ def quantise_dynamic(path: Path) -> int:
             per_channel=True,
             nodes_to_quantize=names,
             use_external_data_format=weights_beside(path).is_file(),
+            extra_options=dict(_TYPES),
         )
     return len(names)
 

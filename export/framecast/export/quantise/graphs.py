@@ -68,11 +68,8 @@ def quantise_graphs(
 
         # 3. What it cost, on prompts that calibration has not seen.
         told("comparing pictures")
-        exact = [
-            ModuleEngine(part.exact, part.engine.inputs, part.engine.outputs) for part in (unet, vae) if part.engine
-        ]
-        quantised = [load_engine(ONNXRUNTIME, part.path) for part in (unet, vae)]
-        quality = measure(denoising, held_out, (exact[0], exact[1]), (quantised[0], quantised[1]), chunk)
+        quantised = load_engine(ONNXRUNTIME, unet.path), load_engine(ONNXRUNTIME, vae.path)
+        quality = measure(denoising, held_out, exact, quantised, chunk)
     report.line(
         f"{precision:<13} {layers[0]} layers of the UNet, {layers[1]} of the VAE; PSNR of the pictures against fp32: "
         f"UNet {quality.unet:.1f} dB, VAE {quality.vae_decoder:.1f} dB, both {quality.both:.1f} dB"

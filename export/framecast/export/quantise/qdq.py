@@ -6,6 +6,7 @@ Activations have one scale, the largest value seen in calibration.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -96,11 +97,13 @@ class _Rewriter:
         spread = scale.reshape([-1 if i == axis else 1 for i in range(values.ndim)]) if scale.ndim else scale
         self._graph.initializer.append(self._form.stored(values / spread, f"{name}__q"))
         inputs = [f"{name}__q", self._scale(name, scale, kind), self._zero(f"{name}__zero", scale.shape)]
-        attributes = {"axis": axis} if scale.ndim else {}
-        self._new.append(helper.make_node("DequantizeLinear", inputs, [f"{name}__dq"], **attributes))
+        node = helper.make_node("DequantizeLinear", inputs, [f"{name}__dq"])
+        if scale.ndim:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        self._new.append(node)
         return f"{name}__dq"
 
-    def _scale(self, name: str, scale: NDArray[np.floating], kind: int) -> str:
+    def _scale(self, name: str, scale: NDArray[Any], kind: int) -> str:
         array = scale.astype(helper.tensor_dtype_to_np_dtype(kind))
         self._graph.initializer.append(numpy_helper.from_array(array, f"{name}__scale"))
         return f"{name}__scale"
