@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,8 @@ class BatcherLimits(TurnRules):
     @classmethod
     def parse(cls, text: str) -> "BatcherLimits":
         """Reads ``max_live=1,max_batch=1``; what is not named keeps its default. Raises ValueError that names it."""
-        kinds, found = {each.name: type(each.default) for each in fields(cls)}, {}
+        defaults, found = cls(), dict[str, Any]()
+        kinds: dict[str, Any] = {each.name: type(getattr(defaults, each.name)) for each in fields(cls)}
         for part in filter(None, text.split(",")):
             name, _, value = part.partition("=")
             if name not in kinds:
@@ -43,7 +45,7 @@ class BatcherLimits(TurnRules):
                 found[name] = kinds[name](value)
             except ValueError:
                 raise ValueError(f"the batcher's limit {name} is a number, not {value!r}") from None
-        return replace(cls(), **found)
+        return replace(defaults, **found)
 
 
 @dataclass(frozen=True)

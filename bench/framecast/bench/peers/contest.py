@@ -126,5 +126,5 @@ def level_difference(ours: Sequence[bytes], theirs: Sequence[bytes]) -> float:
 
 
 def _pixels(png: bytes) -> Any:
-    with av.open(io.BytesIO(png)) as image:
+    with av.open(io.BytesIO(png), "r") as image:
         return next(image.decode(video=0)).to_ndarray(format="rgb24").astype(np.int16)

@@ -67,7 +67,8 @@ class PlainDiffusers:
             output_type="latent",
             **self._family.arguments(served.segment_latents),
         )
-        latents, parts = self._family.from_pipeline(out), []
+        latents: Any = self._family.from_pipeline(out)
+        parts: list[bytes] = []
         for index, some in enumerate(latents.split(served.chunk_latents)):
             planes = Planes(*(plane.numpy() for plane in self._decoder(some)[:3]))
             chunk = encode_chunk(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Values = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -32,23 +34,25 @@ def ratio(
     Application, 3.8): what slows a round down slows both sides, and values of one round are not independent.
 
     Raises:
-        ValueError: no rounds, a round without values, or sides of different length.
+        ValueError: sides of different length, or a side whose rounds have no values or not all as many.
     """
-    if not above or len(above) != len(below) or not all(map(len, [*above, *below])):
-        raise ValueError("a ratio needs as many rounds on both sides, and values in each")
-    over, under = ([np.asarray(values, float) for values in side] for side in (above, below))
-    value = float(np.median(np.concatenate(over)) / np.median(np.concatenate(under)))
-    if len(over) < 3:
-        return Ratio(value, None, None, len(over))
+    counts = [{len(values) for values in side} for side in (above, below)]
+    if len(above) != len(below) or any(len(each) != 1 or each == {0} for each in counts):
+        raise ValueError("a ratio needs as many rounds on both sides, with as many values in each")
+    over, under = np.asarray(above, float), np.asarray(below, float)  # [rounds, values]
+    value, rounds = float(np.median(over) / np.median(under)), len(over)
+    if rounds < 3:
+        return Ratio(value, None, None, rounds)
     generator = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        rounds = generator.integers(0, len(over), len(over))
-        tops, bottoms = ([_drawn(side[index], generator) for index in rounds] for side in (over, under))
-        found.append(np.median(np.concatenate(tops)) / np.median(np.concatenate(bottoms)))
+    drawn = generator.integers(0, rounds, (draws, rounds, 1))
+    found = _medians(over, drawn, generator) / _medians(under, drawn, generator)
     low, high = np.quantile(found, (0.025, 0.975))
-    return Ratio(value, float(low), float(high), len(over))
+    return Ratio(value, float(low), float(high), rounds)
 
 
-def _drawn(values: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    return values if len(values) == 1 else generator.choice(values, len(values))
+def _medians(side: Values, rounds: NDArray[np.int64], generator: np.random.Generator) -> Values:
+    """[draws]: of the values drawn, with replacement, from the rounds drawn, [draws, rounds, 1]."""
+    number = side.shape[1]
+    which = generator.integers(0, number, (*rounds.shape[:2], number)) if number > 1 else np.zeros((1, 1, 1), int)
+    medians: Values = np.median(side[rounds, which], axis=(1, 2))
+    return medians
