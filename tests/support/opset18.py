@@ -19,7 +19,15 @@ from framecast.export.source import versions
 from framecast.export.tensorrt.planes import write_plane_graph
 
 OPSET = 18
-_CODE = ("graphs/*.py", "families.py", "precision.py", "onnx_graph.py", "torch_graph.py", "models.py", "tensorrt/planes.py")
+_CODE = (
+    "graphs/*.py",
+    "families.py",
+    "precision.py",
+    "onnx_graph.py",
+    "torch_graph.py",
+    "models.py",
+    "tensorrt/planes.py",
+)
 
 
 def opset18_graphs(bundle: Bundle, folder: Path) -> Path:

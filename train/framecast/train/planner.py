@@ -34,7 +34,7 @@ class PlannerConfig:
     inner: int = 640
     positions: int = 1024
     pretrain_steps: int = 500
-    finetune_steps: int = 7500
+    finetune_steps: int = 3000
     batch: int = 16
     block: int = 128
     """Tokens of one packed pre-training sample."""

@@ -34,7 +34,7 @@ class StepCurve:
         return max(0.0, below + (batch - low) * (above - below) / (high - low))
 
     def worthwhile(self, most: int, share: float) -> int:
-        """The batch that the step batcher makes of `most` alike: the smallest with that share of the best throughput."""
+        """The batch that the step batcher makes of `most` alike: the smallest with that share of the best pace."""
         found = [self.efficiency(batch) for batch in range(1, most + 1)]
         return next(batch for batch, gain in enumerate(found, 1) if gain >= share * max(found))
 
