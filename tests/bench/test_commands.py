@@ -155,7 +155,7 @@ def test_from_calibration_to_plan_and_report(gateway: str, tmp_path: Path) -> No
 
     page = tmp_path / "page.html"
     assert _run("report", *files.values(), "--output", str(page))["records"] == len(files)
-    assert page.read_text().count("<section>") == len(files)
+    assert page.read_text().count("<section") == len(files)
     assert "is not JSON" in _refused("report", str(page), "--output", str(page))
 
 

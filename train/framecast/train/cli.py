@@ -11,6 +11,10 @@ app = typer.Typer(no_args_is_help=True, help="Trains the storybook family.")
 
 Runs = Annotated[Path, typer.Option(help="Folder for checkpoints, caches and curves.")]
 Threads = Annotated[int, typer.Option(help="Compute threads; one is the fastest on a machine that is shared.")]
+RECIPE = " && ".join(
+    f"framecast train {step}" for step in ("tokenizers", "cache", "unet", "vae", "planner", "tune", "bundle")
+)
+
 Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
 StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
 
@@ -159,6 +163,7 @@ def bundle(
     out: Annotated[Path, typer.Option(help="The bundle's directory.")] = Path("bundles/storybook"),
     runs: Runs = Path("runs"),
     commit: Annotated[str, typer.Option(help="Commit that trained it; asked of git when not given.")] = "",
+    command: Annotated[str, typer.Option(help="Commands that trained it.")] = RECIPE,
 ) -> None:
     """Writes the bundle from the latest checkpoints."""
     import subprocess
@@ -171,8 +176,7 @@ def bundle(
         commit = asked.stdout.strip() if asked.returncode == 0 else "uncommitted"
     made_by = {
         "commit": commit,
-        "command": "framecast train tokenizers && framecast train cache && framecast train unet && "
-        "framecast train vae && framecast train planner && framecast train bundle",
+        "command": command,
         "date": datetime.now(timezone.utc).date().isoformat(),
     }
     size = recipe.write(runs, out, recipe.BundleConfig(), made_by)
