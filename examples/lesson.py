@@ -41,9 +41,16 @@ async def main() -> None:
 
     turns = asyncio.Semaphore(AT_ONCE)
     async with AsyncVideoClient(asked.address) as client:
-        await asyncio.gather(
-            *(film(client, pair[0], path, options, turns) for pair, path in zip(pairs, paths, strict=True))
-        )
+        films = [
+            asyncio.create_task(film(client, pair[0], path, options, turns))
+            for pair, path in zip(pairs, paths, strict=True)
+        ]
+        try:
+            await asyncio.gather(*films)
+        finally:  # of several that fail the first is told; the others end before the client does
+            for task in films:
+                task.cancel()
+            await asyncio.gather(*films, return_exceptions=True)
     cards = [Card(path.read_bytes(), "video/mp4", *pair) for pair, path in zip(pairs, paths, strict=True)]
     write_page(asked.output / "lesson.html", "Words · 生词", cards)
     print(asked.output / "lesson.html")
