@@ -166,7 +166,7 @@ def test_ctrl_c_is_exit_code_130(fake, tmp_path):
     )
     assert "chunk" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "framecast: interrupted\n")
     assert fake.calls[0].cancelled.wait(2)
     assert list(tmp_path.iterdir()) == []
