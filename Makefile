@@ -19,7 +19,7 @@ test: prerequisites check
 	@command -v ffprobe >/dev/null || { echo "make test: ffprobe is missing; install ffmpeg (Debian: apt-get install ffmpeg)"; exit 1; }
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		{ echo "make test: no browser; install chromium (Debian: apt-get install chromium)"; exit 1; }
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 check: install
 	$(BIN)/ruff check .
