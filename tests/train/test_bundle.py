@@ -1,13 +1,15 @@
 """A written bundle loads as a diffusers pipeline and as a causal language model, and makes frames."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from diffusers import TextToVideoSDPipeline
+from diffusers import AnimateDiffPipeline
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import bundle, diffusion, planner, sheet, vae
@@ -50,6 +52,23 @@ def test_training_goes_on_from_a_bundle(written: Path, tokenizers: Path) -> None
             torch.testing.assert_close(q, p.half().float(), rtol=0, atol=0)
 
 
+def test_a_text_to_video_unet_lends_its_layers_of_space(written: Path, tokenizers: Path, tmp_path: Path) -> None:
+    """Of a bundle without our layers across time they stay the identity; one without a layer of space is refused."""
+    tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
+    other = tmp_path / "other"
+    shutil.copytree(written, other)
+    file = other / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = {k: v for k, v in load_file(file).items() if ".motion_modules." not in k}
+    save_file(weights, file)
+    taken = bundle.published(other, DIFFUSION, VAE.latent_channels, tokenizer)["unet"].state_dict()
+    assert not any(v.any() for k, v in taken.items() if k.endswith("motion_modules.0.proj_out.weight"))
+    for key, value in weights.items():
+        torch.testing.assert_close(taken[key], value.float(), rtol=0, atol=0)
+    save_file({k: v for k, v in weights.items() if k != "conv_in.weight"}, file)
+    with pytest.raises(RuntimeError, match=r"conv_in\.weight"):
+        bundle.published(other, DIFFUSION, VAE.latent_channels, tokenizer)
+
+
 def test_files(written: Path) -> None:
     for name in (
         "model_index.json",
@@ -74,7 +93,7 @@ def test_files(written: Path) -> None:
 
 
 def test_the_pipeline_makes_frames(written: Path) -> None:
-    pipe = TextToVideoSDPipeline.from_pretrained(written, dtype=torch.float32)
+    pipe = AnimateDiffPipeline.from_pretrained(written, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     frames = bundle.film(pipe, ["a white kitten plays in the courtyard, day"], steps=2, guidance=2.0, seed=1, latents=2)
     assert frames.shape == (1, 8, 256, 256, 3)

@@ -101,6 +101,8 @@ def published(
 ) -> dict[str, nn.Module]:
     """UNet and text encoder of a written bundle in single precision, for training that goes on from it.
 
+    Layers across time that its UNet has not, as a TextToVideoSD one has not, stay as they begin: the identity.
+
     Raises:
         FileNotFoundError: `bundle` has no such weights.
         RuntimeError: they are of another architecture.
@@ -111,7 +113,11 @@ def published(
     }
     for name, file in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
         weights = load_file(bundle / name / f"{file}.safetensors")
-        models[name].load_state_dict({key: value.float() for key, value in weights.items()})
+        own = models[name].state_dict()
+        lacking = {key for key in own if key not in weights and ".motion_modules." not in key}
+        if lacking:
+            raise RuntimeError(f"{bundle / name} has no {min(lacking)}: it is of another architecture")
+        models[name].load_state_dict({key: weights.get(key, value).float() for key, value in own.items()})
     return models
 
 
@@ -120,7 +126,12 @@ def pipeline(runs: Path, config: BundleConfig) -> Pipeline:
     autoencoder = load_vae(runs, config.vae, scale=config.diffusion.scale)
     unet, encoder, tokenizer = load_diffusion(runs, config.diffusion, config.vae.latent_channels)
     return make_pipeline(
-        vae=autoencoder, text_encoder=encoder, tokenizer=tokenizer, unet=unet, scheduler=diffusion.scheduler()
+        vae=autoencoder,
+        text_encoder=encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        motion_adapter=None,
+        scheduler=diffusion.scheduler(),
     )
 
 

@@ -17,6 +17,9 @@ RECIPE = " && ".join(
 
 Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
 StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
+BeginWith = Annotated[
+    Path | None, typer.Option(help="A written bundle whose weights are the start, such as bundles/storybook.")
+]
 
 
 def _threads(count: int) -> None:
@@ -61,15 +64,30 @@ def tokenizers(runs: Runs = Path("runs")) -> None:
 
 
 @app.command()
-def planner(runs: Runs = Path("runs"), stop_at: StopAt = None, threads: Threads = 1) -> None:
-    """Pre-trains and fine-tunes the planner, then scores it on held-out stories."""
+def planner(
+    runs: Runs = Path("runs"),
+    stop_at: StopAt = None,
+    begin_with: BeginWith = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Fine-tuning steps after --begin-with.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    threads: Threads = 1,
+) -> None:
+    """Pre-trains and fine-tunes the planner, then scores it on held-out stories; from a bundle it only fine-tunes."""
+    from dataclasses import replace
+
+    import torch
     from transformers import PreTrainedTokenizerFast
 
     from framecast.train import planner as recipe
+    from framecast.train.models import read_planner
 
     _threads(threads)
+    config = recipe.PlannerConfig()
+    config = replace(config, rate=rate or config.rate, finetune_steps=steps or config.finetune_steps)
+    start = read_planner(begin_with / "planner", dtype=torch.float32, local_files_only=True) if begin_with else None
+    config = replace(config, pretrain_steps=0) if start else config
     tokenizer = PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner")
-    model = recipe.train(recipe.PlannerConfig(), tokenizer, runs / "planner", stop_at=stop_at)
+    model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at, begin_with=start)
     for language in ("en", "zh"):
         typer.echo(f"{language}: exact storyboards {recipe.exact(model, tokenizer, language):.3f}")
 
@@ -94,12 +112,10 @@ def unet(
     runs: Runs = Path("runs"),
     stop_at: StopAt = None,
     image_steps: Annotated[
-        int | None, typer.Option(min=1, help="Image steps; the recipe's own when not given.")
+        int | None, typer.Option(min=0, help="Image steps; the recipe's own when not given.")
     ] = None,
     clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps; more than the recipe's go on.")] = None,
-    begin_with: Annotated[
-        Path | None, typer.Option(help="A written bundle whose weights are the start, such as bundles/storybook.")
-    ] = None,
+    begin_with: BeginWith = None,
     threads: Threads = 1,
 ) -> None:
     """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
@@ -117,7 +133,11 @@ def unet(
     tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
     config = diffusion.DiffusionConfig()
     diffusion.train(
-        replace(config, image_steps=image_steps or config.image_steps, clip_steps=clip_steps or config.clip_steps),
+        replace(
+            config,
+            image_steps=config.image_steps if image_steps is None else image_steps,
+            clip_steps=clip_steps or config.clip_steps,
+        ),
         LatentCache(runs / "cache"),
         tokenizer,
         levels / levels.mean(),

@@ -1,4 +1,4 @@
-"""The text-to-video UNet and the text encoder, trained together: images first, then clips.
+"""The text-to-video UNet and the text encoder, trained together: single moments first, then several, then whole clips.
 
 The network predicts the clean latents and is scored by the velocity they imply: pictures lie on a thin sheet of the
 latent space and noise fills all of it, so a network narrower than a latent's channels can carry the one but not the
@@ -6,22 +6,24 @@ other (Li & He 2025, arXiv:2511.13720). Velocity: Salimans & Ho 2022 (arXiv:2202
 trailing timesteps: Lin et al. 2023 (arXiv:2305.08891); guidance by dropped captions: Ho & Salimans 2022
 (arXiv:2207.12598); images before clips: Singer et al. 2022 (arXiv:2209.14792). A clip that goes on from earlier
 latents gets them clean, as in Diffusion Forcing (Chen et al. 2024, arXiv:2407.01392), without extra channels.
+
+The UNet is AnimateDiff's (Guo et al. 2023, arXiv:2307.04725): its layers across time know which latent is which. Before
+whole clips it is shown a few moments of each, in their true positions: three times the scenes for the same work.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
-from diffusers.models.resnet import TemporalConvLayer
-from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
+from diffusers.models.embeddings import SinusoidalPositionalEmbedding
+from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 from torch import nn
 from transformers import CLIPTokenizer
 
@@ -49,19 +51,25 @@ class DiffusionConfig:
     groups: int = 16
     text: text.TextConfig = field(default_factory=text.TextConfig)
     image_steps: int = 5000
-    image_batch: int = 16
     clip_steps: int = 5000
-    clip_batch: int = 3
+    batch: int = 36
+    """Latents of a step, counted over all its clips."""
     image_rate: float = 2e-3
     short: int = 4
-    """Latents of the windows that clips are cut into at first: three times the scenes for the same work."""
-    short_until: float = 0.6
-    """Share of the clip steps that train on short windows; the rest sees whole clips."""
+    """Moments that a clip is seen at before it is seen whole."""
+    short_until: float = 0.75
+    """Share of the clip steps that see such moments; the rest sees whole clips."""
     clip_rate: float = 1.5e-3
     dropped: float = 0.1
     """Share of captions replaced by "" for classifier-free guidance."""
     context: int = 3
-    """At most this many first latents of a continued clip are given clean."""
+    """How many first latents of a continued clip are given clean."""
+    continuing: float = 0.25
+    """Share of the clip steps that continue a scene."""
+    served: int = 4
+    """Steps of the schedule that is served: most of the training is at its times."""
+    astray: float = 0.3
+    """Share of the training at any time, so that other schedules work too."""
     attention: float = 4.0
     """How much more an error counts where a subject is: a sixth of the picture is all of the story."""
     scale: float = 0.3
@@ -88,51 +96,41 @@ def scheduler() -> Scheduler:
 
 
 def build(config: DiffusionConfig, channels: int) -> Unet:
-    """A fresh UNet whose layers across time begin as the identity, so that images and clips agree."""
+    """A fresh UNet whose layers across time begin as the identity: space is learnt before time."""
     unet = make_unet(
         sample_size=16,
         in_channels=channels,
         out_channels=channels,
         # Attention on the coarse level only: on the fine one it costs sixteen times as much.
-        down_block_types=("DownBlock3D", "CrossAttnDownBlock3D"),
-        up_block_types=("CrossAttnUpBlock3D", "UpBlock3D"),
+        down_block_types=("DownBlockMotion", "CrossAttnDownBlockMotion"),
+        up_block_types=("CrossAttnUpBlockMotion", "UpBlockMotion"),
         block_out_channels=config.blocks,
         layers_per_block=1,
         cross_attention_dim=config.text.hidden,
-        # diffusers takes this for the number of heads, whatever its name says.
-        attention_head_dim=config.heads,
+        num_attention_heads=config.heads,
+        motion_num_attention_heads=config.heads,
+        motion_max_seq_length=32,
         norm_num_groups=config.groups,
+        use_linear_projection=True,
     )
     for module in unet.modules():
-        if isinstance(module, TransformerTemporalModel):
+        if isinstance(module, AnimateDiffTransformer3D):
             nn.init.zeros_(module.proj_out.weight)
             nn.init.zeros_(module.proj_out.bias)
-    for layer in unet.modules():
-        if isinstance(layer, nn.Dropout):
-            layer.p = 0.0
     return unet
 
 
 @contextmanager
-def stills(unet: Unet) -> Iterator[None]:
-    """Leaves out the layers across time: while they are the identity, images need not pay for them."""
-    skipped = [m for m in unet.modules() if isinstance(m, (TransformerTemporalModel, TemporalConvLayer))]
-    for module in skipped:
-        skip = _skip_attention if isinstance(module, TransformerTemporalModel) else _skip_convolution
-        module.forward = skip  # type: ignore[method-assign]
+def glimpses(unet: Unet, moments: Sequence[int]) -> Iterator[None]:
+    """The latents that the UNet is given are those of `moments`, whatever their number: each keeps its position."""
+    tables: list[Any] = [module for module in unet.modules() if isinstance(module, SinusoidalPositionalEmbedding)]
+    for table in tables:
+        table.forward = table.pe[:, list(moments)].__add__
     try:
         yield
     finally:
-        for module in skipped:
-            del module.forward
-
-
-def _skip_attention(hidden_states: torch.Tensor, *_: Any, return_dict: bool = True, **__: Any) -> Any:
-    return SimpleNamespace(sample=hidden_states) if return_dict else (hidden_states,)
-
-
-def _skip_convolution(hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-    return hidden_states
+        for table in tables:
+            del table.forward
 
 
 @dataclass(frozen=True)
@@ -143,46 +141,58 @@ class Batch:
         latents: [B, C, F, h, w].
         cover: where the subjects are, 0..1, [B, 1, F, h, w].
         tokens: token ids [B, L].
-        context: how many first latents of each are given clean, [B].
+        moments: which latents of a clip the F are, in order.
+        given: how many first latents are given clean.
     """
 
     latents: torch.Tensor
     cover: torch.Tensor
     tokens: torch.Tensor
-    context: torch.Tensor
+    moments: tuple[int, ...]
+    given: int
 
 
 def draw_batch(
     cache: LatentCache,
     tokenizer: CLIPTokenizer,
     config: DiffusionConfig,
-    size: int,
+    seen: int,
     rng: random.Random,
     *,
-    window: int = CLIP,
     told: Mapping[int, str] | None = None,
 ) -> Batch:
-    """Draws samples with fresh captions, cut to `window` latents; a window of one is an image, any moment of a clip.
+    """Draws clips with fresh captions at `seen` moments, the same ones for all: beginnings, or scenes that go on.
 
-    A clip that begins mid-scene always gets clean context, as it will when served; others get it rarely. With `told`
-    only its samples are drawn, with its captions.
+    A clip that begins mid-scene always gets clean context, as it will when served. With `told` only its samples are
+    drawn, with its captions.
     """
-    latents, covers, captions, context = [], [], [], []
-    told_indices = list(told or ())
-    for _ in range(size):
-        index = rng.choice(told_indices) if told else rng.randrange(len(cache))
-        sample = cache.samples[index]
-        first = rng.choice((0, rng.randrange(CLIP - window + 1))) if window > 1 else rng.randrange(CLIP)
-        clip, cover = cache.clip(index, slice(first, first + window))
+    continuing = seen > 1 and rng.random() < config.continuing
+    indices = [i for i in (told or range(len(cache))) if cache.samples[i].continued == continuing]
+    if not indices:
+        continuing, indices = not continuing, list(told or range(len(cache)))
+    given = config.context if continuing else 0
+    later = rng.sample(range(given, CLIP), min(seen, CLIP - given))
+    moments = (*range(given), *sorted(later))
+    latents, covers, captions = [], [], []
+    for _ in range(max(1, config.batch // len(moments))):
+        index = rng.choice(indices)
+        clip, cover = cache.clip(index, moments)
         latents.append(clip.transpose(0, 1))
         covers.append(cover[None])
-        caption = told[index] if told else training_caption(sample.scene, rng)
+        caption = told[index] if told else training_caption(cache.samples[index].scene, rng)
         captions.append("" if rng.random() < config.dropped else caption)
-        most = min(config.context, window // 3)
-        continuing = most > 0 and (sample.continued or first > 0 or rng.random() < 0.05)
-        given = rng.randint(1, most) if continuing else 0
-        context.append(given)
-    return Batch(torch.stack(latents), torch.stack(covers), text.tokenize(tokenizer, captions), torch.tensor(context))
+    return Batch(torch.stack(latents), torch.stack(covers), text.tokenize(tokenizer, captions), moments, given)
+
+
+def draw_times(config: DiffusionConfig, size: int, generator: torch.Generator) -> torch.Tensor:
+    """Times of a batch, int64 [size] in 0..999: mostly those of the served schedule, each equally often."""
+    count = scheduler().config.num_train_timesteps
+    # Stratified: each batch covers the whole range, which halves the loss's variance.
+    shares = (torch.randperm(size, generator=generator) + torch.rand(size, generator=generator)) / size
+    steps = torch.ceil(shares * config.served) / config.served
+    free = torch.rand(size, generator=generator) < config.astray
+    times: torch.Tensor = (torch.where(free, shares, steps) * count).long().clamp(1, count) - 1
+    return times
 
 
 def velocity_loss(
@@ -202,19 +212,17 @@ def velocity_loss(
     clean = batch.latents * config.scale
     size, frames = clean.shape[0], clean.shape[2]
     noise = torch.randn(clean.shape, generator=generator)
-    # Stratified times: each batch covers the whole range, which halves the loss's variance.
-    offsets = (torch.arange(size) + torch.rand(size, generator=generator)) / size
-    times = (offsets * len(alphas)).long().clamp(max=len(alphas) - 1)
+    times = draw_times(config, size, generator)
     keep, drop = (f(alphas[times]).view(-1, 1, 1, 1, 1) for f in (torch.sqrt, lambda a: torch.sqrt(1 - a)))
     noisy = keep * clean + drop * noise
-    given = (torch.arange(frames)[None] < batch.context[:, None]).view(size, 1, frames, 1, 1)
-    noisy = torch.where(given, clean, noisy)
-    with mixed():
+    noisy[:, :, : batch.given] = clean[:, :, : batch.given]
+    with mixed(), glimpses(unet, batch.moments):
         states = encoder(input_ids=batch.tokens).last_hidden_state
-        out = unet(noisy, times, encoder_hidden_states=states).sample.float()
+        out = unet(noisy, times, encoder_hidden_states=states.repeat_interleave(frames, dim=0)).sample.float()
     # v = (α·x_t - x) / σ: an error of x is 1/σ times one of v.
     errors = ((out - clean) / config.scale / drop.clamp(min=config.finest)) ** 2 * weights.view(1, -1, 1, 1, 1)
-    count = ~given * (1 + config.attention * batch.cover)
+    errors = errors[:, :, batch.given :]
+    count = 1 + config.attention * batch.cover[:, :, batch.given :]
     loss: torch.Tensor = (errors * count).sum() / count.expand_as(errors).sum()
     return loss
 
@@ -275,15 +283,13 @@ def train(
             rng = random.Random(f"diffusion {config.seed} {step} {crew.rank}")
             generator = torch.Generator().manual_seed(rng.randrange(2**31))
             short = step < config.image_steps + config.clip_steps * config.short_until
-            window = 1 if imaging else config.short if short else CLIP
-            size = config.image_batch if imaging else config.clip_batch * CLIP // window
-            batch = draw_batch(cache, tokenizer, config, size, rng, window=window, told=told)
+            seen = 1 if imaging else config.short if short else CLIP
+            batch = draw_batch(cache, tokenizer, config, seen, rng, told=told)
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(config, step)
             optimizer.zero_grad(set_to_none=True)
-            with stills(unet) if imaging else nullcontext():
-                loss = velocity_loss(unet, encoder, batch, alphas, weights, config, generator)
-                torch.autograd.backward(loss)
+            loss = velocity_loss(unet, encoder, batch, alphas, weights, config, generator)
+            torch.autograd.backward(loss)
             crew.average(parameters)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()

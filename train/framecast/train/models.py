@@ -10,11 +10,11 @@ import transformers
 Vae: TypeAlias = Any
 """A diffusers.AutoencoderKL."""
 Unet: TypeAlias = Any
-"""A diffusers.UNet3DConditionModel."""
+"""A diffusers.UNetMotionModel."""
 Scheduler: TypeAlias = Any
 """A diffusers.DDIMScheduler."""
 Pipeline: TypeAlias = Any
-"""A diffusers.TextToVideoSDPipeline."""
+"""A diffusers.AnimateDiffPipeline."""
 
 Planner: TypeAlias = Any
 """A transformers.LlamaForCausalLM."""
@@ -25,10 +25,11 @@ _library: Any = diffusers
 _transformers: Any = transformers
 
 make_vae = _library.AutoencoderKL
-make_unet = _library.UNet3DConditionModel
+make_unet = _library.UNetMotionModel
 make_scheduler = _library.DDIMScheduler
-make_pipeline = _library.TextToVideoSDPipeline
+make_pipeline = _library.AnimateDiffPipeline
 make_planner = _transformers.LlamaForCausalLM
+read_planner = _transformers.LlamaForCausalLM.from_pretrained
 make_text_encoder = _transformers.CLIPTextModel
 make_fast_tokenizer = _transformers.PreTrainedTokenizerFast
 make_clip_tokenizer = _transformers.CLIPTokenizer

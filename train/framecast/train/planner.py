@@ -15,9 +15,9 @@ from framecast.train.models import Planner, make_planner
 from framecast.train.muon import Muon
 from framecast.train.precision import mixed
 from framecast.train.progress import Journal
-from framecast.train.stories import Story, sample_story, storyboard
+from framecast.train.stories import BUSY, USUAL, Story, sample_story, storyboard
 from framecast.train.tokenizers import ASSISTANT, END, USER
-from framecast.train.world.scene import held_out
+from framecast.train.world.scene import Combination, held_out
 from framecast.train.world.vocabulary import Language
 
 IGNORED = -100
@@ -39,6 +39,8 @@ class PlannerConfig:
     block: int = 128
     """Tokens of one packed pre-training sample."""
     rate: float = 3e-3
+    busy: float = 0.5
+    """Share of training stories that say what is rarely said."""
     seed: int = 21
 
 
@@ -66,8 +68,9 @@ def prompt(story: str) -> str:
     return f"{USER}{story}{END}{ASSISTANT}"
 
 
-def _draw(rng: random.Random, excluded: frozenset[tuple[str, str, str, str]]) -> Story:
-    return sample_story(rng, rng.choice(("en", "zh")), excluded=excluded)
+def _draw(config: PlannerConfig, rng: random.Random, excluded: frozenset[Combination]) -> Story:
+    habits = BUSY if rng.random() < config.busy else USUAL
+    return sample_story(rng, rng.choice(("en", "zh")), excluded=excluded, habits=habits)
 
 
 def pretraining_batch(
@@ -77,7 +80,7 @@ def pretraining_batch(
     excluded, rng = held_out(), random.Random(f"pretrain {config.seed} {step}")
     ids: list[int] = []
     while len(ids) < config.batch * config.block:
-        story = _draw(rng, excluded)
+        story = _draw(config, rng, excluded)
         text = story.text if rng.random() < 0.7 else storyboard(story.shots)
         ids += [*tokenizer(text).input_ids, int(tokenizer.eos_token_id)]
     batch = torch.tensor(ids[: config.batch * config.block]).view(config.batch, config.block)
@@ -91,7 +94,7 @@ def finetuning_batch(
     excluded, rng = held_out(), random.Random(f"finetune {config.seed} {step}")
     pairs = []
     for _ in range(config.batch * 2):
-        story = _draw(rng, excluded)
+        story = _draw(config, rng, excluded)
         asked = tokenizer(prompt(story.text)).input_ids
         answer = [*tokenizer(storyboard(story.shots)).input_ids, int(tokenizer.eos_token_id)]
         pairs.append((asked, answer))
@@ -116,11 +119,21 @@ def next_token_loss(model: Planner, ids: torch.Tensor, labels: torch.Tensor) -> 
 
 
 def train(
-    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, directory: Path, *, stop_at: int | None = None
+    config: PlannerConfig,
+    tokenizer: PreTrainedTokenizerFast,
+    directory: Path,
+    *,
+    stop_at: int | None = None,
+    begin_with: Planner | None = None,
 ) -> Planner:
-    """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`."""
+    """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`.
+
+    `begin_with` is a planner of the same architecture whose weights are the start; random ones without.
+    """
     torch.manual_seed(config.seed)
     model = build(config, tokenizer)
+    if begin_with is not None:
+        model.load_state_dict(begin_with.state_dict())
     optimizer = Muon(model.parameters(), config.rate, plain=[model.model.embed_tokens.weight], weight_decay=0.02)
     keeper = Checkpoint(directory, {"planner": model}, {"planner": optimizer})
     begin, _ = keeper.load()
