@@ -155,7 +155,9 @@ def test_plan_and_info_in_json(run):
 
 def test_ctrl_c_is_exit_code_130(fake, tmp_path):
     fake.script = [type(fake).hang]
-    command = [sys.executable, "-W", "error", "-c", "from framecast.client.cli import main; main()"]
+    # Started in the background the tests ignore the signal, and so would the command, as it should.
+    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-W", "error", "-c", f"{hears}; from framecast.client.cli import main; main()"]
     process = subprocess.Popen(
         [*command, "generate", "a", "--json", "--address", fake.address],
         cwd=tmp_path,

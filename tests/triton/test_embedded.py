@@ -1,5 +1,7 @@
 """The embedded server alone: a repository that cannot load says why, and nothing stays behind."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,15 @@ from framecast.triton.served_model import read_served_model
 from framecast.triton.supervisor import Supervisor, SupervisorConfig
 
 
-def leftovers() -> set[Path]:
-    return {*Path("/dev/shm").glob("framecast_*"), *Path("/tmp").glob("framecast-triton-*")}
+async def test_a_repository_that_cannot_load_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other servers may run beside this one: only what it made itself is looked for.
+    files = tmp_path / "files"
+    files.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
 
+    def leftovers() -> set[Path]:
+        return {*Path("/dev/shm").glob(f"framecast_{os.getpid()}_*"), *files.iterdir()}
 
-async def test_a_repository_that_cannot_load_is_explained(tmp_path: Path) -> None:
     before = leftovers()
     (tmp_path / "broken" / "1").mkdir(parents=True)
     (tmp_path / "broken" / "config.pbtxt").write_text('backend: "python"\nmax_batch_size: 0\n', encoding="utf-8")
