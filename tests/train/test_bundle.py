@@ -1,20 +1,25 @@
 """A written bundle loads as a diffusers pipeline and as a causal language model, and makes frames."""
 
 import json
-import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AnimateDiffPipeline
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, CLIPTokenizer, PreTrainedTokenizerFast
 
-from framecast.train import bundle, diffusion, planner, sheet, vae
-from framecast.train.latents import CacheConfig, LatentCache, build
+from framecast.train import begin, bundle, diffusion, planner, sheet, vae
+from framecast.train.latents import CacheConfig, LatentCache, build, encode
 from framecast.train.parallel import Crew
+from framecast.train.principal import read
+from framecast.train.world.render import render
+from framecast.train.world.scene import Scene
 
 from .conftest import DIFFUSION, PLANNER, VAE
 
@@ -43,30 +48,60 @@ def written(tokenizers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_training_goes_on_from_a_bundle(written: Path, tokenizers: Path) -> None:
-    """The weights are those of the run, rounded to the bundle's half precision."""
-    unet, encoder, tokenizer = bundle.load_diffusion(tokenizers, DIFFUSION, VAE.latent_channels)
-    models = bundle.published(written, DIFFUSION, VAE.latent_channels, tokenizer)
-    for trained, taken in ((unet, models["unet"]), (encoder, models["text_encoder"])):
+def test_training_goes_on_from_a_bundle(written: Path, tokenizers: Path, tmp_path: Path) -> None:
+    """The weights are those of the run, rounded to the bundle's half precision; so is the code of the latents."""
+    runs = tmp_path / "runs"
+    begin.begin(written, runs, CONFIG)
+    for load in (_diffusion, _vae, _planner):
+        for trained, taken in zip(load(tokenizers), load(runs), strict=True):
+            for p, q in zip(trained.parameters(), taken.parameters(), strict=True):
+                torch.testing.assert_close(q, p.half().float(), rtol=0, atol=0)
+    before, after = (vae.linear_code(VAE, folder / "vae") for folder in (tokenizers, runs))
+    frames = render(Scene("ball", "red", "snow", "jump"), 1, 8)
+    one, other = (encode(frames, code).astype(float) for code in (before, after))
+    assert np.abs(one - other).max() < 0.02 * np.abs(one).max()
+    torch.testing.assert_close(after.levels, before.levels, rtol=5e-3, atol=0)
+    torch.testing.assert_close(after.noise, before.noise, rtol=0.02, atol=0)
+    with pytest.raises(FileExistsError, match="move it away"):
+        begin.begin(written, runs, CONFIG)
+
+    build(CacheConfig(samples=1), after, runs / "cache", crew=Crew())
+    tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
+    still = replace(DIFFUSION, image_rate=0.0)
+    diffusion.train(
+        still, LatentCache(runs / "cache"), tokenizer, torch.ones(VAE.latent_channels), runs / "unet", stop_at=1
+    )
+    for trained, taken in zip(_diffusion(tokenizers), _diffusion(runs), strict=True):
         for p, q in zip(trained.parameters(), taken.parameters(), strict=True):
-            torch.testing.assert_close(q, p.half().float(), rtol=0, atol=0)
+            torch.testing.assert_close(q, p.half().float(), rtol=0, atol=1e-6)
+    bundle.write(runs, tmp_path / "again", CONFIG, {"commit": "none", "command": "again", "date": "2026-01-02"})
+    trained = json.loads((tmp_path / "again" / "framecast.json").read_text())["trained"]
+    assert trained["began_with"]["command"] == "test"
 
 
-def test_a_text_to_video_unet_lends_its_layers_of_space(written: Path, tokenizers: Path, tmp_path: Path) -> None:
-    """Of a bundle without our layers across time they stay the identity; one without a layer of space is refused."""
-    tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
-    other = tmp_path / "other"
-    shutil.copytree(written, other)
-    file = other / "unet" / "diffusion_pytorch_model.safetensors"
-    weights = {k: v for k, v in load_file(file).items() if ".motion_modules." not in k}
-    save_file(weights, file)
-    taken = bundle.published(other, DIFFUSION, VAE.latent_channels, tokenizer)["unet"].state_dict()
-    assert not any(v.any() for k, v in taken.items() if k.endswith("motion_modules.0.proj_out.weight"))
-    for key, value in weights.items():
-        torch.testing.assert_close(taken[key], value.float(), rtol=0, atol=0)
-    save_file({k: v for k, v in weights.items() if k != "conv_in.weight"}, file)
-    with pytest.raises(RuntimeError, match=r"conv_in\.weight"):
-        bundle.published(other, DIFFUSION, VAE.latent_channels, tokenizer)
+def _diffusion(runs: Path) -> tuple[nn.Module, ...]:
+    return bundle.load_diffusion(runs, DIFFUSION, VAE.latent_channels)[:2]
+
+
+def _vae(runs: Path) -> tuple[nn.Module, ...]:
+    return (bundle.load_vae(runs, VAE),)
+
+
+def _planner(runs: Path) -> tuple[nn.Module, ...]:
+    return bundle.load_planner(runs, PLANNER)[:1]
+
+
+def test_a_vae_of_another_code_is_not_bundled(written: Path, tmp_path: Path) -> None:
+    """Latents of one code mean nothing to the decoder of another, even where both are right."""
+    runs = tmp_path / "runs"
+    begin.begin(written, runs, CONFIG)
+    path = runs / "vae" / "principal.safetensors"
+    code = load_file(path)
+    save_file({**code, "components": code["components"].flip(1).contiguous()}, path)
+    with pytest.raises(ValueError, match="another code"):
+        bundle.write(runs, tmp_path / "out", CONFIG, {})
+    with pytest.raises(ValueError, match="not a linear code"):
+        read(vae.build(VAE))
 
 
 def test_files(written: Path) -> None:

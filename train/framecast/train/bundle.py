@@ -17,8 +17,9 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 from framecast.train import diffusion, planner, text, vae
 from framecast.train.folding import FOLD, to_pixels, unfold
 from framecast.train.models import Pipeline, Planner, TextEncoder, Unet, Vae, make_pipeline
-from framecast.train.principal import start
+from framecast.train.principal import read, start
 from framecast.train.progress import read_curve
+from framecast.train.quick import quicken
 from framecast.train.stories import MAX_SCENES
 
 SEGMENT_LATENTS = 12
@@ -96,35 +97,11 @@ def load_diffusion(
     return unet.eval(), encoder.eval(), tokenizer
 
 
-def published(
-    bundle: Path, config: diffusion.DiffusionConfig, channels: int, tokenizer: CLIPTokenizer
-) -> dict[str, nn.Module]:
-    """UNet and text encoder of a written bundle in single precision, for training that goes on from it.
-
-    Layers across time that its UNet has not, as a TextToVideoSD one has not, stay as they begin: the identity.
-
-    Raises:
-        FileNotFoundError: `bundle` has no such weights.
-        RuntimeError: they are of another architecture.
-    """
-    models: dict[str, nn.Module] = {
-        "unet": diffusion.build(config, channels),
-        "text_encoder": text.build(config.text, tokenizer),
-    }
-    for name, file in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
-        weights = load_file(bundle / name / f"{file}.safetensors")
-        own = models[name].state_dict()
-        lacking = {key for key in own if key not in weights and ".motion_modules." not in key}
-        if lacking:
-            raise RuntimeError(f"{bundle / name} has no {min(lacking)}: it is of another architecture")
-        models[name].load_state_dict({key: weights.get(key, value).float() for key, value in own.items()})
-    return models
-
-
 def pipeline(runs: Path, config: BundleConfig) -> Pipeline:
     """The trained parts as a diffusers pipeline."""
     autoencoder = load_vae(runs, config.vae, scale=config.diffusion.scale)
     unet, encoder, tokenizer = load_diffusion(runs, config.diffusion, config.vae.latent_channels)
+    quicken(unet)
     return make_pipeline(
         vae=autoencoder,
         text_encoder=encoder,
@@ -146,10 +123,17 @@ def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) 
 
     Returns:
         Bytes of all weights.
+
+    Raises:
+        FileNotFoundError: a part has not been trained.
+        ValueError: the VAE's code is not the one that the cached latents are in.
     """
     fresh = out.with_name(f".{out.name}.fresh")
     shutil.rmtree(fresh, ignore_errors=True)
     pipe = pipeline(runs, config)
+    code = vae.linear_code(config.vae, runs / "vae")
+    if not torch.allclose(read(pipe.vae).components, code.components, atol=0.01):
+        raise ValueError(f"the VAE in {runs / 'vae'} speaks another code than the UNet was trained on: train it anew")
     # Half precision halves the bundle; what reads it computes in single.
     pipe.to(torch.float16).save_pretrained(fresh, safe_serialization=True)
     model, tokenizer = load_planner(runs, config.planner)
@@ -163,6 +147,10 @@ def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) 
 
 
 def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[str, Any]:
+    began = runs / "began.json"
+    trained = dict(made_by)
+    if began.exists():
+        trained["began_with"] = json.loads(began.read_text(encoding="utf-8"))["trained"]
     parts = {}
     for name in ("vae", "planner", "unet"):
         rows = read_curve(runs / name)
@@ -178,7 +166,7 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         "steps": config.steps,
         "guidance_scale": config.guidance_scale,
         "planner_max_scenes": MAX_SCENES,
-        "trained": {**made_by, "parts": parts},
+        "trained": {**trained, "parts": parts},
     }
 
 

@@ -47,11 +47,16 @@ class Checkpoint:
     def load(self) -> tuple[int, dict[str, Any]]:
         """Restores the run; returns (step, extra), (0, {}) when there is nothing to go on from.
 
+        Weights alone, as `framecast train begin` leaves them, are a start at step 0.
+
         Raises:
             RuntimeError: the checkpoint is of another architecture.
         """
         last = self.directory / "last"
         if not (last / "state.json").exists():
+            for name, module in self.modules.items():
+                if (last / f"{name}.safetensors").exists():
+                    module.load_state_dict(load_file(last / f"{name}.safetensors"))
             return 0, {}
         state = json.loads((last / "state.json").read_text(encoding="utf-8"))
         for name, module in self.modules.items():

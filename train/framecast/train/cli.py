@@ -17,9 +17,6 @@ RECIPE = " && ".join(
 
 Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
 StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
-BeginWith = Annotated[
-    Path | None, typer.Option(help="A written bundle whose weights are the start, such as bundles/storybook.")
-]
 
 
 def _threads(count: int) -> None:
@@ -46,6 +43,19 @@ def vae(runs: Runs = Path("runs"), steps: Steps = None, stop_at: StopAt = None, 
 
 
 @app.command()
+def begin(
+    bundle: Annotated[Path, typer.Argument(help="A written bundle.")] = Path("bundles/storybook"),
+    runs: Runs = Path("runs"),
+) -> None:
+    """Unpacks a bundle: training then goes on from the weights that ship instead of from random ones."""
+    from framecast.train import begin as recipe
+    from framecast.train.bundle import BundleConfig
+
+    recipe.begin(bundle, runs, BundleConfig())
+    typer.echo(f"{bundle} is unpacked in {runs}")
+
+
+@app.command()
 def held_out() -> None:
     """Writes the list of combinations that training never sees."""
     from framecast.train.world.scene import HELD_OUT_FILE, write_held_out
@@ -66,28 +76,31 @@ def tokenizers(runs: Runs = Path("runs")) -> None:
 @app.command()
 def planner(
     runs: Runs = Path("runs"),
+    pretrain_steps: Annotated[
+        int | None, typer.Option(min=0, help="Next-token steps; the recipe's own when not given.")
+    ] = None,
+    finetune_steps: Annotated[int | None, typer.Option(min=1, help="Steps of story → storyboard.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Learning rate; lower for one that has been trained.")] = None,
     stop_at: StopAt = None,
-    begin_with: BeginWith = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Fine-tuning steps after --begin-with.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
     threads: Threads = 1,
 ) -> None:
-    """Pre-trains and fine-tunes the planner, then scores it on held-out stories; from a bundle it only fine-tunes."""
+    """Pre-trains and fine-tunes the planner, then scores it on held-out stories."""
     from dataclasses import replace
 
-    import torch
     from transformers import PreTrainedTokenizerFast
 
     from framecast.train import planner as recipe
-    from framecast.train.models import read_planner
 
     _threads(threads)
     config = recipe.PlannerConfig()
-    config = replace(config, rate=rate or config.rate, finetune_steps=steps or config.finetune_steps)
-    start = read_planner(begin_with / "planner", dtype=torch.float32, local_files_only=True) if begin_with else None
-    config = replace(config, pretrain_steps=0) if start else config
+    config = replace(
+        config,
+        pretrain_steps=config.pretrain_steps if pretrain_steps is None else pretrain_steps,
+        finetune_steps=finetune_steps or config.finetune_steps,
+        rate=rate or config.rate,
+    )
     tokenizer = PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner")
-    model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at, begin_with=start)
+    model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at)
     for language in ("en", "zh"):
         typer.echo(f"{language}: exact storyboards {recipe.exact(model, tokenizer, language):.3f}")
 
@@ -115,7 +128,6 @@ def unet(
         int | None, typer.Option(min=0, help="Image steps; the recipe's own when not given.")
     ] = None,
     clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps; more than the recipe's go on.")] = None,
-    begin_with: BeginWith = None,
     threads: Threads = 1,
 ) -> None:
     """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
@@ -123,7 +135,6 @@ def unet(
 
     from transformers import CLIPTokenizer
 
-    from framecast.train import bundle as recipe
     from framecast.train import diffusion, vae
     from framecast.train.latents import LatentCache
     from framecast.train.parallel import Crew
@@ -144,7 +155,6 @@ def unet(
         runs / "unet",
         stop_at=stop_at,
         crew=Crew(),
-        begin_with=recipe.published(begin_with, config, len(levels), tokenizer) if begin_with else None,
     )
 
 

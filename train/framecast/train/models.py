@@ -25,6 +25,7 @@ _library: Any = diffusers
 _transformers: Any = transformers
 
 make_vae = _library.AutoencoderKL
+read_vae = _library.AutoencoderKL.from_pretrained
 make_unet = _library.UNetMotionModel
 make_scheduler = _library.DDIMScheduler
 make_pipeline = _library.AnimateDiffPipeline

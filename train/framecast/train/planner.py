@@ -119,21 +119,11 @@ def next_token_loss(model: Planner, ids: torch.Tensor, labels: torch.Tensor) -> 
 
 
 def train(
-    config: PlannerConfig,
-    tokenizer: PreTrainedTokenizerFast,
-    directory: Path,
-    *,
-    stop_at: int | None = None,
-    begin_with: Planner | None = None,
+    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, directory: Path, *, stop_at: int | None = None
 ) -> Planner:
-    """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`.
-
-    `begin_with` is a planner of the same architecture whose weights are the start; random ones without.
-    """
+    """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`."""
     torch.manual_seed(config.seed)
     model = build(config, tokenizer)
-    if begin_with is not None:
-        model.load_state_dict(begin_with.state_dict())
     optimizer = Muon(model.parameters(), config.rate, plain=[model.model.embed_tokens.weight], weight_decay=0.02)
     keeper = Checkpoint(directory, {"planner": model}, {"planner": optimizer})
     begin, _ = keeper.load()

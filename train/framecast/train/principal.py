@@ -131,6 +131,30 @@ def start(vae: Vae, code: Principal) -> None:
             decoder.conv_out.weight[:, channel, 1, 1] = sign * component * UNIT
 
 
+@torch.no_grad()
+def read(vae: Vae) -> Principal:
+    """The code that `start` wrote into the encoder of `vae`, which its training leaves alone.
+
+    Of the mean only the part along the components is left, which is all that encoding needs.
+
+    Raises:
+        ValueError: the encoder is not such a code.
+    """
+    encoder, count = vae.encoder, vae.config.latent_channels
+    size = encoder.conv_in.out_channels // GROUPS
+    places = [(k % GROUPS) * size + 2 * (k // GROUPS) for k in range(count)]
+    components = encoder.conv_in.weight[places, :, 1, 1].T * UNIT
+    if not torch.allclose(components.T @ components, torch.eye(count), atol=0.01):
+        raise ValueError("the VAE's encoder is not a linear code: train one with `framecast train vae`")
+    # A latent is (level / deviation) of what is along its component, and levels are roots of deviations with mean
+    # square 1: that settles both.
+    ratios = encoder.conv_out.weight[range(count), places, 1, 1] / UNIT
+    deviations = 1 / (ratios.square() * ratios.square().reciprocal().mean().sqrt())
+    noise = (encoder.conv_out.bias[count:].exp() / ratios.square()).mean()
+    mean = -components @ encoder.conv_in.bias[places] * UNIT
+    return Principal(mean, components.contiguous(), deviations, noise)
+
+
 def _silence(convolution: nn.Conv2d) -> None:
     convolution.weight.zero_()
     if convolution.bias is not None:
