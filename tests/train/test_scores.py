@@ -55,6 +55,17 @@ def test_the_judge_learns_and_goes_on(tmp_path) -> None:
     assert all(0 <= share <= 1 for share in shares.values())
 
 
+def test_a_published_judge_is_the_judge(tmp_path) -> None:
+    model = judge.Judge(JUDGE).eval()
+    judge.publish(model, {"subject": 0.5}, tmp_path / "judge")
+    again, shares = judge.published(tmp_path / "judge", JUDGE)
+    assert shares == {"judge_subject": 0.5}
+    for p, q in zip(model.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(q, p.half().float(), rtol=0, atol=0)
+    with pytest.raises(FileNotFoundError, match="framecast train judge"):
+        judge.published(tmp_path / "nobody")
+
+
 def test_what_is_judged_is_what_was_asked() -> None:
     """A filmer that draws the scene itself is judged on that scene's own words."""
     asked = []

@@ -246,51 +246,68 @@ def sheet(
 
 
 @app.command()
-def judge(runs: Runs = Path("runs"), stop_at: StopAt = None, threads: Threads = 1) -> None:
+def judge(
+    runs: Runs = Path("runs"),
+    stop_at: StopAt = None,
+    out: Annotated[Path, typer.Option(help="Folder for the finished judge.")] = Path("bundles/judge"),
+    threads: Threads = 1,
+) -> None:
     """Trains the judge on renders and says how often it is right on combinations no model has seen."""
     from framecast.train import judge as recipe
 
     _threads(threads)
     model = recipe.train(recipe.JudgeConfig(), runs / "judge", stop_at=stop_at)
-    typer.echo(str(recipe.accuracy(model)))
+    shares = recipe.accuracy(model)
+    recipe.publish(model, shares, out)
+    typer.echo(str(shares))
 
 
 @app.command()
 def evaluate(
-    runs: Runs = Path("runs"),
+    bundle: Annotated[Path, typer.Option(help="The bundle that is scored.")] = Path("bundles/storybook"),
     clips: Annotated[int, typer.Option(help="Generated clips to judge; half of them of unseen combinations.")] = 240,
     stories: Annotated[int, typer.Option(help="Held-out stories for each language.")] = 128,
     address: Annotated[
-        str, typer.Option(envvar="FRAMECAST_ADDRESS", help="Server that films; the pipeline in `runs` when empty.")
+        str, typer.Option(envvar="FRAMECAST_ADDRESS", help="Server that films; the diffusers pipeline when empty.")
     ] = "",
+    referee: Annotated[Path, typer.Option(help="The judge's folder.")] = Path("bundles/judge"),
     out: Annotated[
         Path, typer.Option(help="Folder for evaluation.json and the contact sheet; the page is beside it.")
     ] = Path("docs/storybook"),
-    bundle: Annotated[Path, typer.Option(help="The bundle that is filmed.")] = Path("bundles/storybook"),
     threads: Threads = 1,
 ) -> None:
     """Scores planner, VAE and generated clips on what training never saw; writes the page and the contact sheet."""
     import json
 
-    from framecast.train import bundle as recipe
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
     from framecast.train import evaluate as scoring
     from framecast.train import judge as judging
     from framecast.train import planner as plans
     from framecast.train import vae as autoencoders
+    from framecast.train.bundle import BundleConfig
+    from framecast.train.models import read_pipeline, read_planner, read_vae
+    from framecast.train.quick import quicken
     from framecast.train.report import page
     from framecast.train.sheet import draw_sheet
 
     _threads(threads)
-    config = recipe.BundleConfig()
-    film = scoring.served(address) if address else scoring.piped(recipe.pipeline(runs, config), config)
-    referee = judging.train(judging.JudgeConfig(), runs / "judge")
-    figures = {f"judge_{name}": share for name, share in judging.accuracy(referee).items()}
+    plain = {"dtype": torch.float32, "local_files_only": True}
+    if address:
+        film = scoring.served(address)
+    else:
+        pipe = read_pipeline(bundle, **plain)
+        quicken(pipe.unet)
+        film = scoring.piped(pipe, BundleConfig())
+    model, figures = judging.published(referee)
     draw_sheet(scoring.captioned(film, scoring.fixed_scenes()), out / "sheet.png", tile=128)
-    judged = scoring.judge_clips(referee, film, count=clips)
-    figures.update(autoencoders.measure(recipe.load_vae(runs, config.vae)))
-    model, tokenizer = recipe.load_planner(runs, config.planner)
-    figures["planner_en"] = plans.exact(model, tokenizer, "en", count=stories)
-    figures["planner_zh"] = plans.exact(model, tokenizer, "zh", count=stories)
+    judged = scoring.judge_clips(model, film, count=clips)
+    figures.update(autoencoders.measure(read_vae(bundle / "vae", **plain)))
+    planner = read_planner(bundle / "planner", **plain)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(bundle / "planner")
+    figures["planner_en"] = plans.exact(planner, tokenizer, "en", count=stories)
+    figures["planner_zh"] = plans.exact(planner, tokenizer, "zh", count=stories)
     found = {**figures, "filmed_by": "a running server" if address else "the diffusers pipeline"}
     scoring.write(judged, found, out / "evaluation.json")
     written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))

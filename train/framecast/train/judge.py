@@ -6,6 +6,7 @@ action. Its last features also serve as the space of a Fréchet distance between
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from numpy.lib import format as npy
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from framecast.train.checkpoint import Checkpoint
@@ -187,3 +189,24 @@ def accuracy(judge: Judge, *, count: int = 600, seed: int = 97) -> dict[str, flo
     given, _ = verdicts(judge, np.stack([clip for _, clip in drawn]))
     right = np.array([answers(scene) for scene, _ in drawn])
     return {name: float((given[:, i] == right[:, i]).mean()) for i, name in enumerate(QUESTIONS)}
+
+
+def publish(judge: Judge, shares: dict[str, float], out: Path) -> None:
+    """Writes the weights in half precision and `shares`, its accuracy on renders, beside them."""
+    out.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half() for name, value in judge.state_dict().items()}, out / "judge.safetensors")
+    accuracy = {f"judge_{name}": share for name, share in shares.items()}
+    (out / "accuracy.json").write_text(json.dumps(accuracy, indent=2) + "\n", encoding="utf-8")
+
+
+def published(folder: Path, config: JudgeConfig | None = None) -> tuple[Judge, dict[str, Any]]:
+    """The judge that `publish` wrote, and its accuracy on renders by `judge_` and the question.
+
+    Raises:
+        FileNotFoundError: none has been written to `folder`.
+    """
+    if not (folder / "judge.safetensors").exists():
+        raise FileNotFoundError(f"no judge in {folder}: run `framecast train judge` first")
+    judge = Judge(config or JudgeConfig())
+    judge.load_state_dict(load_file(folder / "judge.safetensors"))
+    return judge.eval(), json.loads((folder / "accuracy.json").read_text(encoding="utf-8"))

@@ -29,6 +29,7 @@ read_vae = _library.AutoencoderKL.from_pretrained
 make_unet = _library.UNetMotionModel
 make_scheduler = _library.DDIMScheduler
 make_pipeline = _library.AnimateDiffPipeline
+read_pipeline = _library.AnimateDiffPipeline.from_pretrained
 make_planner = _transformers.LlamaForCausalLM
 read_planner = _transformers.LlamaForCausalLM.from_pretrained
 make_text_encoder = _transformers.CLIPTextModel
