@@ -123,7 +123,8 @@ class Scripted:
     async def run(
         self, spec: VideoSpec, source: StoryRequest | AsyncIterator[storyboard.Scene]
     ) -> AsyncGenerator[served.Event, None]:
-        stats = served.Stats(engine_seconds={"text": 0.001, "denoise": 0.01, "decode": 0.002, "encode": 0.001})
+        seconds = {"text": 0.001, "denoise": 0.01, "decode": 0.002, "encode": 0.001, "mux": 0.0005}
+        stats = served.Stats(engine_seconds=seconds)
         scenes = self.plan(source) if isinstance(source, StoryRequest) else source
         async for scene in scenes:
             yield served.SceneStarted(stats.scenes, scene, stats.frames)

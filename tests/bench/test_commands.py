@@ -35,8 +35,10 @@ def test_latency_writes_a_record_and_a_table(gateway: str, tmp_path: Path) -> No
     assert results["completed_requests"] == 8
     assert results["latency_p50"] > 0
     assert results["latency_p99"] is None
-    assert {"queue", "text", "denoise", "decode", "encode", "wire"} == set(results["stage_durations_mean"])
-    assert results["stages_not_reported"] == ["plan", "mux"]
+    assert list(results["stage_durations_mean"]) == ["queue", "text", "denoise", "decode", "encode", "mux", "wire"]
+    assert results["stage_durations_mean"]["encode"] == pytest.approx(0.001)
+    assert results["stage_durations_mean"]["mux"] == pytest.approx(0.0005)
+    assert results["stages_not_reported"] == ["plan"]
     assert len(found["samples"]["videos"]) == 8
     assert found["settings"]["scene_seconds"] == [2.0]
     assert "| latency_median |" in path.with_suffix(".md").read_text()

@@ -61,7 +61,7 @@ class ScriptedStages:
         self._fault("decode")
         self.decoded.append({**request, "latents": latents[:, 0, 0, 0].tolist()})
         parts = request["frames"] if request["codec"] == "png" else 1
-        return Encoded((b"12345",) * parts, "video/mp4", 0.5, 0.25)
+        return Encoded((b"12345",) * parts, "video/mp4", 0.5, 0.25, 0.125)
 
 
 async def film(stages: ScriptedStages, source: Any, spec: VideoSpec = SPEC, model: ServedModel = MODEL) -> list[Event]:
@@ -101,6 +101,7 @@ async def test_order_timeline_seeds_and_bill() -> None:
         "denoise": 6.0,
         "decode": 0.5 * len(chunks),
         "encode": 0.25 * len(chunks),
+        "mux": 0.125 * len(chunks),
     }
     assert (done.stats.scenes, done.stats.segments, done.stats.bytes) == (2, 3, 5 * len(chunks))
 

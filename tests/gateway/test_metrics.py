@@ -115,7 +115,7 @@ def test_every_series_is_there_before_the_first_request():
         assert ("framecast_engine_seconds_total", "stage", stage) in labels
 
 
-def test_a_stage_call_that_decodes_and_encodes_is_split_in_two(monkeypatch):
+def test_a_stage_call_that_decodes_encodes_and_muxes_is_split_in_three(monkeypatch):
     metrics = GatewayMetrics()
     clock = iter([10.0, 12.0, 20.0, 21.0])  # at work for 2 s and for 1 s; the time between is the caller's
     monkeypatch.setattr(stage_metrics, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
@@ -123,10 +123,12 @@ def test_a_stage_call_that_decodes_and_encodes_is_split_in_two(monkeypatch):
     for _ in range(2):
         with call.running():
             pass
-    call.ended(None, {"decode": 1.5, "encode": 1.0})
-    assert value(metrics, "stage_latency_seconds_sum", stage="decode") == 2.0
+    call.ended(None, {"decode": 1.5, "encode": 1.0, "mux": 0.25})
+    assert value(metrics, "stage_latency_seconds_sum", stage="decode") == 1.75
     assert value(metrics, "stage_latency_seconds_sum", stage="encode") == 1.0
+    assert value(metrics, "stage_latency_seconds_sum", stage="mux") == 0.25
     assert value(metrics, "engine_seconds_total", stage="decode") == 1.5
+    assert value(metrics, "engine_seconds_total", stage="mux") == 0.25
 
 
 def test_segments_in_the_denoiser_are_counted_at_once_and_given_back():

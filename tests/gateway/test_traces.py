@@ -57,7 +57,7 @@ class Stages:
 
     async def decode(self, latents: Floats, **request: Any) -> Encoded:
         self._send("decode")
-        return Encoded((b"12345",), "video/mp4", 0.5, 0.001)
+        return Encoded((b"12345",), "video/mp4", 0.5, 0.001, 0.0005)
 
 
 class Traced:
@@ -124,8 +124,9 @@ async def test_every_stage_call_is_a_child_of_the_gateways_span_which_is_the_cli
     assert {name: len(spans) for name, spans in calls.items()} == {"plan": 1, "text": 2, "denoise": 2, "decode": 4}
     for spans in calls.values():
         assert {parent(span) for span in spans} == {server.context.span_id}
-    assert [parent(span) for span in traced.spans("encode")] == [span.context.span_id for span in calls["decode"]]
-    assert len(everything) == 2 + 9 + 4
+    for name in ("encode", "mux"):
+        assert [parent(span) for span in traced.spans(name)] == [span.context.span_id for span in calls["decode"]]
+    assert len(everything) == 2 + 9 + 2 * 4
 
     # What goes to Triton names the span of the very call.
     sent = {name: [header for stage, header in traced.stages.sent if stage == name] for name in calls}
@@ -148,8 +149,11 @@ async def test_spans_say_what_was_made(traced):
     _, server = traced.rpc()
     assert server.attributes["framecast.frames"] == 40
     assert server.attributes["rpc.grpc.status_code"] == 0
-    encode = traced.spans("encode")[0]
+    encode, mux = traced.spans("encode")[0], traced.spans("mux")[0]
     assert encode.end_time - encode.start_time == pytest.approx(1e6)  # 1 ms, as the encoder said
+    assert mux.end_time - mux.start_time == pytest.approx(5e5)
+    assert encode.end_time == mux.start_time
+    assert mux.end_time == traced.spans("decode")[0].end_time
 
 
 @pytest.mark.parametrize(

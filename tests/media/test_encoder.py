@@ -1,11 +1,14 @@
 import dataclasses
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 
+from framecast.media import encoder, movie
 from framecast.media.codecs import Codec, find_codec
 from framecast.media.encoder import encode_chunk
 from framecast.media.errors import EncodingFailed, InvalidTiming, MediaError, UnknownCodec
@@ -82,3 +85,56 @@ def test_a_failure_leaves_the_chunks_before_it_good(
         else:
             delivered += encode_chunk(planes[3 * index : 3 * index + 3], codec=codec, **place).parts[0]  # type: ignore[arg-type]
     assert len(decode(delivered)) == 6
+
+
+class Clock:
+    """A clock that stands until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def after(self, seconds: float, work: Callable[..., Any]) -> Callable[..., Any]:
+        """`work`, and it takes `seconds`."""
+
+        def slow(*args: Any, **kwargs: Any) -> Any:
+            self.now += seconds
+            return work(*args, **kwargs)
+
+        return slow
+
+
+class Muxer:
+    """FFmpeg's muxer; each of its calls takes 10 s and closing 100 s."""
+
+    def __init__(self, clock: Clock, container: Any) -> None:
+        self.add_stream = container.add_stream
+        self.mux = clock.after(10, container.mux)
+        self._close = clock.after(100, container.close)
+
+    def __enter__(self) -> "Muxer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+
+@pytest.mark.parametrize(("codec", "muxing"), [("h264", 4 * 10 + 100 + 1000), ("png", 0)])
+def test_only_the_container_counts_as_muxing(
+    codec: str, muxing: float, cartoon: Callable[..., Planes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes, clock, opened = cartoon(3), Clock(), av.open
+    for module in (movie, encoder):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr(av, "open", lambda *args, **kwargs: Muxer(clock, opened(*args, **kwargs)))
+    monkeypatch.setattr(encoder, "place_movie", clock.after(1000, encoder.place_movie))
+    monkeypatch.setattr(Planes, "packed", clock.after(1, Planes.packed))  # what the codec is given
+    chunk = encode_chunk(planes, codec=codec, **PLACE)  # type: ignore[arg-type]
+    assert chunk.mux_seconds == muxing
+    assert clock.now == muxing + (3 if codec == "h264" else 0)
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp9", "av1"])
+def test_a_movie_is_muxed_within_its_call(codec: str, cartoon: Callable[..., Planes]) -> None:
+    planes, started = cartoon(2), time.perf_counter()
+    chunk = encode_chunk(planes, codec=codec, **PLACE)  # type: ignore[arg-type]
+    assert 0 < chunk.mux_seconds < time.perf_counter() - started

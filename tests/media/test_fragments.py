@@ -26,7 +26,7 @@ def header(mdhd: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def movie(cartoon: Callable[..., Planes]) -> bytes:
-    return encode_movie(cartoon(3), find_codec("h264"), fps=24)
+    return encode_movie(cartoon(3), find_codec("h264"), fps=24).data
 
 
 def test_the_first_chunk_keeps_the_header_and_no_chunk_the_index(movie: bytes) -> None:

@@ -8,7 +8,7 @@ from tritonclient.grpc import model_config_pb2
 
 from framecast import errors
 from framecast.errors import FramecastError, InvalidRequest, Overloaded
-from framecast.stages.contracts import ENSEMBLES, MODELS, config_pbtxt
+from framecast.stages.contracts import ENSEMBLES, MODELS, Ensemble, config_pbtxt
 from framecast.stages.faults import tagged, untagged
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
@@ -22,6 +22,14 @@ def test_config_is_generated_and_valid(model: object) -> None:
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
     assert config.name == name
     assert [tensor.name for tensor in config.input] == [tensor.name for tensor in model.inputs]  # type: ignore[attr-defined]
+    assert [tensor.name for tensor in config.output] == [tensor.name for tensor in model.outputs]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda ensemble: ensemble.name)
+def test_every_output_of_an_ensemble_is_one_steps(ensemble: Ensemble) -> None:
+    config = text_format.Parse(config_pbtxt(ensemble), model_config_pb2.ModelConfig())
+    made = [name for step in config.ensemble_scheduling.step for name in step.output_map.values()]
+    assert [made.count(tensor.name) for tensor in config.output] == [1] * len(ensemble.outputs)
 
 
 def test_every_folder_of_the_repository_is_a_contract() -> None:

@@ -97,7 +97,8 @@ def test_the_metrics_of_a_video_are_its_statistics(tiny_system: System) -> None:
         assert grown("stage_latency_seconds_sum", stage=stage) >= 0.9 * seconds
     assert grown("stage_latency_seconds_count", stage="text") == stats.scenes
     assert grown("stage_latency_seconds_count", stage="denoise") == grown("batch_size_count") == stats.segments
-    assert grown("stage_latency_seconds_count", stage="encode") == stats.chunks
+    for stage in ("decode", "encode", "mux"):
+        assert grown("stage_latency_seconds_count", stage=stage) == stats.chunks
     first = grown("time_to_first_frame_seconds_sum")
     assert stats.first_chunk_seconds <= first <= stats.total_seconds
     assert grown("realtime_factor_sum") >= stats.total_seconds * 8 / stats.frames  # 8 fps, the wait for a place too

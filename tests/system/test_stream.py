@@ -43,7 +43,18 @@ def test_two_scenes_are_one_fragmented_mp4(tiny_system: System, tmp_path: Path) 
     done = events[-1]
     assert isinstance(done, Done)
     assert (done.stats.frames, done.stats.scenes, done.stats.bytes) == (20, 2, len(movie))
-    assert set(done.stats.engine_seconds) == {"text", "denoise", "decode", "encode"}
+    assert set(done.stats.engine_seconds) == {"text", "denoise", "decode", "encode", "mux"}
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.PNG])
+def test_only_movies_are_muxed(tiny_system: System, codec: Codec) -> None:
+    with VideoClient(tiny_system.address) as client:
+        *_, done = client.generate(scenes=SCENES[:1], options=VideoOptions(seed=1, codec=codec), timeout=120)
+    assert isinstance(done, Done)
+    seconds = done.stats.engine_seconds
+    assert seconds["encode"] > 0
+    assert seconds["mux"] == 0 if codec.is_image else seconds["mux"] > 0
+    assert seconds["decode"] + seconds["encode"] + seconds["mux"] <= done.stats.total_seconds  # one chunk at a time
 
 
 def test_every_chunk_decodes_alone_after_the_init_segment(tiny_system: System) -> None:
@@ -91,6 +102,8 @@ def test_the_ensemble_gives_the_gateways_frames(tiny_system: System) -> None:
     ends = np.cumsum(sizes)
     frames = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
     assert frames == [chunk.data for chunk in through_gateway]
+    assert result.as_numpy("ENCODE_SECONDS")[0] > 0
+    assert result.as_numpy("MUX_SECONDS")[0] == 0  # pictures
 
 
 def test_a_gateway_in_front_of_a_triton_that_runs_already(

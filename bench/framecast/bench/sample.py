@@ -9,7 +9,7 @@ from typing import Any
 
 from framecast.client import Accepted, Chunk, Done, Event, FramecastClientError, Overloaded, Stats
 
-STAGES = ("plan", "text", "denoise", "decode", "encode")
+STAGES = ("plan", "text", "denoise", "decode", "encode", "mux")
 REFUSED = Overloaded.__name__
 
 
@@ -28,8 +28,8 @@ class Sample:
         frames, fps, bytes, scenes, segments: of the video.
         served, first_served: the server's own times, from when the video had its place to the end and to the first
             chunk.
-        stages: engine time by stage. Muxing is within `encode`: the wire does not tell them apart. A denoise step is
-            billed whole to every video in its batch.
+        stages: engine time by stage. A denoise step is billed whole to every video in its batch. Servers before
+            `mux` was a stage counted it as `encode`.
         error: class of the error that ended it; empty when it ended well.
     """
 

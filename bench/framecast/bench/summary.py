@@ -10,7 +10,7 @@ from framecast.bench.percentiles import NEEDED, effective_samples, percentile
 from framecast.bench.sample import REFUSED, STAGES, Sample
 from framecast.bench.slo import Slo
 
-PARTS = ("queue", *STAGES, "mux", "wire")
+PARTS = ("queue", *STAGES, "wire")
 
 
 def summary(run: LoadRun, slo: Slo | None = None) -> dict[str, Any]:

@@ -38,5 +38,6 @@ class TritonPythonModel:
             c.DATA: np.frombuffer(b"".join(chunk.parts), np.uint8),
             c.PART_SIZES: np.array([len(part) for part in chunk.parts]),
             c.MIME: [chunk.mime],
-            c.ENGINE_SECONDS: time.perf_counter() - started,
+            c.ENGINE_SECONDS: time.perf_counter() - started - chunk.mux_seconds,
+            c.MUX_SECONDS: chunk.mux_seconds,
         }

@@ -170,6 +170,7 @@ class Director:
                     )
                     _bill(stats, "decode", encoded.decode_seconds)
                     _bill(stats, "encode", encoded.encode_seconds)
+                    _bill(stats, "mux", encoded.mux_seconds)
                     each = plan.frames // len(encoded.parts)  # a picture codec makes one part a frame
                     for part in encoded.parts:
                         chunk = Chunk(stats.chunks, item.scene, stats.frames, each, part, encoded.mime)

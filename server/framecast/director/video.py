@@ -63,8 +63,8 @@ class Stats:
     """What a video cost so far. Seconds, counted from when it had its place.
 
     Attributes:
-        engine_seconds: inside the engines, by stage: plan, text, denoise, decode, encode. Stages overlap, so the sum
-            may exceed the total.
+        engine_seconds: inside the engines, by stage: plan, text, denoise, decode, encode, mux. Stages overlap, so the
+            sum may exceed the total.
     """
 
     scenes: int = 0

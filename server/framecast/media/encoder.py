@@ -1,7 +1,8 @@
 """Planes → a chunk on the wire. Stateless: all that ties a chunk to its video is in the arguments."""
 
 import operator
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from framecast.media.codecs import Codec, find_codec
 from framecast.media.errors import EncodingFailed, InvalidTiming, MalformedMovie
@@ -21,10 +22,12 @@ class EncodedChunk:
     Attributes:
         parts: for a video codec one part, a fragment of the movie; for a picture codec one file for each frame.
         mime: media type of the movie or of each picture.
+        mux_seconds: in the muxer and in giving the fragment its place; 0 for pictures, which have no muxer.
     """
 
     parts: tuple[bytes, ...]
     mime: str
+    mux_seconds: float = field(compare=False)
 
 
 def encode_chunk(
@@ -56,13 +59,17 @@ def encode_chunk(
     sequence = _whole("sequence", sequence, 1, 2**32 - 1)
 
     if not codec.is_video:
-        return EncodedChunk(encode_stills(planes, codec), codec.picture_mime)
+        return EncodedChunk(encode_stills(planes, codec), codec.picture_mime, 0.0)
     movie = encode_movie(planes, codec, fps)
+    started = time.perf_counter()
     try:
-        part = place_movie(movie, fps=fps, first_frame=first_frame, sequence=sequence, include_header=include_header)
-        return EncodedChunk((part,), movie_mime(movie))
+        part = place_movie(
+            movie.data, fps=fps, first_frame=first_frame, sequence=sequence, include_header=include_header
+        )
+        mime = movie_mime(movie.data)
     except MalformedMovie as error:
         raise EncodingFailed(f"The encoder {codec.encoder} wrote a movie that cannot be cut into chunks.") from error
+    return EncodedChunk((part,), mime, movie.mux_seconds + time.perf_counter() - started)
 
 
 def _whole(name: str, value: int, lowest: int, highest: int) -> int:

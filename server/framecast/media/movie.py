@@ -2,11 +2,15 @@
 
 import io
 import os
+import time
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
 import av
 from av.codec.codec import UnknownCodecError
+from av.container import OutputContainer
+from av.packet import Packet
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
@@ -19,7 +23,15 @@ from framecast.media.planes import Planes
 MUXER = {"movflags": "empty_moov+default_base_moof+frag_custom", "fflags": "+bitexact"}
 
 
-def encode_movie(planes: Planes, codec: Codec, fps: int) -> bytes:
+@dataclass(frozen=True)
+class Movie:
+    """A movie as the muxer wrote it, and the seconds that the muxer took, closing the file included."""
+
+    data: bytes
+    mux_seconds: float
+
+
+def encode_movie(planes: Planes, codec: Codec, fps: int) -> Movie:
     """Encodes and muxes pictures alone, as a movie that begins at time zero with a keyframe.
 
     Args:
@@ -32,7 +44,7 @@ def encode_movie(planes: Planes, codec: Codec, fps: int) -> bytes:
     # SVT-AV1 prints its settings to standard error unless told, before it first opens, to print errors only.
     os.environ.setdefault("SVT_LOG", "1")
     file = io.BytesIO()
-    tick = Fraction(1, fps)
+    tick, muxing = Fraction(1, fps), 0.0
     try:
         with av.open(file, "w", format="mp4", options=MUXER) as movie:
             stream = cast(VideoStream, movie.add_stream(codec.encoder, rate=fps, options=dict(codec.options)))
@@ -42,14 +54,23 @@ def encode_movie(planes: Planes, codec: Codec, fps: int) -> bytes:
             context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
             context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
             for index in range(len(planes)):
-                movie.mux(stream.encode(_frame(planes, index, tick)))
-            movie.mux(stream.encode(None))
+                muxing += _mux(movie, stream.encode(_frame(planes, index, tick)))
+            muxing += _mux(movie, stream.encode(None))
             unknown = list(context.options)  # what the encoder did not take when it opened
+            closing = time.perf_counter()
+        muxing += time.perf_counter() - closing
     except (av.FFmpegError, UnknownCodecError) as error:
         raise EncodingFailed(f"The encoder {codec.encoder} failed on {len(planes)} frames.") from error
     if unknown:
         raise EncodingFailed(f"The encoder {codec.encoder} has no option {unknown[0]!r}.")
-    return file.getvalue()
+    return Movie(file.getvalue(), muxing)
+
+
+def _mux(movie: OutputContainer, packets: "list[Packet[VideoStream]]") -> float:
+    """Seconds it took to mux them; the first packets write the header too."""
+    started = time.perf_counter()
+    movie.mux(packets)
+    return time.perf_counter() - started
 
 
 def _frame(planes: Planes, index: int, tick: Fraction) -> av.VideoFrame:

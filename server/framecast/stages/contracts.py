@@ -76,6 +76,7 @@ PART_SIZES = Tensor("PART_SIZES", "INT64", (-1,))  # one part for a video codec,
 MIME = Tensor("MIME", "STRING")
 DECODE_SECONDS = Tensor("DECODE_SECONDS", "FP32")
 ENCODE_SECONDS = Tensor("ENCODE_SECONDS", "FP32")
+MUX_SECONDS = Tensor("MUX_SECONDS", "FP32")  # 0 for pictures; the frame encoder's ENGINE_SECONDS leave them out
 
 SCENE_PLANNER = Model(
     "scene_planner",
@@ -95,12 +96,12 @@ VAE_DECODER = Model("vae_decoder", inputs=(LATENTS,), outputs=(Y, U, V, ENGINE_S
 FRAME_ENCODER = Model(
     "frame_encoder",
     inputs=(Y, U, V, FRAMES, FPS, FIRST_FRAME, SEQUENCE, CODEC),
-    outputs=(DATA, PART_SIZES, MIME, ENGINE_SECONDS),
+    outputs=(DATA, PART_SIZES, MIME, ENGINE_SECONDS, MUX_SECONDS),
 )
 DECODE_FRAMES = Ensemble(
     "decode_frames",
     inputs=(LATENTS, FRAMES, FPS, FIRST_FRAME, SEQUENCE, CODEC),
-    outputs=(DATA, PART_SIZES, MIME, DECODE_SECONDS, ENCODE_SECONDS),
+    outputs=(DATA, PART_SIZES, MIME, DECODE_SECONDS, ENCODE_SECONDS, MUX_SECONDS),
     steps=(
         Step(VAE_DECODER, outputs={"ENGINE_SECONDS": "DECODE_SECONDS"}),
         Step(FRAME_ENCODER, outputs={"ENGINE_SECONDS": "ENCODE_SECONDS"}),
@@ -114,7 +115,10 @@ TEXT_TO_VIDEO = Ensemble(
         *(PROMPT, NEGATIVE_PROMPT, SEED, STEPS, GUIDANCE, SIZE, LATENT_COUNT),
         *(FRAMES, FPS, CODEC),
     ),
-    outputs=(DATA, PART_SIZES, MIME, TEXT_SECONDS, DENOISE_SECONDS, DECODE_SECONDS, ENCODE_SECONDS),
+    outputs=(
+        *(DATA, PART_SIZES, MIME),
+        *(TEXT_SECONDS, DENOISE_SECONDS, DECODE_SECONDS, ENCODE_SECONDS, MUX_SECONDS),
+    ),
     steps=(
         Step(TEXT_ENCODER, outputs={"ENGINE_SECONDS": "TEXT_SECONDS"}),
         Step(DENOISER, outputs={"ENGINE_SECONDS": "DENOISE_SECONDS"}),

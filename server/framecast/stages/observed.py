@@ -31,7 +31,7 @@ class StageObserver(Protocol):
     """Sees every call of every stage."""
 
     def began(self, stage: str, attributes: Attributes) -> StageCall:
-        """A call begins. `stage` is plan, text, denoise or decode; decode also encodes."""
+        """A call begins. `stage` is plan, text, denoise or decode; decode also encodes and muxes."""
         ...
 
 
@@ -119,7 +119,9 @@ class ObservedStages:
                 scene=scene,
                 segment=segment,
             )
-            call.engine_seconds.update(decode=encoded.decode_seconds, encode=encoded.encode_seconds)
+            call.engine_seconds.update(
+                decode=encoded.decode_seconds, encode=encoded.encode_seconds, mux=encoded.mux_seconds
+            )
             return encoded
 
     def _watched(self, stage: str, **attributes: int | str) -> "_Watched":

@@ -51,11 +51,17 @@ class _CallSpan:
             self._span.set_status(StatusCode.ERROR, str(error))
         elif error is not None:
             self._span.set_attribute("framecast.cancelled", True)
-        elif encoding := engine_seconds.get("encode"):
-            self._encoding(end, encoding)
+        else:
+            self._encoder(end, engine_seconds)
         self._span.end(end)
 
-    def _encoding(self, end: int, seconds: float) -> None:
-        """The encoder is the last step of the ensemble that decodes: its span is the end of the call's."""
+    def _encoder(self, end: int, engine_seconds: Mapping[str, float]) -> None:
+        """The encoder is the last step of the ensemble that decodes, and muxing the last that it does: their spans are
+        the end of the call's.
+        """
         parent = set_span_in_context(self._span)
-        self._tracer.start_span("encode", parent, start_time=end - int(seconds * 1e9)).end(end)
+        for stage in ("mux", "encode"):
+            if seconds := engine_seconds.get(stage):
+                start = end - int(seconds * 1e9)
+                self._tracer.start_span(stage, parent, start_time=start).end(end)
+                end = start

@@ -167,6 +167,7 @@ class TritonStages:
             _read(result, c.MIME)[0].decode("utf-8"),
             float(_read(result, c.DECODE_SECONDS)[0]),
             float(_read(result, c.ENCODE_SECONDS)[0]),
+            float(_read(result, c.MUX_SECONDS)[0]),
         )
 
     async def _infer(self, model: Model | Ensemble, values: Values) -> InferResult:

@@ -39,12 +39,13 @@ class Latents:
 
 @dataclass(frozen=True)
 class Encoded:
-    """An encoded chunk: one part for a video codec, one a frame for pictures."""
+    """An encoded chunk: one part for a video codec, one a frame for pictures, which are not muxed."""
 
     parts: tuple[bytes, ...]
     mime: str
     decode_seconds: float
     encode_seconds: float
+    mux_seconds: float
 
 
 class Stages(Protocol):

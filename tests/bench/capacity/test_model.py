@@ -44,7 +44,8 @@ def _measured(seconds: float, steps: int, concurrency: int = 1, count: int = 3) 
         "text": TRUTH.text,
         "denoise": film.segments * steps * step,
         "decode": sum(decode for decode, _ in chunks),
-        "encode": sum(encode for _, encode in chunks),
+        "encode": 0.75 * sum(encode for _, encode in chunks),
+        "mux": 0.25 * sum(encode for _, encode in chunks),
     }
     sample = Sample(
         *(0, 0.0, 0.0, total, 0.0, (first,), film.frames, MODEL.fps, 0),

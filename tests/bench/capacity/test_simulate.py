@@ -100,7 +100,7 @@ class FakeStages:
 
     async def decode(self, latents: Floats, *, frames: int, **_: Any) -> Encoded:
         await asyncio.sleep(SERVICE.decode(frames, 1.0) + SERVICE.encode(frames, 1.0) + SERVICE.call)
-        return Encoded((b"x",), "video/mp4", 0.0, 0.0)
+        return Encoded((b"x",), "video/mp4", 0.0, 0.0, 0.0)
 
 
 async def _directed(seconds: list[float], steps: int, planned: bool) -> tuple[float, float]:

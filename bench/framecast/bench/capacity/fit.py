@@ -73,7 +73,7 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
 
     # 2. Decoding and encoding by chunks and frames, text by scene, planning by scene of a story.
     decode_fixed, decode_frame, residuals["decode"] = _chunks(singles, served, "decode")
-    encode_fixed, encode_frame, residuals["encode"] = _chunks(singles, served, "encode")
+    encode_fixed, encode_frame, residuals["encode"] = _chunks(singles, served, "encode", "mux")
     stories = [run for run in runs if run.concurrency == 1 and not run.scene_seconds]
     plans = [median(s.stages.get("plan", 0.0) / max(1, s.scenes) for s in run.samples) for run in stories]
     model = replace(
@@ -105,15 +105,15 @@ def _film(run: Measured, served: ServedModel) -> Film:
     return cut(run.scene_seconds, served, steps=run.steps, pixels=run.pixels, reference_pixels=run.pixels)
 
 
-def _stage(run: Measured, stage: str) -> float:
-    return median(sample.stages.get(stage, 0.0) for sample in run.samples)
+def _stage(run: Measured, *stages: str) -> float:
+    return median(sum(sample.stages.get(stage, 0.0) for stage in stages) for sample in run.samples)
 
 
-def _chunks(runs: Sequence[Measured], served: ServedModel, stage: str) -> tuple[float, float, float]:
-    """(seconds a chunk, seconds a frame, worst relative residual) of a stage."""
+def _chunks(runs: Sequence[Measured], served: ServedModel, *stages: str) -> tuple[float, float, float]:
+    """(seconds a chunk, seconds a frame, worst relative residual) of stages together."""
     films = [_film(run, served) for run in runs]
     sizes = [film.frames / len(film.chunk_frames) for film in films]
-    each = [_stage(run, stage) / len(film.chunk_frames) for run, film in zip(runs, films, strict=True)]
+    each = [_stage(run, *stages) / len(film.chunk_frames) for run, film in zip(runs, films, strict=True)]
     return line(sizes, each)
 
 
