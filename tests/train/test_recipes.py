@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import bundle, diffusion, latents, planner, vae
@@ -223,3 +224,16 @@ def test_a_lost_run_stops(tmp_path: Path) -> None:
 def test_missing_parts_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="framecast train vae"):
         bundle.load_vae(tmp_path, VAE)
+
+
+def test_a_latent_begins_by_attending_to_itself() -> None:
+    """In the heads of the quick sines, on pixels that do not change: position alone tells latents apart."""
+    unet = diffusion.build(diffusion.DiffusionConfig(), 4).eval()
+    module = next(m for m in unet.modules() if isinstance(m, AnimateDiffTransformer3D))
+    block = module.transformer_blocks[0]
+    width = block.attn1.to_q.in_features
+    states = block.pos_embed(torch.randn(1, 1, width, generator=torch.Generator().manual_seed(0)).expand(1, 12, -1))
+    heads = block.attn1.to_q(states).view(12, block.attn1.heads, -1).transpose(0, 1)
+    shares = torch.softmax(heads @ heads.transpose(1, 2) * block.attn1.scale, dim=-1)
+    assert shares[0].diagonal().mean() > 0.3
+    assert shares[-1].diagonal().mean() < 0.15

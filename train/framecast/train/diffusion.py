@@ -62,6 +62,8 @@ class DiffusionConfig:
     clip_rate: float = 1.5e-3
     dropped: float = 0.1
     """Share of captions replaced by "" for classifier-free guidance."""
+    selfish: float = 2.5
+    """Scale of the identity that queries and keys across time begin as."""
     context: int = 3
     """How many first latents of a continued clip are given clean."""
     continuing: float = 0.25
@@ -117,6 +119,12 @@ def build(config: DiffusionConfig, channels: int) -> Unet:
         if isinstance(module, AnimateDiffTransformer3D):
             nn.init.zeros_(module.proj_out.weight)
             nn.init.zeros_(module.proj_out.bias)
+            # Every latent begins by attending to itself, most of all in the heads of the quick sines: from a random
+            # start all attend to all alike, and none finds out where in the clip it is.
+            blocks: Any = module.transformer_blocks
+            for block in blocks:
+                for projection in (block.attn1.to_q, block.attn1.to_k):
+                    projection.weight.data = config.selfish * torch.eye(len(projection.weight))
     return unet
 
 
