@@ -26,7 +26,7 @@ def test_the_page_has_every_figure() -> None:
         "command": "framecast train unet",
         "parts": {"unet": {"steps": 7, "losses": {"clip": 0.5}}},
     }
-    text = page(figures, trained, "storybook/sheet.png")
+    text = page(figures, trained, "storybook/sheet.png", "The kitten has no whiskers.\n")
     for said in (
         "| subject | 90.0 % | 50.0 % | 99.0 % |",
         "| weather | 95.0 % | 55.0 % | 99.0 % |",
@@ -39,5 +39,6 @@ def test_the_page_has_every_figure() -> None:
         "storybook/sheet.png",
         "Commit 0123456789ab, 2026-01-01",
         "| unet | 7 | clip 0.5 |",
+        "\nThe kitten has no whiskers.\n",
     ):
         assert said in text

@@ -272,7 +272,10 @@ def evaluate(
     ] = "",
     referee: Annotated[Path, typer.Option(help="The judge's folder.")] = Path("bundles/judge"),
     out: Annotated[
-        Path, typer.Option(help="Folder for evaluation.json and the contact sheet; the page is beside it.")
+        Path,
+        typer.Option(
+            help="Folder for evaluation.json and the contact sheet; the page is beside it. Its remarks.md is kept."
+        ),
     ] = Path("docs/storybook"),
     threads: Threads = 1,
 ) -> None:
@@ -312,5 +315,8 @@ def evaluate(
     scoring.write(judged, found, out / "evaluation.json")
     written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
     trained = json.loads((bundle / "framecast.json").read_text(encoding="utf-8"))["trained"]
-    out.with_suffix(".md").write_text(page(written, trained, f"{out.name}/sheet.png"), encoding="utf-8")
-    typer.echo(out.with_suffix(".md").read_text(encoding="utf-8"))
+    seen = out / "remarks.md"
+    remarks = seen.read_text(encoding="utf-8") if seen.exists() else ""
+    told = page(written, trained, f"{out.name}/sheet.png", remarks)
+    out.with_suffix(".md").write_text(told, encoding="utf-8")
+    typer.echo(told)

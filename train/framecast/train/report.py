@@ -8,7 +8,7 @@ from typing import Any
 from framecast.train.judge import QUESTIONS
 
 
-def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str) -> str:
+def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, remarks: str = "") -> str:
     """Markdown.
 
     Args:
@@ -16,6 +16,7 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str) -> 
             what else was measured.
         trained: `trained` of the bundle's `framecast.json`.
         sheet: path of the contact sheet, as the page links to it.
+        remarks: what somebody saw who looked at it, Markdown.
     """
     clips = figures["clips"]
     judged = [
@@ -56,6 +57,7 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str) -> 
             "",
             f"![Six frames of each of 24 fixed prompts]({sheet})",
             "",
+            *([remarks.strip(), ""] if remarks else []),
             "## What was trained",
             "",
             f"Commit {trained.get('commit', 'unknown')[:12]}, {trained.get('date', 'unknown')}:",
