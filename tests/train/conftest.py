@@ -27,8 +27,9 @@ DIFFUSION = DiffusionConfig(
     groups=4,
     text=TextConfig(hidden=16, layers=1, heads=2, inner=16),
     image_steps=4,
+    image_batch=4,
     clip_steps=2,
-    batch=8,
+    clip_batch=2,
 )
 PLANNER = PlannerConfig(
     hidden=16, layers=1, heads=2, key_value_heads=2, inner=32, pretrain_steps=2, finetune_steps=4, batch=2, block=16

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import AnimateDiffPipeline
+from diffusers import TextToVideoSDPipeline
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -128,7 +128,7 @@ def test_files(written: Path) -> None:
 
 
 def test_the_pipeline_makes_frames(written: Path) -> None:
-    pipe = AnimateDiffPipeline.from_pretrained(written, dtype=torch.float32)
+    pipe = TextToVideoSDPipeline.from_pretrained(written, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     frames = bundle.film(pipe, ["a white kitten plays in the courtyard, day"], steps=2, guidance=2.0, seed=1, latents=2)
     assert frames.shape == (1, 8, 256, 256, 3)

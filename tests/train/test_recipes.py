@@ -1,24 +1,19 @@
 """One tiny step of each recipe lowers its loss; a resumed run is the run."""
 
-import random
 import shutil
-from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import bundle, diffusion, latents, planner, vae
-from framecast.train.latents import CacheConfig, LatentCache, Sample
-from framecast.train.models import Unet
+from framecast.train.latents import CacheConfig, LatentCache
 from framecast.train.parallel import Crew
 from framecast.train.principal import Principal
 from framecast.train.progress import Journal, read_curve
 from framecast.train.quick import quicken
-from framecast.train.world.scene import Scene, held_out
+from framecast.train.world.scene import held_out
 
 from .conftest import DIFFUSION, PLANNER, VAE
 
@@ -81,14 +76,14 @@ def test_cache_goes_on_and_holds_no_held_out_scene(code: Principal, tmp_path: Pa
     whole, parts = LatentCache(tmp_path / "whole"), LatentCache(tmp_path / "parts")
     assert whole.samples == parts.samples
     for i in range(3):
-        for a, b in zip(whole.clip(i, (0, 1)), parts.clip(i, (0, 1)), strict=True):
+        for a, b in zip(whole.clip(i), parts.clip(i), strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert not {s.scene.combination for s in whole.samples} & held_out()
 
 
 def test_the_cover_is_where_the_subject_is(cache: LatentCache) -> None:
     for i in range(len(cache)):
-        values, cover = cache.clip(i, range(12))
+        values, cover = cache.clip(i)
         assert values.shape == (12, VAE.latent_channels, 16, 16)
         assert cover.shape == (12, 16, 16)
         assert 0.01 < cover.mean() < 0.5
@@ -119,77 +114,14 @@ def test_given_latents_do_not_count(tokenizers: Path, tmp_path: Path) -> None:
     alphas = diffusion.scheduler().alphas_cumprod
     assert alphas[-1] == 0, "zero terminal SNR"
 
-    def loss(given: int) -> torch.Tensor:
-        batch = diffusion.Batch(clean, torch.zeros(1, 1, 3, 16, 16), tokens, (0, 1, 2), given)
+    def loss(context: int, change: float = 0.0) -> torch.Tensor:
+        batch = diffusion.Batch(clean + change, torch.zeros(1, 1, 3, 16, 16), tokens, torch.tensor([context]))
         generator = torch.Generator().manual_seed(1)
         return diffusion.velocity_loss(unet, encoder, batch, alphas, torch.ones(4), DIFFUSION, generator)
 
     assert loss(0) != loss(2)
     loss(2).backward()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
-
-
-def shaken() -> Unet:
-    """A UNet none of whose layers are silent."""
-    torch.manual_seed(0)
-    unet = diffusion.build(DIFFUSION, 4).eval()
-    for parameter in unet.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.1)
-    return unet
-
-
-def test_layers_across_time_begin_as_the_identity() -> None:
-    torch.manual_seed(0)
-    unet = diffusion.build(DIFFUSION, 4).eval()
-    x, states = torch.randn(1, 4, 3, 16, 16), torch.randn(1, 5, 16)
-    with torch.no_grad():
-        clip = unet(x, torch.tensor(10), encoder_hidden_states=states.expand(3, -1, -1)).sample
-        alone = [unet(x[:, :, i : i + 1], torch.tensor(10), encoder_hidden_states=states).sample for i in range(3)]
-    torch.testing.assert_close(clip, torch.cat(alone, dim=2), rtol=1e-5, atol=1e-5)
-
-
-def test_a_glimpse_keeps_its_positions() -> None:
-    """Seen at moments (0, 1, 2) a clip is a short clip; at (0, 5, 9) it is another; afterwards nothing is left."""
-    unet, x, states = shaken(), torch.randn(1, 4, 3, 16, 16), torch.randn(3, 5, 16)
-
-    def see(moments: tuple[int, ...] | None) -> torch.Tensor:
-        with torch.no_grad(), nullcontext() if moments is None else diffusion.glimpses(unet, moments):
-            out: torch.Tensor = unet(x, torch.tensor(10), encoder_hidden_states=states).sample
-        return out
-
-    usual = see(None)
-    torch.testing.assert_close(see((0, 1, 2)), usual, rtol=0, atol=0)
-    assert not torch.allclose(see((0, 5, 9)), usual, atol=1e-3)
-    torch.testing.assert_close(see(None), usual, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("continuing", [0.0, 1.0])
-def test_batches_hold_beginnings_or_scenes_that_go_on(tokenizers: Path, continuing: float) -> None:
-    tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
-    cache = _Clips([Sample(Scene("ball", "red", "snow", "jump"), 1, start) for start in (0.0, 1.0)])
-    config = replace(DIFFUSION, continuing=continuing, batch=24)
-    batch = diffusion.draw_batch(cache, tokenizer, config, 4, random.Random(0))  # type: ignore[arg-type]
-    assert set(cache.asked) == {int(continuing)}, "clips that begin mid-scene, and only those, get context"
-    assert batch.given == (3 if continuing else 0)
-    assert batch.moments[: batch.given] == (0, 1, 2)[: batch.given]
-    assert len(batch.moments) == batch.given + 4
-    assert list(batch.moments) == sorted(set(batch.moments))
-    assert batch.latents.shape == (24 // len(batch.moments), 4, len(batch.moments), 16, 16)
-
-
-class _Clips:
-    """Remembers what was asked for."""
-
-    def __init__(self, samples: list[Sample]) -> None:
-        self.samples, self.asked = samples, list[int]()
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def clip(self, index: int, moments: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-        self.asked.append(index)
-        return torch.zeros(len(moments), 4, 16, 16), torch.zeros(len(moments), 16, 16)
 
 
 def test_times_are_mostly_those_of_the_served_schedule() -> None:
@@ -204,8 +136,26 @@ def test_times_are_mostly_those_of_the_served_schedule() -> None:
     assert drawn.max() == 999
 
 
+def test_images_may_skip_time_while_it_is_the_identity() -> None:
+    torch.manual_seed(0)
+    unet = diffusion.build(DIFFUSION, 4).eval()
+    x, states = torch.randn(2, 4, 3, 16, 16), torch.randn(2, 5, 16)
+    with torch.no_grad():
+        full = unet(x, torch.tensor([10, 900]), encoder_hidden_states=states).sample
+        with diffusion.stills(unet):
+            still = unet(x, torch.tensor([10, 900]), encoder_hidden_states=states).sample
+        again = unet(x, torch.tensor([10, 900]), encoder_hidden_states=states).sample
+    torch.testing.assert_close(full, still, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(full, again, rtol=0, atol=0)
+
+
 def test_quick_layers_are_the_librarys() -> None:
-    unet, x, states = shaken(), torch.randn(2, 4, 3, 16, 16), torch.randn(6, 5, 16)
+    torch.manual_seed(0)
+    unet = diffusion.build(DIFFUSION, 4).eval()
+    for parameter in unet.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    x, states = torch.randn(2, 4, 3, 16, 16), torch.randn(2, 5, 16)
     with torch.no_grad():
         slow = unet(x, torch.tensor([10, 900]), encoder_hidden_states=states).sample
         quicken(unet)
@@ -224,16 +174,3 @@ def test_a_lost_run_stops(tmp_path: Path) -> None:
 def test_missing_parts_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="framecast train vae"):
         bundle.load_vae(tmp_path, VAE)
-
-
-def test_a_latent_begins_by_attending_to_itself() -> None:
-    """In the heads of the quick sines, on pixels that do not change: position alone tells latents apart."""
-    unet = diffusion.build(diffusion.DiffusionConfig(), 4).eval()
-    module = next(m for m in unet.modules() if isinstance(m, AnimateDiffTransformer3D))
-    block = module.transformer_blocks[0]
-    width = block.attn1.to_q.in_features
-    states = block.pos_embed(torch.randn(1, 1, width, generator=torch.Generator().manual_seed(0)).expand(1, 12, -1))
-    heads = block.attn1.to_q(states).view(12, block.attn1.heads, -1).transpose(0, 1)
-    shares = torch.softmax(heads @ heads.transpose(1, 2) * block.attn1.scale, dim=-1)
-    assert shares[0].diagonal().mean() > 0.3
-    assert shares[-1].diagonal().mean() < 0.15

@@ -107,7 +107,6 @@ def pipeline(runs: Path, config: BundleConfig) -> Pipeline:
         text_encoder=encoder,
         tokenizer=tokenizer,
         unet=unet,
-        motion_adapter=None,
         scheduler=diffusion.scheduler(),
     )
 

@@ -1,4 +1,4 @@
-"""The text-to-video UNet and the text encoder, trained together: single moments first, then several, then whole clips.
+"""The text-to-video UNet and the text encoder, trained together: images first, then clips.
 
 The network predicts the clean latents and is scored by the velocity they imply: pictures lie on a thin sheet of the
 latent space and noise fills all of it, so a network narrower than a latent's channels can carry the one but not the
@@ -6,24 +6,22 @@ other (Li & He 2025, arXiv:2511.13720). Velocity: Salimans & Ho 2022 (arXiv:2202
 trailing timesteps: Lin et al. 2023 (arXiv:2305.08891); guidance by dropped captions: Ho & Salimans 2022
 (arXiv:2207.12598); images before clips: Singer et al. 2022 (arXiv:2209.14792). A clip that goes on from earlier
 latents gets them clean, as in Diffusion Forcing (Chen et al. 2024, arXiv:2407.01392), without extra channels.
-
-The UNet is AnimateDiff's (Guo et al. 2023, arXiv:2307.04725): its layers across time know which latent is which. Before
-whole clips it is shown a few moments of each, in their true positions: three times the scenes for the same work.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
-from diffusers.models.embeddings import SinusoidalPositionalEmbedding
-from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
+from diffusers.models.resnet import TemporalConvLayer
+from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
 from torch import nn
 from transformers import CLIPTokenizer
 
@@ -51,27 +49,23 @@ class DiffusionConfig:
     groups: int = 16
     text: text.TextConfig = field(default_factory=text.TextConfig)
     image_steps: int = 5000
+    image_batch: int = 16
     clip_steps: int = 5000
-    batch: int = 36
-    """Latents of a step, counted over all its clips."""
+    clip_batch: int = 3
     image_rate: float = 2e-3
     short: int = 4
-    """Moments that a clip is seen at before it is seen whole."""
-    short_until: float = 0.75
-    """Share of the clip steps that see such moments; the rest sees whole clips."""
+    """Latents of the windows that clips are cut into at first: three times the scenes for the same work."""
+    short_until: float = 0.6
+    """Share of the clip steps that train on short windows; the rest sees whole clips."""
     clip_rate: float = 1.5e-3
     dropped: float = 0.1
     """Share of captions replaced by "" for classifier-free guidance."""
-    selfish: float = 2.5
-    """Scale of the identity that queries and keys across time begin as."""
-    context: int = 3
-    """How many first latents of a continued clip are given clean."""
-    continuing: float = 0.25
-    """Share of the clip steps that continue a scene."""
     served: int = 4
     """Steps of the schedule that is served: most of the training is at its times."""
     astray: float = 0.3
     """Share of the training at any time, so that other schedules work too."""
+    context: int = 3
+    """At most this many first latents of a continued clip are given clean."""
     attention: float = 4.0
     """How much more an error counts where a subject is: a sixth of the picture is all of the story."""
     scale: float = 0.3
@@ -98,47 +92,51 @@ def scheduler() -> Scheduler:
 
 
 def build(config: DiffusionConfig, channels: int) -> Unet:
-    """A fresh UNet whose layers across time begin as the identity: space is learnt before time."""
+    """A fresh UNet whose layers across time begin as the identity, so that images and clips agree."""
     unet = make_unet(
         sample_size=16,
         in_channels=channels,
         out_channels=channels,
         # Attention on the coarse level only: on the fine one it costs sixteen times as much.
-        down_block_types=("DownBlockMotion", "CrossAttnDownBlockMotion"),
-        up_block_types=("CrossAttnUpBlockMotion", "UpBlockMotion"),
+        down_block_types=("DownBlock3D", "CrossAttnDownBlock3D"),
+        up_block_types=("CrossAttnUpBlock3D", "UpBlock3D"),
         block_out_channels=config.blocks,
         layers_per_block=1,
         cross_attention_dim=config.text.hidden,
-        num_attention_heads=config.heads,
-        motion_num_attention_heads=config.heads,
-        motion_max_seq_length=32,
+        # diffusers takes this for the number of heads, whatever its name says.
+        attention_head_dim=config.heads,
         norm_num_groups=config.groups,
-        use_linear_projection=True,
     )
     for module in unet.modules():
-        if isinstance(module, AnimateDiffTransformer3D):
+        if isinstance(module, TransformerTemporalModel):
             nn.init.zeros_(module.proj_out.weight)
             nn.init.zeros_(module.proj_out.bias)
-            # Every latent begins by attending to itself, most of all in the heads of the quick sines: from a random
-            # start all attend to all alike, and none finds out where in the clip it is.
-            blocks: Any = module.transformer_blocks
-            for block in blocks:
-                for projection in (block.attn1.to_q, block.attn1.to_k):
-                    projection.weight.data = config.selfish * torch.eye(len(projection.weight))
+    for layer in unet.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
     return unet
 
 
 @contextmanager
-def glimpses(unet: Unet, moments: Sequence[int]) -> Iterator[None]:
-    """The latents that the UNet is given are those of `moments`, whatever their number: each keeps its position."""
-    tables: list[Any] = [module for module in unet.modules() if isinstance(module, SinusoidalPositionalEmbedding)]
-    for table in tables:
-        table.forward = table.pe[:, list(moments)].__add__
+def stills(unet: Unet) -> Iterator[None]:
+    """Leaves out the layers across time: while they are the identity, images need not pay for them."""
+    skipped = [m for m in unet.modules() if isinstance(m, (TransformerTemporalModel, TemporalConvLayer))]
+    for module in skipped:
+        skip = _skip_attention if isinstance(module, TransformerTemporalModel) else _skip_convolution
+        module.forward = skip  # type: ignore[method-assign]
     try:
         yield
     finally:
-        for table in tables:
-            del table.forward
+        for module in skipped:
+            del module.forward
+
+
+def _skip_attention(hidden_states: torch.Tensor, *_: Any, return_dict: bool = True, **__: Any) -> Any:
+    return SimpleNamespace(sample=hidden_states) if return_dict else (hidden_states,)
+
+
+def _skip_convolution(hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+    return hidden_states
 
 
 @dataclass(frozen=True)
@@ -149,47 +147,46 @@ class Batch:
         latents: [B, C, F, h, w].
         cover: where the subjects are, 0..1, [B, 1, F, h, w].
         tokens: token ids [B, L].
-        moments: which latents of a clip the F are, in order.
-        given: how many first latents are given clean.
+        context: how many first latents of each are given clean, [B].
     """
 
     latents: torch.Tensor
     cover: torch.Tensor
     tokens: torch.Tensor
-    moments: tuple[int, ...]
-    given: int
+    context: torch.Tensor
 
 
 def draw_batch(
     cache: LatentCache,
     tokenizer: CLIPTokenizer,
     config: DiffusionConfig,
-    seen: int,
+    size: int,
     rng: random.Random,
     *,
+    window: int = CLIP,
     told: Mapping[int, str] | None = None,
 ) -> Batch:
-    """Draws clips with fresh captions at `seen` moments, the same ones for all: beginnings, or scenes that go on.
+    """Draws samples with fresh captions, cut to `window` latents; a window of one is an image, any moment of a clip.
 
-    A clip that begins mid-scene always gets clean context, as it will when served. With `told` only its samples are
-    drawn, with its captions.
+    A clip that begins mid-scene always gets clean context, as it will when served; others get it rarely. With `told`
+    only its samples are drawn, with its captions.
     """
-    continuing = seen > 1 and rng.random() < config.continuing
-    indices = [i for i in (told or range(len(cache))) if cache.samples[i].continued == continuing]
-    if not indices:
-        continuing, indices = not continuing, list(told or range(len(cache)))
-    given = config.context if continuing else 0
-    later = rng.sample(range(given, CLIP), min(seen, CLIP - given))
-    moments = (*range(given), *sorted(later))
-    latents, covers, captions = [], [], []
-    for _ in range(max(1, config.batch // len(moments))):
-        index = rng.choice(indices)
-        clip, cover = cache.clip(index, moments)
+    latents, covers, captions, context = [], [], [], []
+    told_indices = list(told or ())
+    for _ in range(size):
+        index = rng.choice(told_indices) if told else rng.randrange(len(cache))
+        sample = cache.samples[index]
+        first = rng.choice((0, rng.randrange(CLIP - window + 1))) if window > 1 else rng.randrange(CLIP)
+        clip, cover = cache.clip(index, slice(first, first + window))
         latents.append(clip.transpose(0, 1))
         covers.append(cover[None])
-        caption = told[index] if told else training_caption(cache.samples[index].scene, rng)
+        caption = told[index] if told else training_caption(sample.scene, rng)
         captions.append("" if rng.random() < config.dropped else caption)
-    return Batch(torch.stack(latents), torch.stack(covers), text.tokenize(tokenizer, captions), moments, given)
+        most = min(config.context, window // 3)
+        continuing = most > 0 and (sample.continued or first > 0 or rng.random() < 0.05)
+        given = rng.randint(1, most) if continuing else 0
+        context.append(given)
+    return Batch(torch.stack(latents), torch.stack(covers), text.tokenize(tokenizer, captions), torch.tensor(context))
 
 
 def draw_times(config: DiffusionConfig, size: int, generator: torch.Generator) -> torch.Tensor:
@@ -223,14 +220,14 @@ def velocity_loss(
     times = draw_times(config, size, generator)
     keep, drop = (f(alphas[times]).view(-1, 1, 1, 1, 1) for f in (torch.sqrt, lambda a: torch.sqrt(1 - a)))
     noisy = keep * clean + drop * noise
-    noisy[:, :, : batch.given] = clean[:, :, : batch.given]
-    with mixed(), glimpses(unet, batch.moments):
+    given = (torch.arange(frames)[None] < batch.context[:, None]).view(size, 1, frames, 1, 1)
+    noisy = torch.where(given, clean, noisy)
+    with mixed():
         states = encoder(input_ids=batch.tokens).last_hidden_state
-        out = unet(noisy, times, encoder_hidden_states=states.repeat_interleave(frames, dim=0)).sample.float()
+        out = unet(noisy, times, encoder_hidden_states=states).sample.float()
     # v = (α·x_t - x) / σ: an error of x is 1/σ times one of v.
     errors = ((out - clean) / config.scale / drop.clamp(min=config.finest)) ** 2 * weights.view(1, -1, 1, 1, 1)
-    errors = errors[:, :, batch.given :]
-    count = 1 + config.attention * batch.cover[:, :, batch.given :]
+    count = ~given * (1 + config.attention * batch.cover)
     loss: torch.Tensor = (errors * count).sum() / count.expand_as(errors).sum()
     return loss
 
@@ -291,13 +288,15 @@ def train(
             rng = random.Random(f"diffusion {config.seed} {step} {crew.rank}")
             generator = torch.Generator().manual_seed(rng.randrange(2**31))
             short = step < config.image_steps + config.clip_steps * config.short_until
-            seen = 1 if imaging else config.short if short else CLIP
-            batch = draw_batch(cache, tokenizer, config, seen, rng, told=told)
+            window = 1 if imaging else config.short if short else CLIP
+            size = config.image_batch if imaging else config.clip_batch * CLIP // window
+            batch = draw_batch(cache, tokenizer, config, size, rng, window=window, told=told)
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(config, step)
             optimizer.zero_grad(set_to_none=True)
-            loss = velocity_loss(unet, encoder, batch, alphas, weights, config, generator)
-            torch.autograd.backward(loss)
+            with stills(unet) if imaging else nullcontext():
+                loss = velocity_loss(unet, encoder, batch, alphas, weights, config, generator)
+                torch.autograd.backward(loss)
             crew.average(parameters)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()

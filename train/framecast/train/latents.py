@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -173,8 +172,8 @@ class LatentCache:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def clip(self, index: int, moments: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def clip(self, index: int, moments: slice = slice(None)) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents float32 [moments, C, h, w] and the subjects' cover float32 [moments, h, w] in 0..1."""
         part, row = self._places[index]
-        latents = torch.from_numpy(self._latents[part][row, list(moments)].astype(np.float32))
-        return latents, torch.from_numpy(self._covers[part][row, list(moments)].astype(np.float32) / 255)
+        latents = torch.from_numpy(self._latents[part][row, moments].astype(np.float32))
+        return latents, torch.from_numpy(self._covers[part][row, moments].astype(np.float32) / 255)

@@ -10,11 +10,11 @@ import transformers
 Vae: TypeAlias = Any
 """A diffusers.AutoencoderKL."""
 Unet: TypeAlias = Any
-"""A diffusers.UNetMotionModel."""
+"""A diffusers.UNet3DConditionModel."""
 Scheduler: TypeAlias = Any
 """A diffusers.DDIMScheduler."""
 Pipeline: TypeAlias = Any
-"""A diffusers.AnimateDiffPipeline."""
+"""A diffusers.TextToVideoSDPipeline."""
 
 Planner: TypeAlias = Any
 """A transformers.LlamaForCausalLM."""
@@ -26,10 +26,10 @@ _transformers: Any = transformers
 
 make_vae = _library.AutoencoderKL
 read_vae = _library.AutoencoderKL.from_pretrained
-make_unet = _library.UNetMotionModel
+make_unet = _library.UNet3DConditionModel
 make_scheduler = _library.DDIMScheduler
-make_pipeline = _library.AnimateDiffPipeline
-read_pipeline = _library.AnimateDiffPipeline.from_pretrained
+make_pipeline = _library.TextToVideoSDPipeline
+read_pipeline = _library.TextToVideoSDPipeline.from_pretrained
 make_planner = _transformers.LlamaForCausalLM
 read_planner = _transformers.LlamaForCausalLM.from_pretrained
 make_text_encoder = _transformers.CLIPTextModel

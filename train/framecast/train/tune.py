@@ -85,9 +85,8 @@ def held_out_loss(
     rng, generator = random.Random("held"), torch.Generator().manual_seed(0)
     alphas = diffusion.scheduler().alphas_cumprod
     losses = []
-    config = replace(config, dropped=0.0)
-    for _ in range(max(1, len(held) * CLIP // config.batch)):
-        batch = diffusion.draw_batch(cache, tokenizer, config, CLIP, rng, told=held)
+    for _ in range(max(1, len(held) // 4)):
+        batch = diffusion.draw_batch(cache, tokenizer, replace(config, dropped=0.0), 4, rng, window=CLIP, told=held)
         unet, encoder = models["unet"], models["text_encoder"]
         losses.append(diffusion.velocity_loss(unet, encoder, batch, alphas, weights, config, generator).item())
     return sum(losses) / len(losses)

@@ -26,5 +26,5 @@ def specs() -> list[KernelSpec]:
     return [
         spec(1280, "fp16", variant="unet 64², 1280, fp16"),
         spec(5120, "bf16", variant="unet 16², 5120, bf16"),
-        spec(192, "fp16", variant="storybook 192, fp16"),
+        spec(256, "fp16", variant="narrow 256, fp16"),
     ]

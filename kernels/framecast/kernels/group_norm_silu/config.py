@@ -163,7 +163,7 @@ def specs() -> list[KernelSpec]:
         ("unet 64², 320", 32, 320, 4096),
         ("unet 8², 2560", 32, 2560, 64),
         ("vae 512², 128", 32, 128, 512 * 512),
-        ("storybook 48", 16, 48, 256),
+        ("storybook 64", 16, 64, 256),
     ):
         config = GroupNormConfig.choose(groups, channels, length)
         found.append(stats_spec(config, "fp16", residual=False, variant=f"{name}, fp16"))
