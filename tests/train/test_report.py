@@ -25,6 +25,11 @@ def test_the_page_has_every_figure() -> None:
         "date": "2026-01-01",
         "command": "framecast train unet",
         "parts": {"unet": {"steps": 7, "losses": {"clip": 0.5}}},
+        "began_with": {
+            "commit": "fedcba",
+            "command": "framecast train vae",
+            "parts": {"vae": {"steps": 3, "losses": {}}},
+        },
     }
     text = page(figures, trained, "storybook/sheet.png", "The kitten has no whiskers.\n")
     for said in (
@@ -39,6 +44,8 @@ def test_the_page_has_every_figure() -> None:
         "storybook/sheet.png",
         "Commit 0123456789ab, 2026-01-01",
         "| unet | 7 | clip 0.5 |",
+        "Commit fedcba, unknown",
+        "| vae | 3 |  |",
         "\nThe kitten has no whiskers.\n",
     ):
         assert said in text

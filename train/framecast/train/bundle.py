@@ -152,9 +152,9 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         trained["began_with"] = json.loads(began.read_text(encoding="utf-8"))["trained"]
     parts = {}
     for name in ("vae", "planner", "unet"):
-        rows = read_curve(runs / name)
-        losses = {k: round(v, 4) for k, v in _tail_means(rows).items()}
-        parts[name] = {"steps": int(rows[-1]["step"]) if rows else 0, "losses": losses}
+        if rows := read_curve(runs / name):  # what was not trained is as it began
+            losses = {k: round(v, 4) for k, v in _tail_means(rows).items()}
+            parts[name] = {"steps": int(rows[-1]["step"]), "losses": losses}
     return {
         "fold": FOLD.as_dict(),
         "fps": config.fps,

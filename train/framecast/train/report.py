@@ -32,10 +32,6 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
         ("planner, exact storyboards of held-out stories, English", _percent(figures["planner_en"])),
         ("planner, Chinese", _percent(figures["planner_zh"])),
     ]
-    parts = [
-        f"| {name} | {part['steps']} | {', '.join(f'{k} {v:g}' for k, v in part['losses'].items())} |"
-        for name, part in trained.get("parts", {}).items()
-    ]
     return "\n".join(
         [
             "# The storybook, measured",
@@ -60,15 +56,25 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
             *([remarks.strip(), ""] if remarks else []),
             "## What was trained",
             "",
-            f"Commit {trained.get('commit', 'unknown')[:12]}, {trained.get('date', 'unknown')}:",
-            f"`{trained.get('command', 'unknown')}`.",
-            "",
-            "| part | steps | mean losses of the last 50 steps |",
-            "|---|---|---|",
-            *parts,
-            "",
+            *_history(trained),
         ]
     )
+
+
+def _history(trained: Mapping[str, Any]) -> list[str]:
+    """What the last run trained, and before it the runs that it went on from."""
+    lines = [
+        f"Commit {trained.get('commit', 'unknown')[:12]}, {trained.get('date', 'unknown')}:",
+        f"`{trained.get('command', 'unknown')}`.",
+        "",
+        "| part | steps | mean losses of the last 50 steps |",
+        "|---|---|---|",
+    ]
+    for name, part in trained.get("parts", {}).items():
+        losses = ", ".join(f"{k} {v:g}" for k, v in part["losses"].items())
+        lines.append(f"| {name} | {part['steps']} | {losses} |")
+    earlier = trained.get("began_with")
+    return [*lines, "", *(["It went on from:", "", *_history(earlier)] if earlier else [])]
 
 
 def _percent(share: float) -> str:
