@@ -32,8 +32,8 @@ class BundleConfig:
     fps: int = 24
     width: int = 256
     height: int = 256
-    steps: int = 4
-    guidance_scale: float = 1.5
+    steps: int = 8
+    guidance_scale: float = 4.0
     diffusion: diffusion.DiffusionConfig = field(default_factory=diffusion.DiffusionConfig)
     vae: vae.VaeConfig = field(default_factory=vae.VaeConfig)
     planner: planner.PlannerConfig = field(default_factory=planner.PlannerConfig)

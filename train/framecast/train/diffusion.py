@@ -60,7 +60,7 @@ class DiffusionConfig:
     clip_rate: float = 1.5e-3
     dropped: float = 0.1
     """Share of captions replaced by "" for classifier-free guidance."""
-    served: int = 4
+    served: int = 8
     """Steps of the schedule that is served: most of the training is at its times."""
     astray: float = 0.3
     """Share of the training at any time, so that other schedules work too."""
