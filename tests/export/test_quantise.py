@@ -114,7 +114,8 @@ def test_a_product_by_a_transposed_weight_is_quantised_and_a_narrow_one_is_not(h
     assert [dims for dims in eight if len(dims) == 2] == [[32, 64]]
     found = load_engine("onnxruntime", path).run(x)["y"]
     off = np.abs(found - exact).max() / np.abs(exact).max()
-    assert 1e-5 < off < (0.1 if how == "fp8" else 0.03)
+    # 2 % with VNNI; processors without it add products of 8 bits in 16, which saturate: 4.4 % on a Zen 3.
+    assert 1e-5 < off < (0.1 if how == "fp8" else 0.06)
 
 
 def test_the_ends_of_a_network_are_left_alone(half: Exported) -> None:
