@@ -128,7 +128,7 @@ def test_times_are_mostly_those_of_the_served_schedule() -> None:
     served = diffusion.scheduler()
     served.set_timesteps(DIFFUSION.served)
     generator = torch.Generator().manual_seed(0)
-    drawn = torch.cat([diffusion.draw_times(DIFFUSION, 8, generator) for _ in range(200)])
+    drawn = torch.cat([diffusion.draw_times(DIFFUSION, 8, 1000, generator) for _ in range(200)])
     shares = [(drawn == t).float().mean().item() for t in served.timesteps]
     assert shares == pytest.approx([0.7 / DIFFUSION.served] * DIFFUSION.served, abs=0.02)
     assert len(drawn.unique()) > 200

@@ -189,9 +189,8 @@ def draw_batch(
     return Batch(torch.stack(latents), torch.stack(covers), text.tokenize(tokenizer, captions), torch.tensor(context))
 
 
-def draw_times(config: DiffusionConfig, size: int, generator: torch.Generator) -> torch.Tensor:
-    """Times of a batch, int64 [size] in 0..999: mostly those of the served schedule, each equally often."""
-    count = scheduler().config.num_train_timesteps
+def draw_times(config: DiffusionConfig, size: int, count: int, generator: torch.Generator) -> torch.Tensor:
+    """Times of a batch, int64 [size] in 0..count - 1: mostly those of the served schedule, each equally often."""
     # Stratified: each batch covers the whole range, which halves the loss's variance.
     shares = (torch.randperm(size, generator=generator) + torch.rand(size, generator=generator)) / size
     steps = torch.ceil(shares * config.served) / config.served
@@ -217,7 +216,7 @@ def velocity_loss(
     clean = batch.latents * config.scale
     size, frames = clean.shape[0], clean.shape[2]
     noise = torch.randn(clean.shape, generator=generator)
-    times = draw_times(config, size, generator)
+    times = draw_times(config, size, len(alphas), generator)
     keep, drop = (f(alphas[times]).view(-1, 1, 1, 1, 1) for f in (torch.sqrt, lambda a: torch.sqrt(1 - a)))
     noisy = keep * clean + drop * noise
     given = (torch.arange(frames)[None] < batch.context[:, None]).view(size, 1, frames, 1, 1)
