@@ -20,7 +20,7 @@ from framecast.export.onnx_graph import weights_beside
 from framecast.export.source import versions
 
 # What a graph's file depends on, of this package.
-_CODE = ("graphs/*.py", "families.py", "precision.py", "onnx_graph.py", "torch_graph.py", "models.py")
+_CODE = ("graphs/*.py", "families.py", "precision.py", "onnx_graph.py", "rewrites.py", "torch_graph.py", "models.py")
 PARTS: Mapping[str, tuple[str, ...]] = {
     "planner": ("planner",),
     "text_encoder": ("text_encoder",),

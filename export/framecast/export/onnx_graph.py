@@ -12,6 +12,7 @@ import onnx_ir
 import torch
 from torch import Tensor
 
+from framecast.export.rewrites import OPSET, rewrite
 from framecast.export.torch_graph import TorchGraph
 
 _repeat_interleave = torch.Tensor.repeat_interleave
@@ -43,6 +44,8 @@ def export_onnx(graph: TorchGraph, path: Path, *, opset: int) -> None:
         )
     proto = onnx_ir.to_proto(model)
     _strip(proto)
+    if opset >= OPSET:
+        rewrite(proto)
     onnx.save(proto, path)
 
 

@@ -11,13 +11,14 @@ class LearningRules:
 
     Attributes:
         trials: steps of each size before it is judged; the first of a size may compile or allocate.
-        window: latest steps of each size that count.
+        window: latest steps of each size that count: more than a busy neighbour's spell, or whichever size ran in a
+            quiet moment is taken for the cheap one.
         retry: every so many steps of a bucket one more of some size is tried, for the device may have been busy.
         buckets: that are remembered; the one met first is forgotten first.
     """
 
     trials: int = 3
-    window: int = 8
+    window: int = 128
     retry: int = 32
     buckets: int = 64
 

@@ -55,7 +55,7 @@ class DiffusionConfig:
     image_rate: float = 2e-3
     short: int = 4
     """Latents of the windows that clips are cut into at first: three times the scenes for the same work."""
-    short_until: float = 0.6
+    short_until: float = 0.4
     """Share of the clip steps that train on short windows; the rest sees whole clips."""
     clip_rate: float = 1.5e-3
     dropped: float = 0.1
