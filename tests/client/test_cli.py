@@ -200,6 +200,15 @@ def test_a_mounted_function_gets_its_own_arguments_and_help(run, part):
     assert run("serve", "--port", "x").exit_code == 2
 
 
+def test_a_command_after_two_dashes_keeps_its_options(run, part):
+    def command(words: list[str] = typer.Argument(None), port: int = 1) -> None:
+        typer.echo(f"{words} on {port}")
+
+    part("serve", value=command)
+    assert run("serve", "--", "echo", "--port", "7").stdout == "['echo', '--port', '7'] on 1\n"
+    assert run("serve", "--port", "2", "--", "echo", "--port", "7").stdout == "['echo', '--port', '7'] on 2\n"
+
+
 def test_a_mounted_app_gets_its_own_commands(run, part):
     app = typer.Typer()
     app.command("a")(lambda: typer.echo("ran a"))

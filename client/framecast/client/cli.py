@@ -7,9 +7,10 @@ by name when they are invoked, never to print help.
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from framecast.client import commands, health
 from framecast.client.report import fail
@@ -62,18 +63,16 @@ app.command("info")(commands.info)
 app.command("health")(health.health)
 
 
+class _Unread(TyperCommand):
+    """Takes every argument as it is, `--help` and `--` too: only the mounted command knows what they mean."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.args = args
+        return args
+
+
 def _mount(name: str, mount: Mount) -> None:
-    # The command takes every argument, --help too, unread: only the real command knows what they mean.
-    @app.command(
-        name,
-        help=mount.help,
-        add_help_option=False,
-        context_settings={
-            "allow_extra_args": True,
-            "ignore_unknown_options": True,
-            "allow_interspersed_args": False,
-        },
-    )
+    @app.command(name, help=mount.help, cls=_Unread)
     def run(context: typer.Context) -> None:
         try:
             code = _load(name, mount)(args=list(context.args), prog_name=context.command_path, standalone_mode=False)
