@@ -201,7 +201,7 @@ def test_a_mounted_function_gets_its_own_arguments_and_help(run, part):
 
 
 def test_a_command_after_two_dashes_keeps_its_options(run, part):
-    def command(words: list[str] = typer.Argument(None), port: int = 1) -> None:
+    def command(words: list[str], port: int = 1) -> None:
         typer.echo(f"{words} on {port}")
 
     part("serve", value=command)
