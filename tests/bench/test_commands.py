@@ -133,6 +133,10 @@ def test_from_calibration_to_plan_and_report(gateway: str, tmp_path: Path) -> No
     assert len(fitted["samples"]) == 7
     again = _run("capacity", "fit", files["fit"], "--output-file", files["again"])
     assert again["results"] == fitted["results"]
+    twice = _run("capacity", "fit", files["fit"], files["fit"], "--output-file", files["again"])
+    once, both = ({**each["results"]["service"], "step": 0.0} for each in (fitted, twice))
+    assert both == pytest.approx(once)
+    assert [len(run["samples"]) for run in twice["samples"]] == [2 * len(run["samples"]) for run in fitted["samples"]]
 
     curve = _run("capacity", "predict", files["fit"], "--slo", "latency=9", "--output-file", files["curve"])["results"]
     assert len(curve["points"]) == 19

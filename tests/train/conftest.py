@@ -23,7 +23,7 @@ VAE = VaeConfig(
 )
 DIFFUSION = DiffusionConfig(
     blocks=(8, 16),
-    heads=2,
+    head_size=2,
     groups=4,
     text=TextConfig(hidden=16, layers=1, heads=2, inner=16),
     image_steps=4,

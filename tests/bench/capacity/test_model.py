@@ -133,6 +133,21 @@ def test_the_formula_agrees_with_the_simulation(service: ServiceModel, seconds: 
     assert formula.refused_rate < 1e-6
 
 
+@pytest.mark.parametrize("seconds", [3.0, 9.0])
+@pytest.mark.parametrize("load", [0.2, 0.5, 0.7])
+def test_the_formula_knows_what_shares_a_processor(seconds: float, load: float) -> None:
+    """Steps and decodes in each other's way: rougher, but on the way to the same capacity."""
+    film, replica = cut([seconds], MODEL), Replica(max_queued_videos=500)
+    shared = replace(FLAT, share=0.8)
+    rate = load * capacity(shared, replica, [film])
+    formula = predict(shared, replica, [film], rate)
+    found = summarised(simulate(Fleet(shared, replica), poisson(rate, 8_000, seed=7), [film]), 0.1)
+    assert found["latency_mean"] == pytest.approx(formula.latency_mean, rel=0.2)
+    assert found["latency_p95"] == pytest.approx(formula.latency_p95, rel=0.3)
+    rushed = summarised(simulate(Fleet(shared, Replica(max_queued_videos=10**6)), [0.0] * 500, [film]))
+    assert rushed["throughput_qps"] == pytest.approx(capacity(shared, replica, [film]), rel=0.15)
+
+
 def test_an_idle_replica_is_as_fast_as_one_video_alone() -> None:
     film, replica = cut([9.0], MODEL), Replica()
     assert loaded(film, TRUTH, replica, 1) == pytest.approx(alone(film, TRUTH))

@@ -45,7 +45,7 @@ class DiffusionConfig:
     """Architecture and recipe."""
 
     blocks: tuple[int, int] = (64, 128)
-    heads: int = 4
+    head_size: int = 4
     groups: int = 16
     text: text.TextConfig = field(default_factory=text.TextConfig)
     image_steps: int = 5000
@@ -103,8 +103,7 @@ def build(config: DiffusionConfig, channels: int) -> Unet:
         block_out_channels=config.blocks,
         layers_per_block=1,
         cross_attention_dim=config.text.hidden,
-        # diffusers takes this for the number of heads, whatever its name says.
-        attention_head_dim=config.heads,
+        attention_head_dim=config.head_size,
         norm_num_groups=config.groups,
     )
     for module in unet.modules():

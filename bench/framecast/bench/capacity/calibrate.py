@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from framecast.bench.capacity.fit import Measured
+from framecast.bench.capacity.fit import Measured, together
 from framecast.bench.load import closed_loop
 from framecast.bench.metrics import DenoiserCounters
 from framecast.bench.workload import Ask, Generate, Workload
@@ -16,7 +16,8 @@ class CalibrationPlan:
     """What is measured.
 
     Attributes:
-        videos: of each kind, after one that is not counted.
+        videos: of each kind, or a caller where there are several; after one that is not counted. The kinds take turns,
+            so that a neighbour on the machine slows all of them down alike.
         concurrencies: callers at once, for the batch curve; more than the gateway's places only queue.
         prompt, story: what is asked for; an empty story leaves the planner out.
     """
@@ -57,13 +58,15 @@ async def calibrate(
     ]
     if plan.story:
         kinds.append(((), served.steps, 1))
-    found = []
-    for scene_seconds, steps, concurrency in kinds:
-        what = f"{sum(scene_seconds):.2f} s" if scene_seconds else "a story"
-        progress(f"{what}, {steps} steps, {concurrency} at once")
-        videos = plan.videos * concurrency
-        found.append(await _measure(generate, plan, served, scene_seconds, steps, concurrency, videos, counters))
-    return found
+    found: list[list[Measured]] = [[] for _ in kinds]
+    for turn in range(plan.videos):
+        for (scene_seconds, steps, concurrency), runs in zip(kinds, found, strict=True):
+            what = f"{sum(scene_seconds):.2f} s" if scene_seconds else "a story"
+            progress(f"turn {turn + 1} of {plan.videos}: {what}, {steps} steps, {concurrency} at once")
+            runs.append(
+                await _measure(generate, plan, served, scene_seconds, steps, concurrency, concurrency, counters)
+            )
+    return [together(runs) for runs in found]
 
 
 async def _measure(

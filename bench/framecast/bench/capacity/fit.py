@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,17 @@ class Measured:
         """From `dataclasses.asdict`. Raises TypeError or KeyError when `found` is not one."""
         samples = tuple(Sample.from_json(sample) for sample in found["samples"])
         return cls(**{**found, "scene_seconds": tuple(found["scene_seconds"]), "samples": samples})
+
+
+def together(runs: Sequence[Measured]) -> Measured:
+    """Runs of one kind as one: all samples, and the means of what is known of the steps."""
+    known = [
+        (run.mean_batch, run.mean_step) for run in runs if run.mean_batch is not None and run.mean_step is not None
+    ]
+    batch, step = (fmean(column) for column in zip(*known, strict=True)) if known else (None, None)
+    return replace(
+        runs[0], samples=tuple(sample for run in runs for sample in run.samples), mean_batch=batch, mean_step=step
+    )
 
 
 def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:

@@ -11,6 +11,7 @@ Against the simulation: means within 8 % and p95 within 15 % up to 0.7 of the ca
 batches pay, the formula is pessimistic beyond 0.8, for service is more regular than it assumes. Simulate there.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from framecast.bench.capacity.queueing import Mixture, mixture, occupancy
 from framecast.bench.capacity.service import Replica, ServiceModel
 from framecast.bench.capacity.videos import Company, alone, script
 
+ALONE = ((1.0, 0.0),)  # nothing is in the way, or `loaded` has it
 _ROUNDS = 30  # of the fixed point between batch and duration; it contracts fast
 
 
@@ -121,7 +123,7 @@ def _busiest(film: Film, service: ServiceModel, replica: Replica) -> float:
     chunks = [chunk for chunks in script(film, service).items for chunk in chunks or ()]
     decode, encode = (sum(chunk[which] for chunk in chunks) for which in (0, 1))
     denoise = film.segments * film.steps * service.step.seconds(together) * film.scale
-    beside = service.share * min(denoise, together * decode) / (1 + service.share)  # steps that a decode slows down
+    beside = service.share * min(denoise, together * decode)  # a decode takes 1 + share as long, and the steps as well
     return max(denoise + beside, together * decode / replica.decode_instances, together * encode / replica.encode_cores)
 
 
@@ -153,7 +155,7 @@ def predict(
     spread = _weighted([(total - means[k]) ** 2 for _, total in by_live[k]], weights) / means[k] ** 2
     # Where batches do not pay, fewer are denoised at once than have a place, and the others wait their turn.
     together, most = _few_together(service, replica), capacity(service, replica, films)
-    if together and all(film.segments == 1 for film in films):
+    if one_by_one := together > 0 and all(film.segments == 1 for film in films):
         served, room, seconds = together, k - together + replica.max_queued_videos, together / most
         queue = occupancy(rate / replicas, lambda _: seconds, served, room, ca2=ca2, cs2=spread)
     else:
@@ -165,9 +167,12 @@ def predict(
     totals, firsts = (
         mixture(
             [
-                (p * w, times[which], wait)
+                (p * w * likely, times[which] + more, wait)
                 for p, live, wait in shares
-                for w, times in zip(weights, by_live[live], strict=True)
+                for w, film, times in zip(weights, films, by_live[live], strict=True)
+                for likely, more in (
+                    _in_the_way(film, service, rate / replicas, together / most, wait)[which] if one_by_one else ALONE
+                )
             ]
         )
         for which in (1, 0)
@@ -205,6 +210,27 @@ def predict(
         ttff_p99=firsts.quantile(0.99),
         slo_attainment_rate=_attained(totals, firsts, latency_bound, ttff_bound, queue.refused),
     )
+
+
+def _in_the_way(
+    film: Film, service: ServiceModel, rate: float, cycle: float, wait: float
+) -> tuple[Sequence[tuple[float, float]], Sequence[tuple[float, float]]]:
+    """(weight, seconds more) to the first chunk, and to the end, of a video whose steps run beside the decode of the
+    one before it, or whose decode beside the steps of the next. Who has waited follows at once; who has not may find
+    the last decode half done. `cycle` is the time from one segment to the next while somebody waits.
+    """
+    chunks = [chunk for chunks in script(film, service).items for chunk in chunks or ()]
+    decode = sum(chunk[0] for chunk in chunks)
+    slower = service.share * decode
+    follows = 1.0 if wait else 1 - math.exp(-rate * (decode + sum(chunk[1] for chunk in chunks)))
+    before = slower if wait else slower / 2
+    followed = 1 - math.exp(-rate * (wait + cycle))
+    cases = [
+        (p * q, a, b)
+        for p, a in ((follows, before), (1 - follows, 0.0))
+        for q, b in ((followed, slower), (1 - followed, 0.0))
+    ]
+    return [(p, a + b / len(chunks)) for p, a, b in cases], [(p, a + b) for p, a, b in cases]
 
 
 def _attained(

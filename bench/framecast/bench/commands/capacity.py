@@ -14,7 +14,7 @@ from framecast.bench import arrivals
 from framecast.bench.capacity.calibrate import CalibrationPlan
 from framecast.bench.capacity.calibrate import calibrate as measure
 from framecast.bench.capacity.film import Film, cut
-from framecast.bench.capacity.fit import Measured
+from framecast.bench.capacity.fit import Measured, together
 from framecast.bench.capacity.fit import fit as fitted_from
 from framecast.bench.capacity.fitted import Fitted, read_served_model
 from framecast.bench.capacity.fleet import Failure, Fleet, Routing
@@ -82,16 +82,22 @@ def calibrate(
 @app.command()
 @one_sentence_errors()
 def fit(
-    calibration: Annotated[Path, typer.Argument(help="Record of `capacity calibrate`.")],
+    calibrations: Annotated[list[Path], typer.Argument(help="Records of `capacity calibrate`, of one repository.")],
     output_file: o.OutputFile = None,
 ) -> None:
-    """Fits the service model again, from a calibration's raw samples."""
+    """Fits the service model again, from the raw samples of calibrations, made before and after a load, say."""
     with _sentences():
-        record = Record.load(calibration)
-        served = Fitted.from_json(dict(record.results)).served
-        runs = [Measured.from_json(run) for run in record.samples]
-        results = fitted_from(runs, served).to_json()
-    publish(Record("capacity fit", results, record.samples), output_file)
+        records = [Record.load(path) for path in calibrations]
+        first, *others = [Fitted.from_json(dict(record.results)).served for record in records]
+        if any(served != first for served in others):
+            raise ValueError("the calibrations are of different repositories: fit one model of each")
+        kinds: dict[tuple[tuple[float, ...], int, int], list[Measured]] = {}
+        for record in records:
+            for run in map(Measured.from_json, record.samples):
+                kinds.setdefault((run.scene_seconds, run.steps, run.concurrency), []).append(run)
+        runs = [together(each) for each in kinds.values()]
+        results = fitted_from(runs, first).to_json()
+    publish(Record("capacity fit", results, [asdict(run) for run in runs]), output_file)
 
 
 @app.command()
