@@ -92,6 +92,19 @@ def test_a_fit_needs_singles_that_ended_well() -> None:
         fit([bad], MODEL)
 
 
+def test_a_fit_hears_of_contention_from_callers_whose_segments_went_one_by_one() -> None:
+    """Four at once, twice, on a server whose steps cost in proportion: each further one 5 steps and 0.6 decodes."""
+    singles = [_measured(3.0, 5), _measured(3.0, 10)]
+    alone_for, decode = singles[0].samples[0].latency, singles[0].samples[0].stages["decode"]
+    one = singles[0].samples[0]
+    ends = [alone_for + index * (5 * TRUTH.step.seconds(1) + 0.6 * decode) for index in range(4)]
+    samples = [replace(one, intended=0.0, ended=end) for _ in range(2) for end in ends]
+    crowd = Measured((3.0,), 5, 4, tuple(samples), 64 * 64, mean_batch=1.1, mean_step=0.06)
+    assert fit([*singles, crowd], MODEL).service.share == pytest.approx(0.6)
+    together = replace(crowd, mean_batch=3.0)
+    assert fit([*singles, together], MODEL).service.share == 0.0
+
+
 def test_a_line_is_never_negative() -> None:
     assert line([1, 2, 3], [3, 5, 7]) == pytest.approx((1, 2, 0))
     assert line([1, 2], [1, 3])[:2] == pytest.approx((0.0, 7 / 5))  # the free fit would begin below 0

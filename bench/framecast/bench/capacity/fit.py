@@ -14,6 +14,7 @@ from framecast.bench.capacity.videos import alone
 from framecast.bench.sample import Sample
 from framecast.director.model import ServedModel
 
+TOGETHER = 1.25  # a mean batch closer to 1 tells nothing about larger ones: the slope would be noise
 MOST_SHARE = 2.0  # a step that takes more than three times as long beside a decode is another problem
 
 
@@ -78,7 +79,7 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
     for run in runs:
         if run.concurrency > 1 and run.scene_seconds and _film(run, served).segments == 1:
             batch = run.mean_batch or float(run.concurrency)
-            if batch >= 1.25:  # closer to 1 its slope would be noise
+            if batch >= TOGETHER:
                 curve[round(batch, 3)] = run.mean_step or _stage(run, "denoise") / run.steps
     model = ServiceModel(StepCurve(tuple(sorted(curve.items()))), pixels=singles[0].pixels)
 
@@ -97,8 +98,13 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
         plan_scene=median(plans) if plans else 0.0,
     )
 
-    # 3. How much denoising and decoding are in each other's way: from scenes of several segments.
+    # 3. How much denoising and decoding are in each other's way: from scenes of several segments, and from several
+    # callers where their segments went one by one.
     shares = [_share(run, model, _film(run, served)) for run in alone_runs if _film(run, served).segments > 1]
+    waits = {run.steps: median(sample.latency for sample in run.samples) for run in singles}
+    for run in runs:
+        if run.concurrency > 1 and run.steps in waits and run.mean_batch is not None and run.mean_batch < TOGETHER:
+            shares += _shares_of_callers(run, model, _film(run, served), waits[run.steps])
     model = replace(model, share=median(shares) if shares else 0.0)
 
     # 4. What is left of the served time, spread over the calls; and the way to the client.
@@ -136,6 +142,25 @@ def _share(run: Measured, model: ServiceModel, film: Film) -> float:
     beside = _stage(run, "decode") * (film.segments - 1) / film.segments
     ratio = min(longer / beside, MOST_SHARE / (1 + MOST_SHARE)) if beside else 0.0
     return max(0.0, ratio) / (1 - max(0.0, ratio))
+
+
+def _shares_of_callers(run: Measured, model: ServiceModel, film: Film, wait: float) -> list[float]:
+    """Of videos that were asked for at once and denoised one after the other: each but the first adds its steps and,
+    beside them, `share` times the decode of the one before it. `wait` is the latency of one alone.
+    """
+    if film.segments > 1 or not film.steps:
+        return []
+    decode = sum(model.decode(frames, film.scale) for frames in film.chunk_frames)
+    steps = film.steps * model.step.seconds(1) * film.scale
+    found = []
+    for start in range(0, len(run.samples), run.concurrency):
+        crowd = run.samples[start : start + run.concurrency]
+        begun = [sample.intended for sample in crowd]
+        span = max(sample.ended for sample in crowd) - min(begun)
+        others = len(crowd) - 1
+        if others and decode and max(begun) - min(begun) < model.step.seconds(1):
+            found.append(min(MOST_SHARE, max(0.0, (span - wait - others * steps) / (others * decode))))
+    return [median(found)] if found else []
 
 
 def _call(run: Measured, model: ServiceModel, film: Film) -> float:
