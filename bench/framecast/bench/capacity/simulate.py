@@ -53,7 +53,7 @@ class _Server:
 
     __slots__ = (
         *("number", "policy", "live", "queue", "texts", "decoders", "encoders", "planner_free", "batch", "began"),
-        *("step", "steps", "version", "down_until", "decoding_until"),
+        *("step", "steps", "version", "down_until", "decoding_until", "longer"),
     )
 
     def __init__(self, number: int, limits: Replica, costs: Costs) -> None:
@@ -66,7 +66,7 @@ class _Server:
         self.encoders = [0.0] * limits.encode_cores
         self.planner_free = self.down_until = self.decoding_until = 0.0
         self.batch: list[SimJob] = []
-        self.began = self.step = 0.0
+        self.began = self.step = self.longer = 0.0
         self.steps = self.version = 0
 
     @property
@@ -233,14 +233,16 @@ class _Simulation:
 
     def _decode(self, video: Video) -> None:
         server: Any = video.replica
-        seconds = self._chunk(video)[0]
+        seconds = alone = self._chunk(video)[0]
         if server.batch and self._service.share:
             seconds *= 1 + self._service.share
         self._busy["decode"] += seconds
         done = self._call(server.decoders, seconds)
         if done > server.decoding_until:
-            server.decoding_until = done
-            if self._service.share:
+            free, server.decoding_until = server.decoding_until <= self._now, done
+            if self._service.share and free:
+                self._slow_down(server, alone)
+            elif self._service.share:
                 self._interrupt(server)
         self._at(done, self._encode, video)
 
@@ -300,16 +302,31 @@ class _Simulation:
         server.batch = batch
         if not batch:
             return
-        seconds = self._costs[len(batch)] * batch[0].scale
-        if server.decoding_until > self._now:
-            seconds *= 1 + self._service.share
+        seconds, share = self._costs[len(batch)] * batch[0].scale, self._service.share
+        beside = (server.decoding_until - self._now) / (1 + share)  # work that is done while a chunk is decoded
+        if beside > 0 and share and seconds:
+            steps = max(1, min(steps, int(beside / seconds)))
+            seconds += share * min(seconds, beside)
         server.version += 1
-        server.began, server.step, server.steps = self._now, seconds, 1 if self._fleet.single_steps else steps
+        server.began, server.step, server.longer = self._now, seconds, 0.0
+        server.steps = 1 if self._fleet.single_steps else steps
         self._at(self._now + server.steps * seconds, self._stepped, (server, server.version))
+
+    def _slow_down(self, server: _Server, decode: float) -> None:
+        """A decode, of so many seconds by itself, begins in the middle of a step: what is left of it takes longer."""
+        if not server.batch or not server.step:
+            return
+        if not server.longer:
+            server.steps = min(server.steps, int((self._now - server.began) / server.step) + 1)
+        end = server.began + server.steps * server.step + server.longer
+        more = self._service.share * min(max(0.0, end - self._now), decode)
+        server.longer += more
+        server.version += 1
+        self._at(end + more, self._stepped, (server, server.version))
 
     def _interrupt(self, server: _Server) -> None:
         """Something has changed: the batch is made anew at the next step's boundary."""
-        if not server.batch or server.steps == 1 or not server.step:
+        if not server.batch or server.steps == 1 or not server.step or server.longer:
             return
         steps = int((self._now - server.began) / server.step) + 1
         if steps < server.steps:
@@ -329,7 +346,7 @@ class _Simulation:
 
     def _count(self, server: _Server, steps: int) -> None:
         self._batches[len(server.batch)] += steps
-        self._busy["denoise"] += steps * server.step
+        self._busy["denoise"] += steps * server.step + server.longer
         if self._observe is not None and steps:
             videos = tuple(job.owner.index for job in server.batch)
             self._observe(Step(server.began, server.step, steps, videos, server.number))
@@ -339,7 +356,8 @@ class _Simulation:
         server.down_until = max(server.down_until, self._now + failure.repair)
         server.version += 1
         if server.batch and server.step:
-            self._count(server, int((self._now - server.began) / server.step))  # the step that runs is lost
+            gone = int((self._now - server.began) / server.step)
+            self._count(server, min(gone, server.steps - 1))  # the step that runs is lost
         server.batch = []
         for job in server.policy.clear():
             if not job.owner.over:
