@@ -46,6 +46,7 @@ def test_patience_ends_and_then_the_oldest_goes_first() -> None:
         ((1, 2, 3, 4), 1),  # no gain at all
         ((1, 1.9, 2.8, 3.65), 1),  # a tenth at most: not worth it
         ((1, 1.5, 2.4, 3.3), 2),
+        ((1, 1.1, 1.27, 1.44), 3),  # nearly as good as four
         ((1, 1.1, 1.2, 1.3), 4),  # rows are nearly free
         ((1, 2, 3, 2), 4),  # a size that the device likes
     ],

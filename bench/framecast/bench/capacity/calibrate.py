@@ -48,7 +48,7 @@ async def calibrate(
     segment = served.segment_latents * served.latent_frames / served.fps
     short = served.latent_frames / served.fps  # one latent: the shortest chunk
     few = max(1, served.steps // 4)
-    await _measure(generate, plan, served, (segment,), served.steps, 1, 1, None)  # warm up
+    await _measure(generate, plan, served, (segment,), served.steps, 1, None)  # warm up
     kinds: list[tuple[tuple[float, ...], int, int]] = [
         ((segment,), served.steps, 1),
         ((segment,), few, 1),
@@ -63,9 +63,7 @@ async def calibrate(
         for (scene_seconds, steps, concurrency), runs in zip(kinds, found, strict=True):
             what = f"{sum(scene_seconds):.2f} s" if scene_seconds else "a story"
             progress(f"turn {turn + 1} of {plan.videos}: {what}, {steps} steps, {concurrency} at once")
-            runs.append(
-                await _measure(generate, plan, served, scene_seconds, steps, concurrency, concurrency, counters)
-            )
+            runs.append(await _measure(generate, plan, served, scene_seconds, steps, concurrency, counters))
     return [together(runs) for runs in found]
 
 
@@ -76,13 +74,12 @@ async def _measure(
     scene_seconds: tuple[float, ...],
     steps: int,
     concurrency: int,
-    videos: int,
     counters: Callable[[], Awaitable[DenoiserCounters]] | None,
 ) -> Measured:
     scenes = tuple(Scene(plan.prompt, seconds) for seconds in scene_seconds)
     ask = Ask(VideoOptions(steps=steps), None if scenes else plan.story, scenes)
     before = await counters() if counters else None
-    run = await closed_loop(generate, Workload((ask,)), videos, concurrency)
+    run = await closed_loop(generate, Workload((ask,)), concurrency, concurrency)
     added = (await counters()).since(before) if counters and before else None
     return Measured(
         scene_seconds,

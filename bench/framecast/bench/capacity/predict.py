@@ -20,7 +20,7 @@ from framecast.bench.capacity.queueing import Mixture, mixture, occupancy
 from framecast.bench.capacity.service import Replica, ServiceModel
 from framecast.bench.capacity.videos import Company, alone, script
 
-ALONE = ((1.0, 0.0),)  # nothing is in the way, or `loaded` has it
+_ALONE = ((1.0, 0.0, 0.0),)  # nothing is in the way, or `loaded` has it
 _ROUNDS = 30  # of the fixed point between batch and duration; it contracts fast
 
 
@@ -58,9 +58,7 @@ def loaded(film: Film, service: ServiceModel, replica: Replica, live: int) -> tu
     The others share its denoise steps as far as they are denoising themselves, which depends on how long everything
     takes: a fixed point. No stage makes more than its capacity: n videos take at least n times the busiest one's time.
     """
-    items = script(film, service).items
-    decode = sum(chunk[0] for chunks in items for chunk in chunks or ())
-    encode = sum(chunk[1] for chunks in items for chunk in chunks or ())
+    decode, encode = map(sum, zip(*_chunks(film, service), strict=True))
     texts = len(film.scenes) * service.text
     plan = service.plan_fixed + len(film.scenes) * service.plan_scene if film.planned else 0.0
     own = (film.segments - 1) / film.segments  # of its decoding, what happens while it denoises a later segment
@@ -89,6 +87,11 @@ def loaded(film: Film, service: ServiceModel, replica: Replica, live: int) -> tu
         alone_for = loaded(film, service, replica, 1)[1]
         total = min(total, max(alone_for, live * _busiest(film, service, replica) / together))
     return (first * bound / total, bound) if bound > total else (first, total)
+
+
+def _chunks(film: Film, service: ServiceModel) -> Sequence[tuple[float, float]]:
+    """(decode, encode) seconds of every chunk of a video."""
+    return [chunk for chunks in script(film, service).items for chunk in chunks or ()]
 
 
 def _crowded(demand: float, instances: int, others: int, total: float) -> float:
@@ -120,8 +123,7 @@ def _few_together(service: ServiceModel, replica: Replica) -> int:
 def _busiest(film: Film, service: ServiceModel, replica: Replica) -> float:
     """Seconds for which a video keeps the busiest stage from others, where few are denoised together."""
     together = _few_together(service, replica)
-    chunks = [chunk for chunks in script(film, service).items for chunk in chunks or ()]
-    decode, encode = (sum(chunk[which] for chunk in chunks) for which in (0, 1))
+    decode, encode = map(sum, zip(*_chunks(film, service), strict=True))
     denoise = film.segments * film.steps * service.step.seconds(together) * film.scale
     beside = service.share * min(denoise, together * decode)  # a decode takes 1 + share as long, and the steps as well
     return max(denoise + beside, together * decode / replica.decode_instances, together * encode / replica.encode_cores)
@@ -164,19 +166,16 @@ def predict(
     longer = queue.wait / queue.waiting if queue.waiting else 0.0
     shares = [(float(queue.probability[n]), n + 1, 0.0) for n in range(served)]
     shares.append((float(queue.probability[served:-1].sum()), served, longer))
-    totals, firsts = (
-        mixture(
-            [
-                (p * w * likely, times[which] + more, wait)
-                for p, live, wait in shares
-                for w, film, times in zip(weights, films, by_live[live], strict=True)
-                for likely, more in (
-                    _in_the_way(film, service, rate / replicas, together / most, wait)[which] if one_by_one else ALONE
-                )
-            ]
+    parts = [
+        (p * w * likely, first + sooner, total + later, wait)
+        for p, live, wait in shares
+        for w, film, (first, total) in zip(weights, films, by_live[live], strict=True)
+        for likely, sooner, later in (
+            _in_the_way(film, service, rate / replicas, together / most, wait) if one_by_one else _ALONE
         )
-        for which in (1, 0)
-    )
+    ]
+    firsts = mixture([(weight, first, wait) for weight, first, _, wait in parts])
+    totals = mixture([(weight, total, wait) for weight, _, total, wait in parts])
     if 0 < together < served:  # first segments go before later ones, and wait for each other alone
         segments = _weighted([film.segments for film in films], weights)
         seconds = together / (most * segments)
@@ -214,15 +213,15 @@ def predict(
 
 def _in_the_way(
     film: Film, service: ServiceModel, rate: float, cycle: float, wait: float
-) -> tuple[Sequence[tuple[float, float]], Sequence[tuple[float, float]]]:
-    """(weight, seconds more) to the first chunk, and to the end, of a video whose steps run beside the decode of the
+) -> Sequence[tuple[float, float, float]]:
+    """(weight, seconds more to the first chunk, and to the end) of a video whose steps run beside the decode of the
     one before it, or whose decode beside the steps of the next. Who has waited follows at once; who has not may find
     the last decode half done. `cycle` is the time from one segment to the next while somebody waits.
     """
-    chunks = [chunk for chunks in script(film, service).items for chunk in chunks or ()]
-    decode = sum(chunk[0] for chunk in chunks)
+    chunks = _chunks(film, service)
+    decode, encode = map(sum, zip(*chunks, strict=True))
     slower = service.share * decode
-    follows = 1.0 if wait else 1 - math.exp(-rate * (decode + sum(chunk[1] for chunk in chunks)))
+    follows = 1.0 if wait else 1 - math.exp(-rate * (decode + encode))
     before = slower if wait else slower / 2
     followed = 1 - math.exp(-rate * (wait + cycle))
     cases = [
@@ -230,7 +229,7 @@ def _in_the_way(
         for p, a in ((follows, before), (1 - follows, 0.0))
         for q, b in ((followed, slower), (1 - followed, 0.0))
     ]
-    return [(p, a + b / len(chunks)) for p, a, b in cases], [(p, a + b) for p, a, b in cases]
+    return [(p, a + b / len(chunks), a + b) for p, a, b in cases]
 
 
 def _attained(
