@@ -28,18 +28,27 @@ SCRAPED = {"instance", "job"}  # labels that Prometheus itself adds
 Series = dict[str, list[dict[str, str]]]  # name → labels of each
 
 
-def test_one_trace_from_the_client_to_tritons_models(tiny_system: System, otlp: Collector) -> None:
+def traced_film(system: System) -> tuple[str, str]:
+    """Films a scene; the ids of its trace and of the client's span."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    with VideoClient(tiny_system.address, tracer=provider.get_tracer("test")) as client:
+    with VideoClient(system.address, tracer=provider.get_tracer("test")) as client:
         list(client.generate(scenes=[Scene("a white kitten plays in the courtyard", 1.0)], timeout=120))
     (root,) = exporter.get_finished_spans()
-    trace, above = f"{root.context.trace_id:032x}", f"{root.context.span_id:016x}"
+    return f"{root.context.trace_id:032x}", f"{root.context.span_id:016x}"
 
-    models = {"text_encoder", "denoiser", "decode_frames", "vae_decoder", "frame_encoder"}
-    until(lambda: models <= {span.name for span in otlp.trace(trace)}, "Triton's spans of every model")
-    until(lambda: "framecast.v1.Video/Generate" in {span.name for span in otlp.trace(trace)}, "the gateway's span")
+
+def test_one_trace_from_the_client_to_tritons_models(tiny_system: System, otlp: Collector) -> None:
+    # Triton 2.51 loses all spans of one call in about eighteen: six videos, one of which has to be whole.
+    roots = [traced_film(tiny_system) for _ in range(6)]
+    names = {"text_encoder", "denoiser", "decode_frames", "vae_decoder", "frame_encoder", "framecast.v1.Video/Generate"}
+
+    def whole() -> list[tuple[str, str]]:
+        return [(trace, above) for trace, above in roots if names <= {span.name for span in otlp.trace(trace)}]
+
+    until(lambda: bool(whole()), "the gateway's span and Triton's of every model")
+    trace, above = whole()[0]
     spans = otlp.trace(trace)
     by_id = {span.id: span for span in spans}
     (call,) = [span for span in spans if span.name == "framecast.v1.Video/Generate"]
