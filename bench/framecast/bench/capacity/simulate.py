@@ -4,7 +4,7 @@ Time moves from event to event, and a run of denoise steps whose batch cannot ch
 dozen events a video whatever the number of steps. Replicas share one clock; only the router couples them.
 """
 
-import heapq
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from framecast.bench.capacity.film import Film
 from framecast.bench.capacity.fleet import Failure, Fleet, Routing, Simulated, Step
 from framecast.bench.capacity.policy import BatchPolicy, SimJob
+from framecast.bench.capacity.processor import Events, Processor, Task
 from framecast.bench.capacity.service import Replica
 from framecast.bench.capacity.videos import Status, Video, script
 from framecast.denoiser.turns import Costs
@@ -52,22 +53,22 @@ class _Server:
     """A replica's state."""
 
     __slots__ = (
-        *("number", "policy", "live", "queue", "texts", "decoders", "encoders", "planner_free", "batch", "began"),
-        *("step", "steps", "version", "down_until", "decoding_until", "longer"),
+        *("number", "policy", "live", "queue", "texts", "encoders", "planner_free", "down_until", "batch", "step"),
+        *("steps", "processor", "to_decode"),
     )
 
-    def __init__(self, number: int, limits: Replica, costs: Costs) -> None:
+    def __init__(self, number: int, limits: Replica, costs: Costs, processor: Processor) -> None:
         self.number = number
         self.policy = BatchPolicy(limits.batcher, costs)
         self.live = 0
         self.queue: deque[Video] = deque()
         self.texts = [0.0] * limits.text_instances
-        self.decoders = [0.0] * limits.decode_instances
         self.encoders = [0.0] * limits.encode_cores
-        self.planner_free = self.down_until = self.decoding_until = 0.0
+        self.planner_free = self.down_until = self.step = 0.0
         self.batch: list[SimJob] = []
-        self.began = self.step = self.longer = 0.0
-        self.steps = self.version = 0
+        self.steps = 0
+        self.processor = processor
+        self.to_decode: deque[Task] = deque()
 
     @property
     def load(self) -> int:
@@ -92,14 +93,14 @@ class _Simulation:
         self._costs = [
             fleet.service.step.seconds(batch) if batch else 0.0 for batch in range(fleet.replica.max_batch + 1)
         ]
-        costs = self._costs
+        costs, self._events = self._costs, Events()
+        self._at = self._events.at
         self._servers = [
-            _Server(number, fleet.replica, lambda _, batch: costs[batch]) for number in range(fleet.replicas)
+            _Server(number, fleet.replica, lambda _, batch: costs[batch], Processor(self._events, fleet.service.share))
+            for number in range(fleet.replicas)
         ]
         self._observe = observe
-        self._heap: list[tuple[float, int, Callable[[Any], None], Any]] = []
-        self._sequence = self._submitted = self._events = 0
-        self._now = 0.0
+        self._submitted = self._happened = 0
         count = len(arrivals)
         self._first, self._ended, self._status = [float("nan")] * count, [float("nan")] * count, [0] * count
         self._batches = [0] * (fleet.replica.max_batch + 1)
@@ -107,19 +108,20 @@ class _Simulation:
 
     def run(self) -> Simulated:
         """Plays every event."""
-        started, heap, arrivals = time.perf_counter(), self._heap, self._arrivals
+        started, events, arrivals = time.perf_counter(), self._events, self._arrivals
         for failure in self._fleet.failures:
             self._at(failure.at, self._fail, failure)
         index, count = 0, len(arrivals)
-        while index < count or heap:
-            if index < count and (not heap or arrivals[index] <= heap[0][0]):
-                self._now = arrivals[index]
+        while True:
+            if index < count and arrivals[index] <= events.next:
+                events.now = arrivals[index]
                 self._arrive(index)
                 index += 1
+            elif events.next < math.inf:
+                events.happen()
             else:
-                self._now, _, handle, argument = heapq.heappop(heap)
-                handle(argument)
-            self._events += 1
+                break
+            self._happened += 1
         return Simulated(
             np.array(arrivals),
             np.array(self._first),
@@ -127,13 +129,9 @@ class _Simulation:
             np.array(self._status, np.int8),
             {size: number for size, number in enumerate(self._batches) if number},
             self._busy,
-            self._events,
+            self._happened,
             time.perf_counter() - started,
         )
-
-    def _at(self, when: float, handle: Callable[[Any], None], argument: Any) -> None:
-        self._sequence += 1
-        heapq.heappush(self._heap, (when, self._sequence, handle, argument))
 
     def _arrive(self, index: int) -> None:
         server, limits = self._route(index), self._limits
@@ -155,17 +153,17 @@ class _Simulation:
             first = index % len(servers)
         elif routing is Routing.TWO_CHOICES and servers[second].load < servers[first].load:
             first = second
-        if servers[first].down_until <= self._now:
+        if servers[first].down_until <= self._events.now:
             return servers[first]
         turned = (servers[(first + further) % len(servers)] for further in range(1, len(servers)))
-        return next((server for server in turned if server.down_until <= self._now), None)
+        return next((server for server in turned if server.down_until <= self._events.now), None)
 
     def _begin(self, video: Video) -> None:
         server: Any = video.replica
         server.live += 1
         if video.script.film.planned:
             service = self._service
-            start = max(self._now, server.planner_free) + service.plan_fixed
+            start = max(self._events.now, server.planner_free) + service.plan_fixed
             written = [start + (scene + 1) * service.plan_scene for scene in range(len(video.script.film.scenes))]
             server.planner_free = written[-1] if written else start
             video.ready = [moment + service.call for moment in written]
@@ -176,7 +174,7 @@ class _Simulation:
         video.over = True
         self._status[video.index] = status
         if status is Status.DONE:
-            self._ended[video.index] = self._now + self._service.wire
+            self._ended[video.index] = self._events.now + self._service.wire
         server.live -= 1
         if server.queue:
             self._begin(server.queue.popleft())
@@ -189,7 +187,7 @@ class _Simulation:
             return
         ready = video.ready[video.scenes] if video.ready else 0.0
         video.scenes += 1
-        if ready > self._now:
+        if ready > self._events.now:
             self._at(ready, self._put, video)
         else:
             self._put(video)
@@ -233,35 +231,28 @@ class _Simulation:
 
     def _decode(self, video: Video) -> None:
         server: Any = video.replica
-        seconds = alone = self._chunk(video)[0]
-        if server.batch and self._service.share:
-            seconds *= 1 + self._service.share
-        self._busy["decode"] += seconds
-        done = self._call(server.decoders, seconds)
-        if done > server.decoding_until:
-            free, server.decoding_until = server.decoding_until <= self._now, done
-            if self._service.share and free:
-                self._slow_down(server, alone)
-            elif self._service.share:
-                self._interrupt(server)
-        self._at(done, self._encode, video)
+        task = Task(self._chunk(video)[0], self._decoded, video)
+        if len(server.processor.decoding) < self._limits.decode_instances:
+            server.processor.decode(task)
+        else:
+            server.to_decode.append(task)
 
-    def _encode(self, video: Video) -> None:
-        if video.over:
-            return
+    def _decoded(self, video: Video) -> None:
         server: Any = video.replica
-        if self._service.share:
-            self._interrupt(server)
-        seconds = self._chunk(video)[1]
-        self._busy["encode"] += seconds
-        self._at(self._call(server.encoders, seconds) + self._service.call, self._chunk_done, video)
+        task = next(task for task in server.processor.decoding if task.whose is video)
+        self._busy["decode"] += self._events.now - task.began
+        server.processor.decoded(task, server.to_decode.popleft() if server.to_decode else None)
+        if not video.over:
+            seconds = self._chunk(video)[1]
+            self._busy["encode"] += seconds
+            self._at(self._call(server.encoders, seconds) + self._service.call, self._chunk_done, video)
 
     def _chunk_done(self, video: Video) -> None:
         if video.over:
             return
         if not video.first:
             video.first = True
-            self._first[video.index] = self._now + self._service.wire
+            self._first[video.index] = self._events.now + self._service.wire
         video.chunk += 1
         if video.chunk < len(video.script.items[video.taken - 1] or ()):
             self._decode(video)
@@ -275,15 +266,15 @@ class _Simulation:
     def _call(self, instances: list[float], seconds: float) -> float:
         """When a call that is made now has been served: first come, first served by the instance that is free first."""
         which = instances.index(min(instances)) if len(instances) > 1 else 0
-        done = instances[which] = max(self._now, instances[which]) + seconds
+        done = instances[which] = max(self._events.now, instances[which]) + seconds
         return done
 
     def _submit(self, video: Video) -> None:
         server: Any = video.replica
-        if server.down_until > self._now:
-            left = server.down_until - self._now
+        if server.down_until > self._events.now:
+            left = server.down_until - self._events.now
             if left > self._limits.patience:
-                self._at(self._now + self._limits.patience, self._give_up, video)
+                self._at(self._events.now + self._limits.patience, self._give_up, video)
             else:
                 self._at(server.down_until, self._make, video)
             return
@@ -298,67 +289,49 @@ class _Simulation:
             self._start(server)
 
     def _start(self, server: _Server) -> None:
-        batch, steps = server.policy.next_batch()
-        server.batch = batch
-        if not batch:
-            return
-        seconds, share = self._costs[len(batch)] * batch[0].scale, self._service.share
-        beside = (server.decoding_until - self._now) / (1 + share)  # work that is done while a chunk is decoded
-        if beside > 0 and share and seconds:
-            steps = max(1, min(steps, int(beside / seconds)))
-            seconds += share * min(seconds, beside)
-        server.version += 1
-        server.began, server.step, server.longer = self._now, seconds, 0.0
-        server.steps = 1 if self._fleet.single_steps else steps
-        self._at(self._now + server.steps * seconds, self._stepped, (server, server.version))
-
-    def _slow_down(self, server: _Server, decode: float) -> None:
-        """A decode, of so many seconds by itself, begins in the middle of a step: what is left of it takes longer."""
-        if not server.batch or not server.step:
-            return
-        if not server.longer:
-            server.steps = min(server.steps, int((self._now - server.began) / server.step) + 1)
-        end = server.began + server.steps * server.step + server.longer
-        more = self._service.share * min(max(0.0, end - self._now), decode)
-        server.longer += more
-        server.version += 1
-        self._at(end + more, self._stepped, (server, server.version))
+        server.batch, steps = server.policy.next_batch()
+        run = None
+        if server.batch:
+            server.step = self._costs[len(server.batch)] * server.batch[0].scale
+            server.steps = 1 if self._fleet.single_steps else steps
+            run = Task(server.steps * server.step, self._stepped, server)
+        server.processor.denoise(run)
 
     def _interrupt(self, server: _Server) -> None:
         """Something has changed: the batch is made anew at the next step's boundary."""
-        if not server.batch or server.steps == 1 or not server.step or server.longer:
+        run = server.processor.run
+        if not run or server.steps == 1 or not server.step:
             return
-        steps = int((self._now - server.began) / server.step) + 1
+        steps = server.steps + 1 - math.ceil(server.processor.left(run) / server.step)
         if steps < server.steps:
+            server.processor.shorten(run, (server.steps - steps) * server.step)
             server.steps = steps
-            server.version += 1
-            self._at(server.began + steps * server.step, self._stepped, (server, server.version))
 
-    def _stepped(self, which: tuple[_Server, int]) -> None:
-        server, version = which
-        if version != server.version:
-            return
+    def _stepped(self, server: _Server) -> None:
         self._count(server, server.steps)
         finished = server.policy.done(server.batch, server.steps)
         self._start(server)  # the batcher goes on at once; the answers are still on their way
         for job in finished:
-            self._at(self._now + self._service.call, self._put, job.owner)
+            self._at(self._events.now + self._service.call, self._put, job.owner)
 
     def _count(self, server: _Server, steps: int) -> None:
+        run: Any = server.processor.run
+        seconds = (self._events.now - run.began) / steps if steps and steps == server.steps else server.step
         self._batches[len(server.batch)] += steps
-        self._busy["denoise"] += steps * server.step + server.longer
+        self._busy["denoise"] += steps * seconds
         if self._observe is not None and steps:
             videos = tuple(job.owner.index for job in server.batch)
-            self._observe(Step(server.began, server.step, steps, videos, server.number))
+            self._observe(Step(run.began, seconds, steps, videos, server.number))
 
     def _fail(self, failure: Failure) -> None:
         server = self._servers[failure.replica]
-        server.down_until = max(server.down_until, self._now + failure.repair)
-        server.version += 1
-        if server.batch and server.step:
-            gone = int((self._now - server.began) / server.step)
+        server.down_until = max(server.down_until, self._events.now + failure.repair)
+        run = server.processor.run
+        if run and server.step:
+            gone = server.steps - math.ceil(server.processor.left(run) / server.step)
             self._count(server, min(gone, server.steps - 1))  # the step that runs is lost
         server.batch = []
+        server.processor.drop()
         for job in server.policy.clear():
             if not job.owner.over:
                 self._submit(job.owner)
