@@ -1,14 +1,17 @@
 """One tiny step of each recipe lowers its loss; a resumed run is the run."""
 
+import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
-from framecast.train import bundle, diffusion, latents, planner, vae
+from framecast.train import bundle, diffusion, drafts, latents, planner, vae
 from framecast.train.latents import CacheConfig, LatentCache
+from framecast.train.models import make_pipeline
 from framecast.train.parallel import Crew
 from framecast.train.principal import Principal
 from framecast.train.progress import Journal, read_curve
@@ -174,3 +177,58 @@ def test_a_lost_run_stops(tmp_path: Path) -> None:
 def test_missing_parts_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="framecast train vae"):
         bundle.load_vae(tmp_path, VAE)
+
+
+def test_the_decoder_learns_from_drafts_too(
+    tokenizers: Path, cache: LatentCache, code: Principal, tmp_path: Path
+) -> None:
+    tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
+    torch.manual_seed(0)
+    unet = diffusion.build(DIFFUSION, VAE.latent_channels).eval()
+    encoder = diffusion.text.build(DIFFUSION.text, tokenizer).eval()
+    config = drafts.DraftConfig(clips=2, steps=4, last=2)
+    assert drafts.build(config, cache, (unet, encoder, tokenizer), 0.3, tmp_path / "drafts", crew=Crew()) == 2
+    kept = drafts.Drafts(tmp_path / "drafts")
+    maps, drafted = kept.draw(random.Random(1))
+    # The cache's latents encode just these pictures; the draft of an untrained UNet is another thing.
+    clean = code.encode(maps)
+    cached = torch.stack([cache.clip(i)[0] for i in range(2)]).flatten(0, 1)
+    assert (cached - clean).abs().amax(dim=(1, 2, 3)).min() < 0.01
+    assert drafted.shape == clean.shape
+    assert (drafted - clean).abs().max() > 0.1
+
+    vae.train(replace(VAE, drafted=1.0), tmp_path / "vae", drafts=kept)
+    plain = vae.train(VAE, tmp_path / "plain")
+    assert losses(tmp_path / "vae")[0]["loss"] > losses(tmp_path / "plain")[0]["loss"]
+    assert isinstance(plain, torch.nn.Module)
+
+
+def test_sampling_a_draft_is_the_pipelines_sampling(tokenizers: Path) -> None:
+    """From the first step on, with nothing given, it is what diffusers' own pipeline makes of the same noise."""
+    tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
+    torch.manual_seed(0)
+    unet = diffusion.build(DIFFUSION, 4).eval()
+    encoder = diffusion.text.build(DIFFUSION.text, tokenizer).eval()
+    noise = torch.randn((4, 3, 16, 16), generator=torch.Generator().manual_seed(5))
+    config = drafts.DraftConfig(steps=3, guidance_scale=2.0)
+    drafted = drafts.sample(
+        *(unet, encoder, tokenizer, torch.zeros(4, 3, 16, 16), "a red ball"),
+        *(config,),
+        begin=0,
+        given=0,
+        generator=torch.Generator().manual_seed(5),
+    )
+    pipe = make_pipeline(
+        vae=vae.build(VAE), text_encoder=encoder, tokenizer=tokenizer, unet=unet, scheduler=diffusion.scheduler()
+    )
+    wanted = pipe(
+        "a red ball",
+        num_frames=3,
+        height=16 * pipe.vae_scale_factor,
+        width=16 * pipe.vae_scale_factor,
+        num_inference_steps=3,
+        guidance_scale=2.0,
+        latents=noise[None],
+        output_type="latent",
+    ).frames[0]
+    torch.testing.assert_close(drafted, wanted, rtol=1e-3, atol=1e-4)

@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="Trains the storybook family.")
 Runs = Annotated[Path, typer.Option(help="Folder for checkpoints, caches and curves.")]
 Threads = Annotated[int, typer.Option(help="Compute threads; one is the fastest on a machine that is shared.")]
 RECIPE = " && ".join(
-    f"framecast train {step}" for step in ("tokenizers", "cache", "unet", "vae", "planner", "tune", "bundle")
+    f"framecast train {step}" for step in ("tokenizers", "cache", "unet", "drafts", "vae", "planner", "tune", "bundle")
 )
 
 Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
@@ -26,20 +26,62 @@ def _threads(count: int) -> None:
 
 
 @app.command()
-def vae(runs: Runs = Path("runs"), steps: Steps = None, stop_at: StopAt = None, threads: Threads = 1) -> None:
-    """Trains the folded VAE on crops that are drawn as it goes."""
+def vae(
+    runs: Runs = Path("runs"),
+    steps: Steps = None,
+    adversarial: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the adversarial term, 0 for none; the recipe's own else.")
+    ] = None,
+    stop_at: StopAt = None,
+    threads: Threads = 1,
+) -> None:
+    """Trains the folded VAE on pictures that are drawn as it goes, and on the denoiser's drafts where there are any."""
     from dataclasses import replace
 
     from framecast.train import vae as recipe
+    from framecast.train.drafts import Drafts
     from framecast.train.parallel import Crew
 
     _threads(threads)
     config = recipe.VaeConfig()
     config = replace(config, steps=steps) if steps else config
+    if adversarial is not None:
+        config = replace(config, adversarial=replace(config.adversarial, weight=adversarial))
     crew = Crew()
-    model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew)
+    drafts = Drafts(runs / "drafts") if (runs / "drafts").exists() else None
+    model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew, drafts=drafts)
     if crew.leads:
         typer.echo(str(recipe.measure(model)))
+
+
+@app.command()
+def drafts(
+    runs: Runs = Path("runs"),
+    clips: Annotated[int | None, typer.Option(min=1, help="How many; the recipe's own when not given.")] = None,
+    threads: Threads = 1,
+) -> None:
+    """Samples what the denoiser makes of known clips: the decoder learns from it. Under torchrun workers share it."""
+    from dataclasses import replace
+
+    from framecast.train import bundle as recipe
+    from framecast.train import drafts as drafting
+    from framecast.train.latents import LatentCache
+    from framecast.train.parallel import Crew
+    from framecast.train.quick import quicken
+
+    _threads(threads)
+    serving = recipe.BundleConfig()
+    config = drafting.DraftConfig(steps=serving.steps, guidance_scale=serving.guidance_scale)
+    unet, encoder, tokenizer = recipe.load_diffusion(runs, serving.diffusion, serving.vae.latent_channels)
+    quicken(unet)
+    drafting.build(
+        replace(config, clips=clips or config.clips),
+        LatentCache(runs / "cache"),
+        (unet, encoder, tokenizer),
+        serving.diffusion.scale,
+        runs / "drafts",
+        crew=Crew(),
+    )
 
 
 @app.command()

@@ -52,6 +52,16 @@ class Sample:
         """Begins in the middle of its scene."""
         return self.start > 0
 
+    def to_line(self) -> str:
+        """JSON, with its newline."""
+        return json.dumps({"scene": asdict(self.scene), "seed": self.seed, "start": self.start}) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> Sample:
+        """What `to_line` wrote."""
+        entry = json.loads(line)
+        return cls(Scene(**entry["scene"]), entry["seed"], entry["start"])
+
 
 def draw_sample(config: CacheConfig, index: int, excluded: frozenset[tuple[str, str, str, str]]) -> Sample:
     """The `index`-th sample."""
@@ -127,7 +137,7 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) 
             empty = render(sample.scene, sample.seed, count, start=sample.start, empty=True)
             latents[row] = encode(frames, code)
             covers[row] = cover(frames, empty)
-            out.write(json.dumps({"scene": asdict(sample.scene), "seed": sample.seed, "start": sample.start}) + "\n")
+            out.write(sample.to_line())
             if row % 50 == 49 or row + 1 == len(mine):
                 latents.flush()
                 covers.flush()
@@ -164,8 +174,7 @@ class LatentCache:
             text = part.read_text(encoding="utf-8")
             rows = text[: text.rfind("\n") + 1].splitlines()
             for row in range(self._rows[index], len(rows)):
-                entry = json.loads(rows[row])
-                self.samples.append(Sample(Scene(**entry["scene"]), entry["seed"], entry["start"]))
+                self.samples.append(Sample.from_line(rows[row]))
                 self._places.append((index, row))
             self._rows[index] = len(rows)
 

@@ -21,6 +21,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.discriminator import AdversarialConfig, PatchDiscriminator, adaptive_weight, hinge_loss
+from framecast.train.drafts import Drafts
 from framecast.train.folding import FOLD, Fold, fold, to_floats, unfold
 from framecast.train.models import Vae, make_vae
 from framecast.train.muon import Muon
@@ -46,6 +47,8 @@ class VaeConfig:
     the encoder is the linear code, whose part of the bound is at its optimum, and a clip is encoded in milliseconds."""
     steps: int = 2000
     batch: int = 3
+    drafted: float = 0.5
+    """Share of the batch whose latents are the denoiser's, where there are drafts."""
     rate: float = 5e-4
     """Muon's, for the layers between."""
     first_rate: float = 5e-6
@@ -106,6 +109,21 @@ def draw_maps(rng: random.Random) -> torch.Tensor:
     return fold(to_floats(torch.from_numpy(frames)))
 
 
+def _draw_batch(
+    config: VaeConfig, rng: random.Random, drafts: Drafts | None
+) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
+    """Folded pictures [N, 3072, 16, 16], and the latents [80, 16, 16] of those that were drafted."""
+    maps, drafted = [], {}
+    for index in range(config.batch):
+        if drafts and rng.random() < config.drafted:
+            drawn, draft = drafts.draw(rng)
+            drafted[index] = draft[0]
+        else:
+            drawn = draw_maps(rng)
+        maps.append(drawn)
+    return torch.cat(maps), drafted
+
+
 def reconstruction_loss(decoded: torch.Tensor, drawn: torch.Tensor, config: VaeConfig) -> torch.Tensor:
     """Squared and absolute error of frames [N, 3, H, W] and of their edges."""
     there, here = edges(decoded), edges(drawn)
@@ -116,8 +134,18 @@ def reconstruction_loss(decoded: torch.Tensor, drawn: torch.Tensor, config: VaeC
     )
 
 
-def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None, crew: Crew | None = None) -> Vae:
-    """Trains, resuming from `directory` when it holds a checkpoint; returns the averaged weights."""
+def train(
+    config: VaeConfig,
+    directory: Path,
+    *,
+    stop_at: int | None = None,
+    crew: Crew | None = None,
+    drafts: Drafts | None = None,
+) -> Vae:
+    """Trains, resuming from `directory` when it holds a checkpoint; returns the averaged weights.
+
+    With `drafts` part of each batch is decoded from what the denoiser made of it.
+    """
     crew = crew or Crew()
     torch.manual_seed(config.seed)
     vae, average = build(config), build(config)
@@ -146,13 +174,17 @@ def train(config: VaeConfig, directory: Path, *, stop_at: int | None = None, cre
             # Pictures and the posterior's noise depend on the step alone, so that a resumed run is the run.
             torch.manual_seed(config.seed * 1_000_003 + step * 64 + crew.rank)
             rng = random.Random(f"vae {config.seed} {step} {crew.rank}")
-            maps = torch.cat([draw_maps(rng) for _ in range(config.batch)]).to(memory_format=torch.channels_last)
+            drawings, drafted = _draw_batch(config, rng, drafts)
+            maps = drawings.to(memory_format=torch.channels_last)
             for group, rate in zip((*inner.param_groups, *outer.param_groups), rates, strict=True):
                 group["lr"] = rate * _share(config, step)
             with torch.set_grad_enabled(step < config.joint_steps):
                 posterior = vae.encode(maps).latent_dist
+            latents = posterior.sample()
+            for index, draft in drafted.items():
+                latents[index] = draft
             with mixed():
-                decoded = unfold(vae.decode(posterior.sample()).sample.float())
+                decoded = unfold(vae.decode(latents).sample.float())
             drawn = unfold(maps)
             reconstruction = reconstruction_loss(decoded, drawn, config)
             kl = posterior.kl().mean() / posterior.mean[0].numel()
