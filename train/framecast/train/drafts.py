@@ -2,8 +2,8 @@
 
 A decoder trained on encoded pictures alone takes the grain of sampled latents for detail, and draws it. Here clips of
 the cache get the noise of a late served step and the sampler takes it off again, with the served schedule and guidance:
-what comes out shows the clip, drawn as when serving. A decoder that takes over the end of denoising: HaCohen et al. 2024
-(arXiv:2501.00103).
+what comes out shows the clip, drawn as when serving. A decoder that takes over the end of denoising: HaCohen et al.
+2024 (arXiv:2501.00103).
 """
 
 from __future__ import annotations
