@@ -108,6 +108,25 @@ def test_the_sweep_finds_the_knee(virtually: Any, fake: Any, workload: Workload)
     assert [point["keeps_up"] for point in found.points] == [p["request_rate"] <= found.knee for p in found.points]
 
 
+@pytest.mark.parametrize("videos", [30, 60])
+def test_a_short_load_shows_that_it_falls_behind(virtually: Any, fake: Any, workload: Workload, videos: int) -> None:
+    """1.3 videos a second are too many for one a second, long before divergence is certain."""
+
+    def loaded(rate: float) -> dict[str, Any]:
+        times = poisson(rate, videos)
+        times *= videos / rate / times[-1]
+        return summary(virtually(open_loop(fake(1.0).generate, workload, times.tolist())))
+
+    light, heavy = loaded(0.5), loaded(1.3)
+    assert light["state"] == heavy["state"] == "steady"
+    assert light["offered_qps"] == pytest.approx(0.5, rel=0.1)
+    assert light["pace"] > 0.95
+    assert keeps_up(light, 0.95)
+    # The last of n videos is ready n seconds after the first arrival, when n / 1.3 of arrivals are over.
+    assert heavy["pace"] == pytest.approx(1 / 1.3, abs=0.04)
+    assert not keeps_up(heavy, 0.95)
+
+
 def test_a_sweep_may_find_no_knee(virtually: Any) -> None:
     async def never(rate: float) -> dict[str, Any]:
         return {"state": "refusing", "failed_requests": 9, "completed_requests": 1}

@@ -36,6 +36,7 @@ def summary(run: LoadRun, slo: Slo | None = None) -> dict[str, Any]:
     if not done:
         return {**results, "refused_figures": refused}
     latencies = [sample.latency for sample in done]
+    results["offered_qps"], results["pace"] = _pace(run, min(latencies))
     results["latency_mean"] = fmean(latencies)
     results["latency_median"] = median(latencies)
     _percentiles(results, refused, "latency", latencies)
@@ -65,13 +66,25 @@ def summary(run: LoadRun, slo: Slo | None = None) -> dict[str, Any]:
 
 
 def keeps_up(results: dict[str, Any], attainment: float) -> bool:
-    """Whether a load was steady, nothing failed, and the objective was attained often enough."""
+    """Whether a load was steady, nothing failed, and both the objective and the rate were attained often enough."""
     return bool(
         results["state"] == State.STEADY.value
         and not results["failed_requests"]
         and results["completed_requests"]
         and results.get("slo_attainment_rate", 1.0) >= attainment
+        and (results.get("pace") or 1.0) >= attainment
     )
+
+
+def _pace(run: LoadRun, shortest: float) -> tuple[float | None, float | None]:
+    """Arrivals as they came, videos a second, and how close the answers kept to them: 1 when the last answer came no
+    later after its arrival than the quickest did. A queue too short for `divergence` to be sure of shows here.
+    """
+    intended = [sample.intended for sample in run.samples]
+    span = max(intended) - min(intended)
+    if not span > 0:
+        return None, None
+    return (len(intended) - 1) / span, (span + shortest) / run.duration
 
 
 def _percentiles(results: dict[str, Any], refused: dict[str, str], name: str, values: Sequence[float]) -> None:
