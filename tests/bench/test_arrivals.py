@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framecast.bench.arrivals import Bursts, bursty, constant, poisson
+from framecast.bench.arrivals import Bursts, bursty, constant, poisson, stretched
 
 
 def test_poisson_gaps_are_exponential() -> None:
@@ -25,6 +25,18 @@ def test_poisson_counts_have_equal_mean_and_variance() -> None:
 def test_seeds_repeat_and_differ() -> None:
     np.testing.assert_array_equal(poisson(1.0, 10, seed=5), poisson(1.0, 10, seed=5))
     assert not np.array_equal(poisson(1.0, 10, seed=5), poisson(1.0, 10, seed=6))
+
+
+def test_stretching_keeps_the_pattern_and_sets_the_rate() -> None:
+    times = poisson(0.2, 30, seed=1)
+    assert times[-1] != pytest.approx(150.0, rel=0.001)
+    found = stretched(times, 0.4)
+    assert found[-1] == pytest.approx(75.0)
+    np.testing.assert_allclose(found / found[-1], times / times[-1])
+    np.testing.assert_allclose(stretched(constant(2.0, 9), 2.0), constant(2.0, 9))
+    assert stretched(poisson(1.0, 1), 0.5).tolist() == [2.0]
+    with pytest.raises(ValueError, match="above 0"):
+        stretched(times, 0.0)
 
 
 def test_constant_is_even() -> None:

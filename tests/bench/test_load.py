@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from framecast.bench.arrivals import constant, poisson
+from framecast.bench.arrivals import constant, poisson, stretched
 from framecast.bench.divergence import State
 from framecast.bench.load import UNFINISHED, LoadLimits, closed_loop, open_loop
 from framecast.bench.percentiles import percentile
@@ -113,8 +113,7 @@ def test_a_short_load_shows_that_it_falls_behind(virtually: Any, fake: Any, work
     """1.3 videos a second are too many for one a second, long before divergence is certain."""
 
     def loaded(rate: float) -> dict[str, Any]:
-        times = poisson(rate, videos)
-        times *= videos / rate / times[-1]
+        times = stretched(poisson(rate, videos), rate)
         return summary(virtually(open_loop(fake(1.0).generate, workload, times.tolist())))
 
     light, heavy = loaded(0.5), loaded(1.3)

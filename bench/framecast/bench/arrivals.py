@@ -27,6 +27,14 @@ def constant(rate: float, count: int) -> Times:
     return (1 + np.arange(count, dtype=np.float64)) / rate
 
 
+def stretched(times: Times, rate: float) -> Times:
+    """The same pattern with its n-th and last arrival at n ÷ `rate` seconds: the luck of few draws does not move the
+    rate. Raises ValueError when the rate is not positive.
+    """
+    _check(rate)
+    return times * (len(times) / rate / float(times[-1]))
+
+
 @dataclass(frozen=True)
 class Bursts:
     """A two-state Markov-modulated Poisson process: calm and burst.

@@ -71,7 +71,9 @@ def drafts(
 
     _threads(threads)
     serving = recipe.BundleConfig()
-    config = drafting.DraftConfig(steps=serving.steps, guidance_scale=serving.guidance_scale)
+    config = drafting.DraftConfig(
+        steps=serving.steps, guidance_scale=serving.guidance_scale, context=serving.diffusion.context
+    )
     unet, encoder, tokenizer = recipe.load_diffusion(runs, serving.diffusion, serving.vae.latent_channels)
     quicken(unet)
     drafting.build(

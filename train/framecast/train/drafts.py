@@ -35,12 +35,14 @@ class DraftConfig:
     Attributes:
         clips: how many of the cache's clips.
         steps, guidance_scale: as served.
+        context: first latents that are kept clean where a clip goes on with its scene, as served.
         last: the sampler goes on from the noise of one of the last so many steps, but the very last.
     """
 
     clips: int = 300
     steps: int = 8
     guidance_scale: float = 4.0
+    context: int = 3
     last: int = 5
     seed: int = 71
 
@@ -120,7 +122,7 @@ def build(
                 canonical(entry.scene),
                 config,
                 begin=config.steps - rng.randint(2, config.last),
-                given=3 if entry.continued else 0,
+                given=config.context if entry.continued else 0,
                 generator=torch.Generator().manual_seed(rng.randrange(2**31)),
             )
             kept[row] = (drafted / scale).transpose(0, 1).numpy().astype(np.float16)

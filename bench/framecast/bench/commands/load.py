@@ -112,9 +112,7 @@ async def _sweep(at: Any, arrival: Arrivals, videos: int, seed: int, rules: Swee
 
     async def one(rate: float) -> dict[str, Any]:
         console.print(f"{rate:.3g} videos/s", highlight=False)
-        times = arrival_times(arrival, rate, videos, seed)
-        # The same pattern at every rate, and that rate exactly: the luck of few draws must not move the knee.
-        found: Measurement = await at(times * (videos / rate / times[-1]) if videos > 1 else times)
+        found: Measurement = await at(arrivals.stretched(arrival_times(arrival, rate, videos, seed), rate))
         samples[repr(rate)] = found.raw()
         return found.results
 
