@@ -10,6 +10,7 @@ import av
 import diffusers
 import numpy as np
 import pytest
+from tests.conftest import GRAPH_CACHE, ROOT
 from tests.support.tiny_families import write_animate_diff, write_stable_diffusion
 from tests.system.system import running
 
@@ -22,8 +23,6 @@ from framecast.export.cli import packaged_models
 from framecast.export.exporter import export_bundle, is_current
 from framecast.export.families import family_of
 from framecast.export.options import ExportOptions
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exported(bundle: Path) -> Path:
     output = ROOT / "build" / "tests" / bundle.name
-    source, options = Bundle.open(bundle), ExportOptions(models=packaged_models())
+    source, options = Bundle.open(bundle), ExportOptions(models=packaged_models(), cache=GRAPH_CACHE)
     if not is_current(source, output, options):
         export_bundle(source, output, options)
     return output

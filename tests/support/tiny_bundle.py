@@ -78,7 +78,8 @@ def write_tiny_bundle(path: Path, *, fold: dict[str, int] | None = None) -> Path
 
 
 def tiny_text_encoder(folder: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
-    """A CLIP text model of width 16 and its tokenizer."""
+    """A CLIP text model of width 16 and its tokenizer, the same in every bundle: its graph is traced once."""
+    torch.manual_seed(4)
     tokenizer = _clip_tokenizer(folder)
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
@@ -103,7 +104,8 @@ def _clip_tokenizer(folder: Path) -> CLIPTokenizer:
 
 
 def write_tiny_planner(folder: Path, *, qwen: bool = False) -> None:
-    """A planner of width 16: Llama, or Qwen3 with its own head width and normalised queries."""
+    """A planner of width 16, always the same: Llama, or Qwen3 with its own head width and normalised queries."""
+    torch.manual_seed(5)
     special = ["<pad>", "<end>", "<story>", "<board>"]
     core = Tokenizer(models.BPE(vocab={piece: i for i, piece in enumerate([*special, *ALPHABET])}, merges=[]))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -91,7 +91,6 @@ def _shake(unet: Any) -> None:
 
 def _write(pipeline: Any, bundle: Path, *, qwen: bool = False, **conventions: float) -> Path:
     pipeline.save_pretrained(bundle)
-    torch.manual_seed(3)
     write_tiny_planner(bundle / "planner", qwen=qwen)
     settings = {"width": 32, "height": 32, "planner_max_scenes": 2, "planner_max_new_tokens": 300, **conventions}
     (bundle / "framecast.json").write_text(json.dumps(settings), encoding="utf-8")

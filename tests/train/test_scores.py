@@ -78,6 +78,7 @@ def test_what_is_judged_is_what_was_asked() -> None:
     assert judged.clips == 4
     assert judged.flicker == judged.drawn_flicker
     assert judged.seam == judged.drawn_seam
+    assert 0 < judged.inner_seam < 3
     assert judged.distance == pytest.approx(0, abs=1e-3)
     unseen = held_out()
     assert [scene.combination in unseen for scene, _ in asked] == [False, False, True, True, False]

@@ -125,6 +125,7 @@ def planner(
     ] = None,
     finetune_steps: Annotated[int | None, typer.Option(min=1, help="Steps of story → storyboard.")] = None,
     rate: Annotated[float | None, typer.Option(help="Learning rate; lower for one that has been trained.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed draws other stories than the weights have seen.")] = None,
     stop_at: StopAt = None,
     threads: Threads = 1,
 ) -> None:
@@ -142,6 +143,7 @@ def planner(
         pretrain_steps=config.pretrain_steps if pretrain_steps is None else pretrain_steps,
         finetune_steps=finetune_steps or config.finetune_steps,
         rate=rate or config.rate,
+        seed=config.seed if seed is None else seed,
     )
     tokenizer = PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner")
     model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at)

@@ -43,7 +43,8 @@ class Judged:
         unseen: the same on combinations that training never saw.
         clips: how many were judged.
         flicker: mean second difference in grey levels; `drawn_flicker` that of renders of the same scenes.
-        seam: mean jump at segment borders against the changes around them, and of renders at the same frames.
+        seam: mean jump at segment borders against the changes around them; `inner_seam` at borders of latents inside a
+            segment; `drawn_seam` of renders at the segment borders' frames.
         distance: Fréchet distance of the judge's features to renders; `drawn_distance` between two sets of renders.
     """
 
@@ -53,6 +54,7 @@ class Judged:
     flicker: float
     drawn_flicker: float
     seam: float
+    inner_seam: float
     drawn_seam: float
     distance: float
     drawn_distance: float
@@ -84,11 +86,13 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
     _, drawn_features = verdicts(judge, np.stack(drawn_small))
     rng = random.Random(f"other renders {seed}")
     _, others = verdicts(judge, np.stack([draw(rng)[1] for _ in range(len(drawn_small))]))
-    seams, drawn_seams = [], []
+    seams, inner_seams, drawn_seams = [], [], []
+    inner = range(3 * FOLD.frames, SEGMENT_FRAMES - 2 * FOLD.frames, FOLD.frames)
     for i, scene in enumerate(judged_scenes(long, seen=True, seed=seed + 1)):
         frames = film(scene, 4.0, i)
         if len(frames) > SEGMENT_FRAMES:
             seams.append(seam(frames, SEGMENT_FRAMES))
+            inner_seams += [seam(frames, at) for at in inner]
             drawn_seams.append(seam(render(scene, i, len(frames)), SEGMENT_FRAMES))
     return Judged(
         seen=shares[True],
@@ -97,6 +101,7 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
         flicker=float(np.mean(flickers)),
         drawn_flicker=float(np.mean(drawn_flickers)),
         seam=float(np.mean(seams)) if seams else float("nan"),
+        inner_seam=float(np.mean(inner_seams)) if seams else float("nan"),
         drawn_seam=float(np.mean(drawn_seams)) if seams else float("nan"),
         distance=frechet(drawn_features.double().numpy(), np.concatenate(features)),
         drawn_distance=frechet(drawn_features.double().numpy(), others.double().numpy()),

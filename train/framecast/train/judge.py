@@ -46,7 +46,7 @@ class JudgeConfig:
     features: int = 256
     clips: int = 8000
     """Rendered once; every epoch sees them shifted, dimmed and blurred anew."""
-    steps: int = 1500
+    steps: int = 2500
     batch: int = 32
     rate: float = 1.5e-3
     seed: int = 51
