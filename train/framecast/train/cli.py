@@ -125,7 +125,7 @@ def planner(
     ] = None,
     finetune_steps: Annotated[int | None, typer.Option(min=1, help="Steps of story → storyboard.")] = None,
     rate: Annotated[float | None, typer.Option(help="Learning rate; lower for one that has been trained.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed draws other stories than the weights have seen.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another one draws stories that the weights have not seen.")] = None,
     stop_at: StopAt = None,
     threads: Threads = 1,
 ) -> None:
