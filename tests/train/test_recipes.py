@@ -71,10 +71,11 @@ def cache(code: Principal, tmp_path_factory: pytest.TempPathFactory) -> LatentCa
 def test_cache_goes_on_and_holds_no_held_out_scene(code: Principal, tmp_path: Path) -> None:
     config = CacheConfig(samples=3, latents=2)
     latents.build(config, code, tmp_path / "whole", crew=Crew())
-    # An interrupted run leaves lines for what is finished; the rest is drawn again.
+    # An interrupted run leaves lines for what is finished, and half a line; the rest is drawn again.
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
     lines = (tmp_path / "whole" / "samples-0.jsonl").read_text().splitlines(keepends=True)
-    (tmp_path / "parts" / "samples-0.jsonl").write_text("".join(lines[:1]))
+    (tmp_path / "parts" / "samples-0.jsonl").write_text(lines[0] + lines[1][:20])
+    assert len(LatentCache(tmp_path / "parts")) == 1
     latents.build(config, code, tmp_path / "parts", crew=Crew())
     whole, parts = LatentCache(tmp_path / "whole"), LatentCache(tmp_path / "parts")
     assert whole.samples == parts.samples
@@ -186,8 +187,14 @@ def test_the_decoder_learns_from_drafts_too(
     torch.manual_seed(0)
     unet = diffusion.build(DIFFUSION, VAE.latent_channels).eval()
     encoder = diffusion.text.build(DIFFUSION.text, tokenizer).eval()
-    config = drafts.DraftConfig(clips=2, steps=4, last=2)
-    assert drafts.build(config, cache, (unet, encoder, tokenizer), 0.3, tmp_path / "drafts", crew=Crew()) == 2
+    models, config = (unet, encoder, tokenizer), drafts.DraftConfig(clips=2, steps=4, last=2)
+    assert drafts.build(config, cache, models, 0.3, tmp_path / "drafts", crew=Crew()) == 2
+    finished = tmp_path / "drafts" / "drafts-0.jsonl"
+    lines = finished.read_bytes()
+    finished.write_bytes(lines[:-9])
+    assert len(drafts.Drafts(tmp_path / "drafts")) == 1
+    assert drafts.build(config, cache, models, 0.3, tmp_path / "drafts", crew=Crew()) == 2
+    assert finished.read_bytes() == lines
     kept = drafts.Drafts(tmp_path / "drafts")
     maps, drafted = kept.draw(random.Random(1))
     # The cache's latents encode just these pictures; the draft of an untrained UNet is another thing.

@@ -21,7 +21,7 @@ from transformers import CLIPTokenizer
 from framecast.train import diffusion, text
 from framecast.train.captions import canonical
 from framecast.train.folding import FOLD, fold, to_floats
-from framecast.train.latents import LatentCache, Sample
+from framecast.train.latents import LatentCache, Sample, finished
 from framecast.train.models import TextEncoder, Unet
 from framecast.train.parallel import Crew
 from framecast.train.progress import Journal
@@ -103,7 +103,7 @@ def build(
     count = min(config.clips, len(cache))
     mine = range(crew.rank, count, crew.size)
     lines = directory / f"drafts-{crew.rank}.jsonl"
-    done = len(lines.read_text(encoding="utf-8").splitlines()) if lines.exists() else 0
+    done = len(finished(lines, mend=True))
     shape = (len(mine), *cache.clip(0)[0].shape)
     open_memmap: Any = npy.open_memmap
     path = directory / f"drafts-{crew.rank}.npy"
@@ -147,7 +147,7 @@ class Drafts:
         self._latents = [np.load(part.with_suffix(".npy"), mmap_mode="r") for part in parts]
         self._samples: list[tuple[int, int, Sample]] = []
         for index, part in enumerate(parts):
-            for row, line in enumerate(part.read_text(encoding="utf-8").splitlines()):
+            for row, line in enumerate(finished(part)):
                 self._samples.append((index, row, Sample.from_line(line)))
 
     def __len__(self) -> int:

@@ -21,6 +21,18 @@ from framecast.train.world.render import Film, render
 from framecast.train.world.scene import Scene, held_out, sample_scene
 
 
+def finished(lines: Path, *, mend: bool = False) -> list[str]:
+    """The whole lines of a file that has one for each finished row; what a writer that died left of another is none.
+
+    `mend` cuts the file there, so that it may be appended to. No file has no lines.
+    """
+    content = lines.read_bytes() if lines.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    if mend and len(whole) < len(content):
+        lines.write_bytes(whole)
+    return whole.decode("utf-8").splitlines()
+
+
 @dataclass(frozen=True)
 class CacheConfig:
     """What is drawn.
@@ -122,7 +134,7 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) 
     excluded = held_out()
     mine = range(crew.rank, config.samples, crew.size)
     lines = directory / f"samples-{crew.rank}.jsonl"
-    done = len(lines.read_text(encoding="utf-8").splitlines()) if lines.exists() else 0
+    done = len(finished(lines, mend=True))
     shape = (len(mine), config.latents, len(code.deviations), 16, 16)
     open_memmap: Any = npy.open_memmap
     mode = "r+" if done else "w+"
@@ -171,8 +183,7 @@ class LatentCache:
     def refresh(self) -> None:
         """Takes in what has been finished since."""
         for index, part in enumerate(self._parts):
-            text = part.read_text(encoding="utf-8")
-            rows = text[: text.rfind("\n") + 1].splitlines()
+            rows = finished(part)
             for row in range(self._rows[index], len(rows)):
                 self.samples.append(Sample.from_line(rows[row]))
                 self._places.append((index, row))
