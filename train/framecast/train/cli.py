@@ -17,6 +17,7 @@ RECIPE = " && ".join(
 
 Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
 StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
+Seed = Annotated[int | None, typer.Option(help="Another one draws what the weights have not seen yet.")]
 
 
 def _threads(count: int) -> None:
@@ -32,6 +33,9 @@ def vae(
     adversarial: Annotated[
         float | None, typer.Option(min=0, help="Weight of the adversarial term, 0 for none; the recipe's own else.")
     ] = None,
+    adversarial_start: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of the steps after which that term sets in.")
+    ] = None,
     stop_at: StopAt = None,
     threads: Threads = 1,
 ) -> None:
@@ -45,8 +49,13 @@ def vae(
     _threads(threads)
     config = recipe.VaeConfig()
     config = replace(config, steps=steps) if steps else config
-    if adversarial is not None:
-        config = replace(config, adversarial=replace(config.adversarial, weight=adversarial))
+    term = config.adversarial
+    term = replace(
+        term,
+        weight=term.weight if adversarial is None else adversarial,
+        start=term.start if adversarial_start is None else adversarial_start,
+    )
+    config = replace(config, adversarial=term)
     crew = Crew()
     drafts = Drafts(runs / "drafts") if (runs / "drafts").exists() else None
     model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew, drafts=drafts)
@@ -125,7 +134,7 @@ def planner(
     ] = None,
     finetune_steps: Annotated[int | None, typer.Option(min=1, help="Steps of story → storyboard.")] = None,
     rate: Annotated[float | None, typer.Option(help="Learning rate; lower for one that has been trained.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another one draws stories that the weights have not seen.")] = None,
+    seed: Seed = None,
     stop_at: StopAt = None,
     threads: Threads = 1,
 ) -> None:
@@ -174,6 +183,7 @@ def unet(
         int | None, typer.Option(min=0, help="Image steps; the recipe's own when not given.")
     ] = None,
     clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps; more than the recipe's go on.")] = None,
+    seed: Seed = None,
     threads: Threads = 1,
 ) -> None:
     """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
@@ -194,6 +204,7 @@ def unet(
             config,
             image_steps=config.image_steps if image_steps is None else image_steps,
             clip_steps=clip_steps or config.clip_steps,
+            seed=config.seed if seed is None else seed,
         ),
         LatentCache(runs / "cache"),
         tokenizer,
