@@ -125,6 +125,27 @@ def test_gives_what_it_gave_before(model: tuple[nn.Module, tuple[Tensor, ...]]) 
     assert calls.names == []
 
 
+@pytest.mark.parametrize("model", ["motion", "vae"], indirect=True)
+def test_compiles_in_one_graph(model: tuple[nn.Module, tuple[Tensor, ...]]) -> None:
+    """With our ops as single nodes in it, as many as run without a compiler."""
+    network, inputs = model
+    patch(network)
+    with _Calls() as calls:
+        before = _run(network, inputs)
+    graphs: list[torch.fx.GraphModule] = []
+
+    def recorded(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph
+
+    torch.compiler.reset()
+    compiled = torch.compile(network, fullgraph=True, backend=recorded)
+    assert _error(_run(compiled, inputs), before) < TOLERANCE
+    (graph,) = graphs
+    called = [str(node.target) for node in graph.graph.nodes if node.op == "call_function"]
+    assert sum("framecast" in name for name in called) == len(calls.names)
+
+
 def test_every_switch(model: tuple[nn.Module, tuple[Tensor, ...]]) -> None:
     network, inputs = model
     before = _run(network, inputs)
