@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from framecast.bench.cli import app
 from framecast.bench.record import Record
 
+RESULTS = Path(__file__).parents[2] / "bench" / "results"
 SCENE = ["--scene", "a kitten", "--seconds", "2", "--warmup-requests", "0"]
 
 
@@ -157,12 +158,23 @@ def test_from_calibration_to_plan_and_report(gateway: str, tmp_path: Path) -> No
     checked = _run("capacity", "validate", files["fit"], files["load"], "--output-file", files["check"])["results"]
     assert {row["figure"] for row in checked["rows"]} >= {"throughput_qps", "latency_median", "ttff_median"}
     assert checked["formula_error_worst"] is not None
+    table = Path(files["check"]).with_suffix(".md").read_text()
+    assert "| request_rate | figure | measured | formula | simulated | formula_error | simulated_error |" in table
+    assert sum(line.startswith("| 50 |") for line in table.splitlines()) == len(checked["rows"])
     assert "only open loops" in _refused("capacity", "validate", files["fit"], files["plan"])
 
     page = tmp_path / "page.html"
     assert _run("report", *files.values(), "--output", str(page))["records"] == len(files)
     assert page.read_text().count("<section") == len(files)
     assert "is not JSON" in _refused("report", str(page), "--output", str(page))
+
+
+def test_four_times_the_pixels_are_a_quarter_of_the_capacity(tmp_path: Path) -> None:
+    fit = next(RESULTS.glob("*capacity-fit.json"))
+    asked = ["capacity", "predict", str(fit), "--request-rate", "0.1", "--output-file", str(tmp_path / "curve.json")]
+    own = _run(*asked)["results"]["capacity_qps"]
+    large = _run(*asked, "--width", "512", "--height", "512")["results"]["capacity_qps"]
+    assert large == pytest.approx(own / 4, rel=0.1)
 
 
 def test_a_plan_that_cannot_be_says_so(tmp_path: Path) -> None:

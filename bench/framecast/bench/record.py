@@ -15,8 +15,14 @@ from typing import Any
 
 _PACKAGES = (
     *("framecast", "grpcio", "numpy", "onnxruntime", "tritonclient", "nvidia-pytriton", "torch", "tensorrt"),
-    *("mlcommons_loadgen", "nvidia-ml-py", "psutil", "matplotlib"),
+    *("mlcommons_loadgen", "nvidia-ml-py", "psutil", "matplotlib", "diffusers"),
 )
+_OF_MANY = (
+    *("request_rate", "keeps_up", "pace", "throughput_qps", "latency_median", "latency_p50", "latency_p95"),
+    *("latency_p99", "ttff_ms", "ttff_ms_p95", "ttff_p95", "slo_attainment_rate", "goodput_qps", "refused_requests"),
+    *("refused_rate", "state", "reason"),
+)
+"""Of a load's many figures those that go into a table of loads."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,19 @@ class Record:
                 rows.append((name, text))
         return rows
 
+    def grid(self) -> tuple[list[str], list[list[str]]]:
+        """What a record of several loads (`points`) or predictions (`rows`) has of each: names, and a row of text each.
+
+        Both are empty for a record of one load. Names that no row has a value for are left out.
+        """
+        found = self.results.get("rows") or self.results.get("points") or []
+        names = list(dict.fromkeys(name for row in found for name, value in row.items() if value is not None))
+        if len(names) > len(_OF_MANY):
+            names = [name for name in _OF_MANY if name in names]
+        return names, [[cell(row.get(name)) for name in names] for row in found]
+
     def markdown(self) -> str:
-        """A short table of the figures under what they were measured with."""
+        """Short tables of the figures under what they were measured with."""
         rows = [f"| {name} | {text} |" for name, text in self.table()]
         where = ", ".join(f"{name} {value}" for name, value in self.machine.items())
         with_what = ", ".join(f"{name} {value}" for name, value in self.versions.items())
@@ -105,7 +122,12 @@ class Record:
             "",
             f"    {self.command}",
         ]
-        return "\n".join([*lines, "", where + ".", with_what + ".", "", "| figure | value |", "|---|---|", *rows, ""])
+        lines += ["", where + ".", with_what + ".", "", "| figure | value |", "|---|---|", *rows]
+        names, each = self.grid()
+        if each:
+            table = [names, ["---"] * len(names), *each]
+            lines += ["", *(f"| {' | '.join(texts)} |" for texts in table)]
+        return "\n".join([*lines, ""])
 
 
 def machine() -> dict[str, Any]:

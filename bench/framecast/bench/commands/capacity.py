@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,6 +110,9 @@ def predict(
     replicas: Annotated[int, typer.Option(min=1)] = 1,
     scene_seconds: SceneSeconds = None,
     steps: o.Steps = 0,
+    width: o.Width = 0,
+    height: o.Height = 0,
+    fps: o.Fps = 0,
     planned: Planned = False,
     slo: o.SloOption = "",
     limit: Limits = None,
@@ -118,7 +121,7 @@ def predict(
     """Throughput, latency and time to first frame at arrival rates, by formula."""
     bounds = o.objective(slo)
     with _sentences():
-        fitted, film, replica = _inputs(model, scene_seconds, steps, planned, limit)
+        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, (width, height), fps), planned, limit)
         most = capacity(fitted.service, replica, [film])
         rates = request_rate or [replicas * most * share / 20 for share in range(1, 20)]
         points = [
@@ -149,6 +152,9 @@ def plan(
     busy_watts: Annotated[float, typer.Option(help="Of one replica at work.")] = _PRICE.busy_watts,
     scene_seconds: SceneSeconds = None,
     steps: o.Steps = 0,
+    width: o.Width = 0,
+    height: o.Height = 0,
+    fps: o.Fps = 0,
     planned: Planned = False,
     limit: Limits = None,
     output_file: o.OutputFile = None,
@@ -157,7 +163,7 @@ def plan(
     demand = Demand(videos_per_hour, latency_p95, ttff_p95, refused)
     price = Price(dollars_per_hour, idle_watts, busy_watts)
     with _sentences():
-        fitted, film, replica = _inputs(model, scene_seconds, steps, planned, limit)
+        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, (width, height), fps), planned, limit)
         found = smallest(fitted.service, replica, [film], demand, price)
     publish(Record("capacity plan", asdict(found), [], asdict(demand) | asdict(price)), output_file)
     if found.replicas is None:
@@ -177,6 +183,9 @@ def simulate(
     repair: Annotated[float, typer.Option(min=0, help="Seconds until a denoiser is back.")] = 2.0,
     scene_seconds: SceneSeconds = None,
     steps: o.Steps = 0,
+    width: o.Width = 0,
+    height: o.Height = 0,
+    fps: o.Fps = 0,
     planned: Planned = False,
     limit: Limits = None,
     seed: o.Seed = 1,
@@ -184,7 +193,7 @@ def simulate(
 ) -> None:
     """Plays a fleet, event by event. The first tenth of the videos is warm-up."""
     with _sentences():
-        fitted, film, replica = _inputs(model, scene_seconds, steps, planned, limit)
+        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, (width, height), fps), planned, limit)
         times = arrival_times(arrival, request_rate, num_prompts, seed)
         deaths = _deaths(failures_per_hour * replicas, float(times[-1]), replicas, repair, seed)
         fleet = Fleet(fitted.service, replica, replicas, routing, deaths)
@@ -221,7 +230,13 @@ def validate(
             if asked.get("arrivals") not in ("poisson", "constant") or asked.get("story"):
                 raise ValueError(f"{path}: only open loops of scenes at a rate can be predicted")
             scenes = [float(seconds) for seconds in asked["scene_seconds"]]
-            fitted, film, replica = _inputs(model, scenes, int(asked["num_inference_steps"]), False, limit)
+            shape = _Shape(
+                scenes,
+                int(asked["num_inference_steps"]),
+                (int(asked["width"]), int(asked["height"])),
+                int(asked["fps"]),
+            )
+            fitted, film, replica = _inputs(model, shape, False, limit)
             runs = record.samples if record.benchmark == "sweep" else {repr(asked["request_rate"]): record.samples}
             for rate, raw in runs.items():
                 samples = [Sample.from_json(sample) for sample in raw["videos"]]
@@ -234,14 +249,27 @@ def validate(
     publish(Record("capacity validate", results, [], {"measured": [str(path) for path in measured]}), output_file)
 
 
-def _inputs(
-    model: Path, scene_seconds: list[float] | None, steps: int, planned: bool, limits: list[str] | None
-) -> tuple[Fitted, Film, Replica]:
+@dataclass(frozen=True)
+class _Shape:
+    """Of a video; 0 is the repository's own."""
+
+    scene_seconds: list[float] | None
+    steps: int
+    size: tuple[int, int]
+    fps: int
+
+
+def _inputs(model: Path, shape: _Shape, planned: bool, limits: list[str] | None) -> tuple[Fitted, Film, Replica]:
     fitted = Fitted.from_json(dict(Record.load(model).results))
+    width, height = (
+        asked or own for asked, own in zip(shape.size, (fitted.served.width, fitted.served.height), strict=True)
+    )
     film = cut(
-        scene_seconds or [0.0],
+        shape.scene_seconds or [0.0],
         fitted.served,
-        steps=steps,
+        steps=shape.steps,
+        fps=shape.fps,
+        pixels=width * height,
         reference_pixels=fitted.service.pixels,
         planned=planned,
     )

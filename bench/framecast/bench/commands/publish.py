@@ -22,5 +22,11 @@ def publish(record: Record, output: Path | None) -> None:
     for name, text in record.table():
         table.add_row(name, text)
     console.print(table)
+    names, rows = record.grid()
+    if rows:
+        each = Table(*names)
+        for texts in rows:
+            each.add_row(*texts)
+        console.print(each)
     console.print(f"{path} and {path.with_suffix('.md').name}", highlight=False)
     typer.echo(record.to_json())

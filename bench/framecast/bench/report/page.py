@@ -4,7 +4,7 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from framecast.bench.record import Record, cell
+from framecast.bench.record import Record
 from framecast.bench.report import figures
 from framecast.bench.report.cards import Card, cards
 
@@ -31,10 +31,6 @@ th, td { text-align: left; padding: .25rem 1rem .25rem 0; border-bottom: 1px sol
 .rows th, .rows td { white-space: nowrap; } thead th { color: #5a6575; font-weight: 600; }
 @media (max-width: 30rem) { body { padding: 1.2rem .6rem 3rem; } section { padding: 1rem .8rem; } }
 """
-_POINTS = (
-    *("request_rate", "throughput_qps", "latency_median", "latency_p50", "latency_p95", "latency_p99", "ttff_ms"),
-    *("ttff_p95", "slo_attainment_rate", "goodput_qps", "refused_requests", "refused_rate", "state", "reason"),
-)
 
 
 def page(records: Sequence[Record]) -> str:
@@ -62,9 +58,8 @@ def _section(record: Record, name: str) -> str:
     if drawn:
         charts = "".join(f"<figure><h3>{_text(title)}</h3>{svg}</figure>" for title, svg in drawn)
         parts.append(f'<div class="charts">{charts}</div>')
-    for key in ("points", "rows"):
-        if rows := results.get(key):
-            parts.append(_details("Every load" if key == "points" else "Every figure", _rows(rows)))
+    if record.grid()[1]:
+        parts.append(_details("Every figure" if results.get("rows") else "Every load", _grid(*record.grid())))
     if shown := [(key, text) for key, text in record.table() if key not in ("points", "rows")]:
         body = "".join(f"<tr><th>{_text(key)}</th><td>{_text(text)}</td></tr>" for key, text in shown)
         parts.append(_details("All results", f'<div class="wide"><table>{body}</table></div>'))
@@ -113,13 +108,9 @@ def _figures(record: Record, name: str) -> list[tuple[str, str]]:
     return drawn
 
 
-def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A table of points; of a load's many figures only the usual ones."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    if len(names) > len(_POINTS):
-        names = [name for name in _POINTS if name in names]
+def _grid(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{_text(name)}</th>" for name in names)
-    body = "".join("<tr>" + "".join(f"<td>{_text(cell(row.get(n)))}</td>" for n in names) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{_text(text)}</td>" for text in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table class="rows"><thead><tr>{head}</tr></thead>{body}</table></div>'
 
 
