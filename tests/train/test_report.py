@@ -10,7 +10,7 @@ from framecast.train.report import page
 def test_the_page_has_every_figure() -> None:
     seen = {name: 0.9 + i / 100 for i, name in enumerate(QUESTIONS)}
     unseen = {name: 0.5 + i / 100 for i, name in enumerate(QUESTIONS)}
-    judged = Judged(seen, unseen, 240, 1.25, 1.5, 1.31, 1.21, 1.02, 30.5, 2.5)
+    judged = Judged(seen, unseen, 240, {"kitten → dog": 3, "fish → ball": 1}, 1.25, 1.5, 1.31, 1.21, 1.02, 30.5, 2.5)
     figures = {
         "clips": asdict(judged),
         "psnr": 30.123,
@@ -36,6 +36,7 @@ def test_the_page_has_every_figure() -> None:
         "| subject | 90.0 % | 50.0 % | 99.0 % |",
         "| weather | 95.0 % | 55.0 % | 99.0 % |",
         "240 clips, filmed through a running server",
+        "Subjects taken for another: kitten → dog 3, fish → ball 1.",
         "1.25 (1.50)",
         "1.31 (1.02)",
         "inside a segment | 1.21 |",

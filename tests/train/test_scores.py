@@ -76,6 +76,8 @@ def test_what_is_judged_is_what_was_asked() -> None:
 
     judged = evaluate.judge_clips(judge.Judge(JUDGE).eval(), film, count=4, long=1)
     assert judged.clips == 4
+    right = 2 * (judged.seen["subject"] + judged.unseen["subject"])
+    assert sum(judged.mistaken.values()) == 4 - right
     assert judged.flicker == judged.drawn_flicker
     assert judged.seam == judged.drawn_seam
     assert 0 < judged.inner_seam < 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -42,6 +43,7 @@ class Judged:
         seen: share of right answers by question, on combinations of the training set.
         unseen: the same on combinations that training never saw.
         clips: how many were judged.
+        mistaken: how often which subject was taken for which other, "kitten → dog" and a count.
         flicker: mean second difference in grey levels; `drawn_flicker` that of renders of the same scenes.
         seam: mean jump at segment borders against the changes around them; `inner_seam` at borders of latents inside a
             segment; `drawn_seam` of renders at the segment borders' frames.
@@ -51,6 +53,7 @@ class Judged:
     seen: dict[str, float]
     unseen: dict[str, float]
     clips: int
+    mistaken: dict[str, int]
     flicker: float
     drawn_flicker: float
     seam: float
@@ -69,6 +72,7 @@ def judged_scenes(count: int, *, seen: bool, seed: int) -> list[Scene]:
 def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12, seed: int = 1) -> Judged:
     """Films `count` clips, half of them of unseen combinations, and `long` clips of two segments; scores them all."""
     shares, features, flickers, drawn_flickers, drawn_small = {}, [], [], [], []
+    mistaken: Counter[str] = Counter()
     for seen in (True, False):
         scenes = judged_scenes(count // 2, seen=seen, seed=seed)
         small = []
@@ -82,6 +86,9 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
         given, found = verdicts(judge, np.stack(small))
         right = np.array([answers(scene) for scene in scenes])
         shares[seen] = {name: float((given[:, i] == right[:, i]).mean()) for i, name in enumerate(QUESTIONS)}
+        subjects, column = QUESTIONS["subject"], list(QUESTIONS).index("subject")
+        pairs = zip(right[:, column], given[:, column], strict=True)
+        mistaken.update(f"{subjects[asked]} → {subjects[named]}" for asked, named in pairs if asked != named)
         features.append(found.double().numpy())
     _, drawn_features = verdicts(judge, np.stack(drawn_small))
     rng = random.Random(f"other renders {seed}")
@@ -98,6 +105,7 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
         seen=shares[True],
         unseen=shares[False],
         clips=len(flickers),
+        mistaken=dict(mistaken.most_common()),
         flicker=float(np.mean(flickers)),
         drawn_flicker=float(np.mean(drawn_flickers)),
         seam=float(np.mean(seams)) if seams else float("nan"),

@@ -48,6 +48,7 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
             "|---|---|---|---|",
             *judged,
             "",
+            *_mistaken(clips["mistaken"]),
             "| figure | value |",
             "|---|---|",
             *(f"| {name} | {value} |" for name, value in other),
@@ -60,6 +61,12 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
             *_history(trained),
         ]
     )
+
+
+def _mistaken(pairs: Mapping[str, int]) -> list[str]:
+    if not pairs:
+        return []
+    return [f"Subjects taken for another: {', '.join(f'{pair} {count}' for pair, count in pairs.items())}.", ""]
 
 
 def _history(trained: Mapping[str, Any]) -> list[str]:
