@@ -77,9 +77,9 @@ def write_tiny_bundle(path: Path, *, fold: dict[str, int] | None = None) -> Path
     return bundle
 
 
-def tiny_text_encoder(folder: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
+def tiny_text_encoder(folder: Path, *, seed: int = 4) -> tuple[CLIPTextModel, CLIPTokenizer]:
     """A CLIP text model of width 16 and its tokenizer, the same in every bundle: its graph is traced once."""
-    torch.manual_seed(4)
+    torch.manual_seed(seed)
     tokenizer = _clip_tokenizer(folder)
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
