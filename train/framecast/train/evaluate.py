@@ -73,6 +73,7 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
     """Films `count` clips, half of them of unseen combinations, and `long` clips of two segments; scores them all."""
     shares, features, flickers, drawn_flickers, drawn_small = {}, [], [], [], []
     mistaken: Counter[str] = Counter()
+    subjects, column = QUESTIONS["subject"], list(QUESTIONS).index("subject")
     for seen in (True, False):
         scenes = judged_scenes(count // 2, seen=seen, seed=seed)
         small = []
@@ -86,7 +87,6 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
         given, found = verdicts(judge, np.stack(small))
         right = np.array([answers(scene) for scene in scenes])
         shares[seen] = {name: float((given[:, i] == right[:, i]).mean()) for i, name in enumerate(QUESTIONS)}
-        subjects, column = QUESTIONS["subject"], list(QUESTIONS).index("subject")
         pairs = zip(right[:, column], given[:, column], strict=True)
         mistaken.update(f"{subjects[asked]} → {subjects[named]}" for asked, named in pairs if asked != named)
         features.append(found.double().numpy())

@@ -121,7 +121,7 @@ def predict(
     """Throughput, latency and time to first frame at arrival rates, by formula."""
     bounds = o.objective(slo)
     with _sentences():
-        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, (width, height), fps), planned, limit)
+        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, width, height, fps), planned, limit)
         most = capacity(fitted.service, replica, [film])
         rates = request_rate or [replicas * most * share / 20 for share in range(1, 20)]
         points = [
@@ -163,7 +163,7 @@ def plan(
     demand = Demand(videos_per_hour, latency_p95, ttff_p95, refused)
     price = Price(dollars_per_hour, idle_watts, busy_watts)
     with _sentences():
-        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, (width, height), fps), planned, limit)
+        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, width, height, fps), planned, limit)
         found = smallest(fitted.service, replica, [film], demand, price)
     publish(Record("capacity plan", asdict(found), [], asdict(demand) | asdict(price)), output_file)
     if found.replicas is None:
@@ -193,7 +193,7 @@ def simulate(
 ) -> None:
     """Plays a fleet, event by event. The first tenth of the videos is warm-up."""
     with _sentences():
-        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, (width, height), fps), planned, limit)
+        fitted, film, replica = _inputs(model, _Shape(scene_seconds, steps, width, height, fps), planned, limit)
         times = arrival_times(arrival, request_rate, num_prompts, seed)
         deaths = _deaths(failures_per_hour * replicas, float(times[-1]), replicas, repair, seed)
         fleet = Fleet(fitted.service, replica, replicas, routing, deaths)
@@ -230,12 +230,8 @@ def validate(
             if asked.get("arrivals") not in ("poisson", "constant") or asked.get("story"):
                 raise ValueError(f"{path}: only open loops of scenes at a rate can be predicted")
             scenes = [float(seconds) for seconds in asked["scene_seconds"]]
-            shape = _Shape(
-                scenes,
-                int(asked["num_inference_steps"]),
-                (int(asked["width"]), int(asked["height"])),
-                int(asked["fps"]),
-            )
+            numbers = (int(asked[name]) for name in ("num_inference_steps", "width", "height", "fps"))
+            shape = _Shape(scenes, *numbers)
             fitted, film, replica = _inputs(model, shape, False, limit)
             runs = record.samples if record.benchmark == "sweep" else {repr(asked["request_rate"]): record.samples}
             for rate, raw in runs.items():
@@ -255,21 +251,19 @@ class _Shape:
 
     scene_seconds: list[float] | None
     steps: int
-    size: tuple[int, int]
+    width: int
+    height: int
     fps: int
 
 
 def _inputs(model: Path, shape: _Shape, planned: bool, limits: list[str] | None) -> tuple[Fitted, Film, Replica]:
     fitted = Fitted.from_json(dict(Record.load(model).results))
-    width, height = (
-        asked or own for asked, own in zip(shape.size, (fitted.served.width, fitted.served.height), strict=True)
-    )
     film = cut(
         shape.scene_seconds or [0.0],
         fitted.served,
         steps=shape.steps,
         fps=shape.fps,
-        pixels=width * height,
+        pixels=(shape.width or fitted.served.width) * (shape.height or fitted.served.height),
         reference_pixels=fitted.service.pixels,
         planned=planned,
     )

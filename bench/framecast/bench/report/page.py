@@ -58,8 +58,9 @@ def _section(record: Record, name: str) -> str:
     if drawn:
         charts = "".join(f"<figure><h3>{_text(title)}</h3>{svg}</figure>" for title, svg in drawn)
         parts.append(f'<div class="charts">{charts}</div>')
-    if record.grid()[1]:
-        parts.append(_details("Every figure" if results.get("rows") else "Every load", _grid(*record.grid())))
+    names, rows = record.grid()
+    if rows:
+        parts.append(_details("Every figure" if results.get("rows") else "Every load", _grid(names, rows)))
     if shown := [(key, text) for key, text in record.table() if key not in ("points", "rows")]:
         body = "".join(f"<tr><th>{_text(key)}</th><td>{_text(text)}</td></tr>" for key, text in shown)
         parts.append(_details("All results", f'<div class="wide"><table>{body}</table></div>'))
