@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,11 @@ RECIPE = " && ".join(
 Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
 StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
 Seed = Annotated[int | None, typer.Option(help="Another one draws what the weights have not seen yet.")]
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given, for `replace`: a recipe's own values stay where they were not."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _threads(count: int) -> None:
@@ -48,14 +53,8 @@ def vae(
 
     _threads(threads)
     config = recipe.VaeConfig()
-    config = replace(config, steps=steps) if steps else config
-    term = config.adversarial
-    term = replace(
-        term,
-        weight=term.weight if adversarial is None else adversarial,
-        start=term.start if adversarial_start is None else adversarial_start,
-    )
-    config = replace(config, adversarial=term)
+    term = replace(config.adversarial, **_given(weight=adversarial, start=adversarial_start))
+    config = replace(config, adversarial=term, **_given(steps=steps or None))
     crew = Crew()
     drafts = Drafts(runs / "drafts") if (runs / "drafts").exists() else None
     model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew, drafts=drafts)
@@ -149,10 +148,7 @@ def planner(
     config = recipe.PlannerConfig()
     config = replace(
         config,
-        pretrain_steps=config.pretrain_steps if pretrain_steps is None else pretrain_steps,
-        finetune_steps=finetune_steps or config.finetune_steps,
-        rate=rate or config.rate,
-        seed=config.seed if seed is None else seed,
+        **_given(pretrain_steps=pretrain_steps, finetune_steps=finetune_steps, rate=rate or None, seed=seed),
     )
     tokenizer = PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner")
     model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at)
@@ -200,12 +196,7 @@ def unet(
     tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
     config = diffusion.DiffusionConfig()
     diffusion.train(
-        replace(
-            config,
-            image_steps=config.image_steps if image_steps is None else image_steps,
-            clip_steps=clip_steps or config.clip_steps,
-            seed=config.seed if seed is None else seed,
-        ),
+        replace(config, **_given(image_steps=image_steps, clip_steps=clip_steps, seed=seed)),
         LatentCache(runs / "cache"),
         tokenizer,
         levels / levels.mean(),
