@@ -25,6 +25,17 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _practised(words: list[str]) -> frozenset[str]:
+    from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS
+
+    known = {*SUBJECTS, *COLOURS, *PLACES, *ACTIONS}
+    if unknown := sorted(set(words) - known):
+        raise typer.BadParameter(
+            f"--practise: no word of the world: {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+        )
+    return frozenset(words)
+
+
 def _threads(count: int) -> None:
     import torch
 
@@ -160,15 +171,23 @@ def planner(
 def cache(
     runs: Runs = Path("runs"),
     samples: Annotated[int, typer.Option(help="Clips of two seconds.")] = 6000,
+    practise: Annotated[
+        list[str] | None,
+        typer.Option(help="A word of the world, as kitten or play, to draw three times as often; may be repeated."),
+    ] = None,
+    seed: Seed = None,
     threads: Threads = 1,
 ) -> None:
     """Draws and encodes the training clips; under torchrun each worker draws its share. Goes on where it stopped."""
+    from dataclasses import replace
+
     from framecast.train import latents, vae
     from framecast.train.parallel import Crew
 
     _threads(threads)
     code = vae.linear_code(vae.VaeConfig(), runs / "vae")
-    latents.build(latents.CacheConfig(samples=samples), code, runs / "cache", crew=Crew())
+    config = latents.CacheConfig(samples=samples, practised=_practised(practise or []))
+    latents.build(replace(config, **_given(seed=seed)), code, runs / "cache", crew=Crew())
 
 
 @app.command()

@@ -42,12 +42,14 @@ class CacheConfig:
         latents: latents of one clip; twelve are two seconds.
         continued: share of clips that begin in the middle of a scene; they are trained with clean context only.
         moving_camera: share of samples with a moving camera.
+        practised: words whose scenes are drawn three times as often as the others.
     """
 
     samples: int = 6000
     latents: int = 12
     continued: float = 0.3
     moving_camera: float = 0.2
+    practised: frozenset[str] = frozenset()
     seed: int = 31
 
 
@@ -78,7 +80,7 @@ class Sample:
 def draw_sample(config: CacheConfig, index: int, excluded: frozenset[tuple[str, str, str, str]]) -> Sample:
     """The `index`-th sample."""
     rng = random.Random(f"cache {config.seed} {index}")
-    scene = sample_scene(rng, excluded=excluded, moving_camera=config.moving_camera)
+    scene = sample_scene(rng, excluded=excluded, moving_camera=config.moving_camera, practised=config.practised)
     # Scenes go on at whole latents when they are served.
     start = rng.randrange(3, 37) * FOLD.frames / Film().fps if rng.random() < config.continued else 0.0
     return Sample(scene, rng.randrange(2**31), start)

@@ -87,6 +87,7 @@ def sample_scene(
     moving_camera: float = 0.2,
     falling: float = 0.25,
     friends: float = 0.15,
+    practised: frozenset[str] = frozenset(),
 ) -> Scene:
     """Draws a scene uniformly.
 
@@ -97,6 +98,7 @@ def sample_scene(
         moving_camera: share of scenes whose camera is not static.
         falling: share of scenes with rain or snow.
         friends: share of scenes with a second subject, of another kind and colour.
+        practised: words of the vocabulary; a scene that has one of them is drawn three times as often as one without.
     """
     unseen = held_out() if excluded is None else excluded
     while True:
@@ -106,7 +108,9 @@ def sample_scene(
             rng.choice(list(PLACES)),
             rng.choice(list(ACTIONS)),
         )
-        if seen is None or (combination not in unseen) == seen:
+        if seen is not None and (combination not in unseen) != seen:
+            continue
+        if not practised or not practised.isdisjoint(combination) or rng.random() < 1 / 3:
             break
     camera = rng.choice([c for c in CAMERAS if c != "static"]) if rng.random() < moving_camera else "static"
     weather = rng.choice([w for w in WEATHERS if w != "clear"]) if rng.random() < falling else "clear"
