@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from framecast.bench.arrivals import constant, poisson, stretched
+from framecast.bench.demand import read_trace
 from framecast.bench.divergence import State
 from framecast.bench.load import UNFINISHED, LoadLimits, closed_loop, open_loop
 from framecast.bench.percentiles import percentile
 from framecast.bench.slo import Slo
 from framecast.bench.summary import keeps_up, summary
 from framecast.bench.sweep import SweepRules, sweep
-from framecast.bench.workload import Workload, read_trace
+from framecast.bench.workload import Workload
 from framecast.client import Overloaded, Scene, Unavailable, VideoOptions
 
 

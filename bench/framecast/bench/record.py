@@ -13,10 +13,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from framecast.bench.telemetry.nvml import open_gpus
+
 _PACKAGES = (
     *("framecast", "grpcio", "numpy", "onnxruntime", "tritonclient", "nvidia-pytriton", "torch", "tensorrt"),
     *("mlcommons_loadgen", "nvidia-ml-py", "psutil", "matplotlib", "diffusers"),
 )
+SERVING = "FRAMECAST_SERVING"
+"""Variable in which `framecast serve` tells the command that it runs how it was started itself."""
 _OF_MANY = (
     *("request_rate", "keeps_up", "pace", "throughput_qps", "latency_median", "latency_p50", "latency_p95"),
     *("latency_p99", "ttff_ms", "ttff_ms_p95", "ttff_p95", "slo_attainment_rate", "goodput_qps", "refused_requests"),
@@ -35,6 +39,7 @@ class Record:
         samples: the raw measurements.
         settings: what was asked for, beyond what the command says.
         machine, versions, commit, command, time: where, with what, of what, how and when (UTC).
+        environment: the variables that steer Framecast, as they were.
     """
 
     benchmark: str
@@ -44,8 +49,9 @@ class Record:
     machine: Mapping[str, Any] = field(default_factory=lambda: machine())
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
     commit: str = field(default_factory=lambda: commit())
-    command: str = field(default_factory=lambda: shlex.join(["framecast", *sys.argv[1:]]))
+    command: str = field(default_factory=lambda: command())
     time: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    environment: Mapping[str, str] = field(default_factory=lambda: environment())
 
     def to_json(self) -> str:
         """One JSON object, one line. Raises ValueError for NaN and infinities, which JSON has not."""
@@ -72,11 +78,19 @@ class Record:
             raise ValueError(f"{name} is not JSON: {error}") from None
         if not isinstance(found, dict):
             raise ValueError(f"{name} is not a benchmark's record")
-        found.setdefault("settings", {})  # records of version 0.1 had none
+        for late in ("settings", "environment"):  # the first records had none
+            found.setdefault(late, {})
         names = {each.name for each in fields(cls)}
         if set(found) != names:
             raise ValueError(f"{name} is not a benchmark's record: {sorted(names ^ set(found))} are missing or extra")
-        kinds = {"benchmark": str, "results": dict, "settings": dict, "machine": dict, "versions": dict}
+        kinds = {
+            "benchmark": str,
+            "results": dict,
+            "settings": dict,
+            "machine": dict,
+            "versions": dict,
+            "environment": dict,
+        }
         for key, kind in {**kinds, "commit": str, "command": str, "time": str}.items():
             if not isinstance(found[key], kind):
                 raise ValueError(f"{name}: {key} is not a {kind.__name__}")
@@ -113,15 +127,17 @@ class Record:
     def markdown(self) -> str:
         """Short tables of the figures under what they were measured with."""
         rows = [f"| {name} | {text} |" for name, text in self.table()]
-        where = ", ".join(f"{name} {value}" for name, value in self.machine.items())
+        where = ", ".join(f"{name} {cell(value)}" for name, value in self.machine.items() if value != [])
         with_what = ", ".join(f"{name} {value}" for name, value in self.versions.items())
         lines = [
             f"# {self.benchmark}",
             "",
             f"{self.time}, commit {self.commit or 'unknown'}",
             "",
-            f"    {self.command}",
+            f"    {' '.join([*(f'{name}={value}' for name, value in self.environment.items()), self.command])}",
         ]
+        if served := self.settings.get("served"):
+            lines += ["", f"served: {cell(served)}"]
         lines += ["", where + ".", with_what + ".", "", "| figure | value |", "|---|---|", *rows]
         names, each = self.grid()
         if each:
@@ -130,18 +146,39 @@ class Record:
         return "\n".join([*lines, ""])
 
 
+def environment() -> dict[str, str]:
+    """The `FRAMECAST_…` variables, but the address, which `framecast serve` draws anew each time."""
+    return {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith("FRAMECAST_") and name not in ("FRAMECAST_ADDRESS", SERVING)
+    }
+
+
+def command() -> str:
+    """The command that runs, with the `framecast serve … --` before it where that started it."""
+    own = shlex.join(["framecast", *sys.argv[1:]])
+    serving = os.environ.get(SERVING)
+    return f"{serving} {own}" if serving else own
+
+
 def machine() -> dict[str, Any]:
-    """Processor, cores this process may use, memory in GiB, and the load while measuring."""
+    """Processor, cores this process may use, memory in GiB, the load while measuring, and the GPUs by name."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
     )
     memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    gpus = open_gpus()
+    names = list(gpus.names) if gpus else []
+    if gpus:
+        gpus.close()
     return {
         "cpu": model,
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory / 2**20, 1),
         "load_average": os.getloadavg()[0],
+        "gpus": names,
     }
 
 

@@ -164,6 +164,7 @@ class ServerInfo:
         min_steps, max_steps: denoising steps.
         segment_seconds: length of the frames that are denoised together.
         codecs: what it encodes.
+        source: digest of the bundle, the exporter and its options; empty: the server does not say.
     """
 
     version: str
@@ -180,3 +181,4 @@ class ServerInfo:
     max_steps: int
     segment_seconds: float
     codecs: tuple[Codec, ...]
+    source: str = ""

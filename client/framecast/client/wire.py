@@ -140,6 +140,7 @@ def info_from_wire(message: pb.ServerInfo) -> ServerInfo:
         max_steps=message.max_steps,
         segment_seconds=message.segment_seconds,
         codecs=_codecs(message.codecs),
+        source=message.source,
     )
 
 

@@ -120,7 +120,9 @@ class _Exporter:
 
         # 3. What serving reads beside them, and the check of the whole denoising.
         table.save(self._file("denoiser", "samplers.json"))
-        write_served(self._root, self._bundle.name, self._bundle.conventions, pipeline, self._options)
+        identity = self._compiler.identity if self._compiler else {}
+        digest = source_digest(self._bundle, self._options, identity)
+        write_served(self._root, self._bundle.name, digest, self._bundle.conventions, pipeline, self._options)
         checks = {"trajectory": self._trajectory(pipeline, text, unet.engine, table)} if unet.engine else {}
 
         # 4. Quantised graphs and compiled engines in the place of what was checked, and the manifest of it all.
@@ -131,9 +133,8 @@ class _Exporter:
             self._native(limits)
         if self._compiler is not None:
             self._compile(self._compiler, limits)
-        identity = self._compiler.identity if self._compiler else {}
         manifest = Manifest(
-            source=source_digest(self._bundle, self._options, identity),
+            source=digest,
             bundle=self._bundle.name,
             versions={**versions(), **identity},
             graphs=self._graphs,

@@ -24,12 +24,15 @@ def write_settings(folder: Path, settings: Mapping[str, object]) -> Path:
     return path
 
 
-def write_served(root: Path, name: str, conventions: Conventions, pipeline: Any, options: ExportOptions) -> None:
+def write_served(
+    root: Path, name: str, source: str, conventions: Conventions, pipeline: Any, options: ExportOptions
+) -> None:
     """The denoiser's and the decoder's limits, and every model's config.
 
     Args:
         root: the served repository.
         name: of the bundle.
+        source: digest of what is exported (`framecast.export.source`).
         conventions: of the bundle.
         pipeline: the diffusers pipeline.
         options: of the export.
@@ -72,6 +75,7 @@ def write_served(root: Path, name: str, conventions: Conventions, pipeline: Any,
         guidance_scale=conventions.guidance_scale,
         step_counts=tuple(range(1, options.max_steps + 1)),
         max_scenes=conventions.planner_max_scenes,
+        source=source,
     )
     config_file = root / "denoiser" / "config.pbtxt"
     text = with_served_model(config_file.read_text(encoding="utf-8"), served.to_json())

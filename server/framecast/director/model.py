@@ -19,6 +19,7 @@ class ServedModel:
         width, height, fps, steps, guidance_scale: defaults.
         step_counts: the numbers of denoising steps that have a sampler table.
         max_scenes: the planner's limit.
+        source: digest of the bundle, the exporter and its options; empty: exported before that was kept.
     """
 
     bundle: str
@@ -35,6 +36,7 @@ class ServedModel:
     guidance_scale: float
     step_counts: tuple[int, ...]
     max_scenes: int
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.context_latents < self.segment_latents or min(self.chunk_latents, self.latent_frames) < 1:

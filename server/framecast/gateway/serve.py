@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -42,7 +43,8 @@ class ServeConfig:
         triton_address: of a Triton that runs already; None starts the embedded one.
         triton_log: file for the embedded server's log.
         gateway: see `GatewayConfig`.
-        command: run once the gateway serves, with its address in FRAMECAST_ADDRESS; its end stops everything.
+        command: run once the gateway serves, with its address in FRAMECAST_ADDRESS and the words that serve it, for
+            its records, in FRAMECAST_SERVING; its end stops everything.
     """
 
     repository: Path
@@ -135,7 +137,9 @@ async def _until_done(command: Sequence[str], address: str, signals: asyncio.Que
     if not command:
         await signals.get()
         return 0
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, "FRAMECAST_ADDRESS": address})
+    own = sys.argv[1 : sys.argv.index("--") + 1] if "--" in sys.argv else []
+    told = {"FRAMECAST_ADDRESS": address, "FRAMECAST_SERVING": shlex.join(["framecast", *own])}
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **told})
     ended = asyncio.create_task(process.wait())
     for end in (process.terminate, process.kill):  # the first signal asks it to stop, the second makes it
         stop = asyncio.create_task(signals.get())

@@ -78,6 +78,7 @@ def server_info(model: ServedModel, limits: Limits) -> pb.ServerInfo:
         max_steps=max(model.step_counts),
         segment_seconds=model.segment_frames / model.fps,
         codecs=[name.upper() for name in limits.codecs],
+        source=model.source,
     )
 
 

@@ -11,12 +11,12 @@ from framecast.bench.arrivals import poisson
 from framecast.bench.capacity.film import cut
 from framecast.bench.capacity.fit import Measured, fit, line
 from framecast.bench.capacity.fitted import Fitted, read_served_model
-from framecast.bench.capacity.fleet import Fleet
+from framecast.bench.capacity.fleet import Fleet, Step
 from framecast.bench.capacity.plan import Demand, Price, plan
 from framecast.bench.capacity.predict import capacity, loaded, predict
 from framecast.bench.capacity.service import Replica, ServiceModel, StepCurve
 from framecast.bench.capacity.simulate import simulate
-from framecast.bench.capacity.validate import summarised, validate
+from framecast.bench.capacity.validate import Load, summarised, validate
 from framecast.bench.capacity.videos import alone, script
 from framecast.bench.sample import Sample
 from framecast.stages.contracts import with_served_model
@@ -82,6 +82,37 @@ def test_measured_batches_beat_assumed_ones() -> None:
     run = replace(_measured(3.0, 5, 4), mean_batch=3.2, mean_step=0.075)
     found = fit([_measured(3.0, 5), _measured(3.0, 10), run], MODEL)
     assert found.service.step.seconds(3.2) == pytest.approx(0.075)
+
+
+def test_steps_measured_beside_decodes_are_charged_for_them_once() -> None:
+    """Four callers on a server whose steps and decodes share a device: what is measured of a step has decodes in it."""
+    straight = StepCurve(((1, 0.05), (4, 0.095)))  # so that the mean step is the step of the mean batch
+    truth = replace(TRUTH, step=straight, share=0.8, decode_frame=0.012)
+
+    def measured(seconds: float, callers: int) -> tuple[float, float]:
+        steps: list[Step] = []
+        simulate(Fleet(truth), [0.0] * callers, [cut([seconds], MODEL, steps=5)], observe=steps.append)
+        count = sum(run.steps for run in steps)
+        batch = sum(run.steps * len(run.videos) for run in steps) / count
+        return batch, sum(run.steps * run.seconds for run in steps) / count
+
+    def run(seconds: float, steps: int) -> Measured:
+        film, old = cut([seconds], MODEL, steps=steps), _measured(seconds, steps)
+        decode = sum(truth.decode(frames, 1.0) for frames in film.chunk_frames)
+        denoise = old.samples[0].stages["denoise"]
+        if film.segments > 1:  # the decodes, but the last segment's, are slowed down as well
+            denoise = film.segments * steps * measured(seconds, 1)[1]
+            decode *= 1 + truth.share * (film.segments - 1) / film.segments
+        stages = {**old.samples[0].stages, "decode": decode, "denoise": denoise}
+        return replace(old, samples=(replace(old.samples[0], stages=stages),))
+
+    batch, step = measured(3.0, 4)
+    assert batch > 1.5
+    assert step > 1.15 * straight.seconds(batch)
+    crowd = replace(_measured(3.0, 5, 4), mean_batch=batch, mean_step=step)
+    found = fit([run(3.0, 5), run(3.0, 10), run(0.5, 5), run(9.0, 5), crowd], MODEL).service
+    assert found.share == pytest.approx(0.8, rel=0.15)
+    assert found.step.seconds(batch) == pytest.approx(straight.seconds(batch), rel=0.05)
 
 
 def test_a_fit_needs_singles_that_ended_well() -> None:
@@ -214,17 +245,39 @@ def test_validation_compares_with_the_measurement() -> None:
         Sample(i, arrived, arrived, ended, arrived, (first,), film.frames, MODEL.fps)
         for i, (arrived, first, ended) in enumerate(zip(found.arrived, found.first, found.ended, strict=True))
     ]
-    rows = {row.figure: row for row in validate(TRUTH, Replica(), film, rate, samples)}
+    rows = {row.figure: row for row in validate(TRUTH, Replica(), Load([film], [0] * 500, samples), 1.0)}
     assert rows["latency_p95"].simulated_error == pytest.approx(0, abs=1e-9)
     assert rows["ttff_median"].simulated_error == pytest.approx(0, abs=1e-9)
     assert abs(rows["latency_median"].formula_error or 1.0) < 0.1
     wrong = replace(TRUTH, step=StepCurve(((1, 0.1), (2, 0.12), (4, 0.18))))
-    off = {row.figure: row for row in validate(wrong, Replica(), film, rate, samples)}
+    off = {row.figure: row for row in validate(wrong, Replica(), Load([film], [0] * 500, samples), 1.0)}
     assert (off["latency_median"].simulated_error or 0) > 0.5
     assert off["latency_median"].to_json()["simulated_error"] == off["latency_median"].simulated_error
-    few = {row.figure: row for row in validate(TRUTH, Replica(), film, rate, samples[:20])}
+    few = {row.figure: row for row in validate(TRUTH, Replica(), Load([film], [0] * 20, samples[:20]), 1.0)}
     assert few["latency_p95"].measured is None
     assert few["latency_p95"].formula_error is None
+    with pytest.raises(ValueError, match="without a video"):
+        validate(TRUTH, Replica(), Load([film], [], []))
+
+
+def test_validation_knows_which_video_was_of_which_kind() -> None:
+    short, long = cut([0.5], MODEL), cut([3.0, 9.0], MODEL)
+    order = [index % 3 == 0 for index in range(300)]
+    times = poisson(1.0, 300, seed=4)
+    found = simulate(Fleet(TRUTH), times, [short, long], order=order)
+    samples = [
+        Sample(i, arrived, arrived, ended, arrived, (first,), 1, MODEL.fps)
+        for i, (arrived, first, ended) in enumerate(zip(found.arrived, found.first, found.ended, strict=True))
+    ]
+    load = Load([short, long], order, samples)
+    assert load.rate == pytest.approx(300 / times[-1])
+    assert load.ca2 == pytest.approx(1.0, abs=0.25)
+    assert [film.weight for film in load.mix] == [200, 100]
+    rows = {row.figure: row for row in validate(TRUTH, Replica(), load)}
+    assert rows["latency_p95"].simulated_error == pytest.approx(0, abs=1e-9)
+    assert abs(rows["throughput_qps"].formula_error or 1.0) < 0.05
+    swapped = {row.figure: row for row in validate(TRUTH, Replica(), replace(load, films=[long, short]))}
+    assert abs(swapped["latency_p95"].simulated_error or 0) > 0.1
 
 
 def test_the_served_models_constants_are_read_from_its_repository(tmp_path: Path) -> None:

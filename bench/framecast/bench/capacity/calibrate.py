@@ -19,11 +19,14 @@ class CalibrationPlan:
         videos: of each kind, or a caller where there are several; after one that is not counted. The kinds take turns,
             so that a neighbour on the machine slows all of them down alike.
         concurrencies: callers at once, for the batch curve; more than the gateway's places only queue.
+        width, height: pixels; 0: the repository's own.
         prompt, story: what is asked for; an empty story leaves the planner out.
     """
 
     videos: int = 3
     concurrencies: tuple[int, ...] = (2, 4)
+    width: int = 0
+    height: int = 0
     prompt: str = "a white kitten plays in the courtyard, day"
     story: str = ""
 
@@ -77,7 +80,7 @@ async def _measure(
     counters: Callable[[], Awaitable[DenoiserCounters]] | None,
 ) -> Measured:
     scenes = tuple(Scene(plan.prompt, seconds) for seconds in scene_seconds)
-    ask = Ask(VideoOptions(steps=steps), None if scenes else plan.story, scenes)
+    ask = Ask(VideoOptions(width=plan.width, height=plan.height, steps=steps), None if scenes else plan.story, scenes)
     before = await counters() if counters else None
     run = await closed_loop(generate, Workload((ask,)), concurrency, concurrency)
     added = (await counters()).since(before) if counters and before else None
@@ -86,7 +89,7 @@ async def _measure(
         steps,
         concurrency,
         run.samples,
-        served.width * served.height,
+        (plan.width or served.width) * (plan.height or served.height),
         added.mean_batch if added else None,
         added.mean_step if added else None,
     )

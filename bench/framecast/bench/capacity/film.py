@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from framecast.bench.kind import Kind
 from framecast.director.model import ServedModel
 from framecast.director.timeline import chunks, segments
 
@@ -65,3 +66,17 @@ def cut(
     )
     scale = pixels / reference_pixels if reference_pixels else 1.0
     return Film(scenes, steps or model.steps, planned, pixels, scale, fps, weight)
+
+
+def film_of(kind: Kind, model: ServedModel, reference_pixels: int = 0, weight: float = 1.0) -> Film:
+    """A film of this kind; no scene is one of one segment."""
+    return cut(
+        kind.scene_seconds or (0.0,),
+        model,
+        steps=kind.num_inference_steps,
+        fps=kind.fps,
+        pixels=(kind.width or model.width) * (kind.height or model.height),
+        reference_pixels=reference_pixels,
+        planned=kind.planned,
+        weight=weight,
+    )

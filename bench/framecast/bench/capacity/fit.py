@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from framecast.bench.capacity.contention import Crowd, without_decodes
 from framecast.bench.capacity.film import Film, cut
 from framecast.bench.capacity.fitted import Fitted
 from framecast.bench.capacity.service import ServiceModel, StepCurve
@@ -75,12 +76,13 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
     # 1. Denoising: seconds by step count, then by batch size.
     steps, seconds = [run.steps for run in singles], [_stage(run, "denoise") for run in singles]
     _, slope, residuals["denoise"] = line(steps, seconds)
-    curve = {1.0: slope}
+    curve, crowds = {1.0: slope}, []
     for run in runs:
         if run.concurrency > 1 and run.scene_seconds and _film(run, served).segments == 1:
             batch = run.mean_batch or float(run.concurrency)
             if batch >= TOGETHER:
-                curve[round(batch, 3)] = run.mean_step or _stage(run, "denoise") / run.steps
+                crowds.append(Crowd(_film(run, served), run.concurrency, round(batch, 3)))
+                curve[crowds[-1].batch] = run.mean_step or _stage(run, "denoise") / run.steps
     model = ServiceModel(StepCurve(tuple(sorted(curve.items()))), pixels=singles[0].pixels)
 
     # 2. Decoding and encoding by chunks and frames, text by scene, planning by scene of a story.
@@ -106,6 +108,7 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
         if run.concurrency > 1 and run.steps in waits and run.mean_batch is not None and run.mean_batch < TOGETHER:
             shares += _shares_of_callers(run, model, _film(run, served), waits[run.steps])
     model = replace(model, share=median(shares) if shares else 0.0)
+    model = replace(model, step=without_decodes(model, crowds))
 
     # 4. What is left of the served time, spread over the calls; and the way to the client.
     model = replace(model, call=max(0.0, median(_call(run, model, _film(run, served)) for run in singles)))

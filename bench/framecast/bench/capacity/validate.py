@@ -1,7 +1,8 @@
 """Predictions against measurements that the fit has not seen."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -52,33 +53,68 @@ class Row:
         return {**asdict(self), "formula_error": self.formula_error, "simulated_error": self.simulated_error}
 
 
-def validate(
-    service: ServiceModel, replica: Replica, film: Film, rate: float, samples: Sequence[Sample], ca2: float = 1.0
-) -> list[Row]:
+@dataclass(frozen=True)
+class Load:
+    """An open loop that was measured.
+
+    Attributes:
+        films: the kinds of video.
+        order: index of each video's film.
+        samples: the videos, as they were asked for.
+    """
+
+    films: Sequence[Film]
+    order: Sequence[int]
+    samples: Sequence[Sample]
+
+    @property
+    def rate(self) -> float:
+        """Arrivals a second, from the start of the run to the last one."""
+        return len(self.samples) / max(sample.intended for sample in self.samples)
+
+    @property
+    def mix(self) -> list[Film]:
+        """The films, weighted by how often they were asked for."""
+        counts = Counter(self.order)
+        return [replace(self.films[index], weight=float(count)) for index, count in sorted(counts.items())]
+
+    @property
+    def ca2(self) -> float:
+        """Squared coefficient of variation of the times between arrivals, as they were."""
+        gaps = np.diff(sorted(sample.intended for sample in self.samples))
+        return float(gaps.var() / gaps.mean() ** 2) if len(gaps) and gaps.mean() else 0.0
+
+
+def validate(service: ServiceModel, replica: Replica, load: Load, ca2: float | None = None) -> list[Row]:
     """Compares a measured open-loop load with the formula at its rate and the simulation of its own arrivals.
 
     Args:
         service, replica: what predicts; fitted without these samples.
-        film: what was asked for.
-        rate: videos a second.
-        samples: the measurement.
-        ca2: 1 for Poisson arrivals, 0 for even ones.
+        load: the measurement.
+        ca2: of the process that the arrivals were drawn from, 1 for Poisson, 0 for even ones; None: as they were.
+
+    Raises:
+        ValueError: nothing was measured.
     """
-    done = [sample for sample in samples if not sample.error]
-    duration = max((s.ended for s in samples), default=0.0) - min((s.intended for s in samples), default=0.0)
+    if not load.samples:
+        raise ValueError("a load without a video can not be compared")
+    done = [sample for sample in load.samples if not sample.error]
+    duration = max(s.ended for s in load.samples) - min(s.intended for s in load.samples)
     latencies = [sample.latency for sample in done]
     firsts = [sample.ttff for sample in done if sample.ttff is not None]
-    formula = predict(service, replica, [film], rate, ca2=ca2)
-    settled = rate <= MOST_UTILISED * capacity(service, replica, [film])
-    found = simulate(Fleet(service, replica), sorted(sample.intended for sample in samples), [film])
-    simulated = summarised(found)
+    rate, mix = load.rate, load.mix
+    formula = predict(service, replica, mix, rate, ca2=load.ca2 if ca2 is None else ca2)
+    settled = rate <= MOST_UTILISED * capacity(service, replica, mix)
+    asked = sorted(zip((sample.intended for sample in load.samples), load.order, strict=True))
+    times, order = zip(*asked, strict=True)
+    simulated = summarised(simulate(Fleet(service, replica), times, load.films, order=order))
     figures: list[tuple[str, float | None, float | None]] = [
         ("throughput_qps", len(done) / duration if duration else None, formula.throughput_qps),
         ("latency_median", median(latencies) if latencies else None, formula.latency_p50),
         ("latency_p95", percentile(latencies, 0.95).value, formula.latency_p95),
         ("ttff_median", median(firsts) if firsts else None, formula.ttff_p50),
         ("ttff_p95", percentile(firsts, 0.95).value, formula.ttff_p95),
-        ("refused_rate", 1 - len(done) / len(samples) if samples else None, formula.refused_rate),
+        ("refused_rate", 1 - len(done) / len(load.samples), formula.refused_rate),
     ]
     return [
         Row(rate, name, value, by_formula if settled else None, simulated[name]) for name, value, by_formula in figures

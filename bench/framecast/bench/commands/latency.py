@@ -1,12 +1,13 @@
 """`framecast bench latency`."""
 
 import asyncio
+from dataclasses import asdict
 
 import typer
 
 from framecast.bench.commands import options as o
 from framecast.bench.commands.publish import publish
-from framecast.bench.commands.run import Measurement, Target, measured, warm_up
+from framecast.bench.commands.run import Measurement, Target, identity, measured, warm_up
 from framecast.bench.load import closed_loop
 from framecast.bench.record import Record
 from framecast.bench.workload import Workload
@@ -39,24 +40,22 @@ def latency(
     pid, metrics = o.server(server_pid, metrics_url)
     bounds = o.objective(slo)
 
+    asked_for = settings(workload)
+
     async def run(target: Target, workload: Workload) -> Measurement:
+        asked_for["served"] = await identity(address)
         await warm_up(target, workload, warmup_requests)
         return await measured(target, lambda generate: closed_loop(generate, workload, num_prompts, 1), bounds)
 
     found = asyncio.run(run(Target(address, pid, metrics), workload))
-    publish(Record("latency", found.results, found.raw(), settings(workload)), output_file)
+    publish(Record("latency", found.results, found.raw(), asked_for), output_file)
     if found.results["failed_requests"]:
         raise typer.Exit(1)
 
 
 def settings(workload: Workload) -> dict[str, object]:
-    """What a video of the workload is asked for, as a record keeps it: lengths in seconds, sizes in pixels."""
-    ask = workload.asks[0]
-    return {
-        "scene_seconds": [scene.seconds for scene in ask.scenes],
-        "story": ask.story,
-        "width": ask.options.width,
-        "height": ask.options.height,
-        "fps": ask.options.fps,
-        "num_inference_steps": ask.options.steps,
-    }
+    """What is asked for, as a record keeps it: the kinds of video, and where there are several which one each video is;
+    after the last comes the first again.
+    """
+    kinds, order = workload.order()
+    return {"kinds": [asdict(kind) for kind in kinds], **({"order": order} if len(kinds) > 1 else {})}

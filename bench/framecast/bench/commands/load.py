@@ -13,11 +13,11 @@ from framecast.bench.arrivals import Times
 from framecast.bench.commands import options as o
 from framecast.bench.commands.latency import settings
 from framecast.bench.commands.publish import console, publish
-from framecast.bench.commands.run import Measurement, Target, measured, warm_up
+from framecast.bench.commands.run import Measurement, Target, identity, measured, warm_up
+from framecast.bench.demand import read_mix, read_trace
 from framecast.bench.load import LoadLimits, closed_loop, open_loop
 from framecast.bench.record import Record
 from framecast.bench.sweep import SweepRules, sweep
-from framecast.bench.workload import Workload, read_trace
 from framecast.client import VideoOptions
 from framecast.client.report import one_sentence_errors
 
@@ -46,6 +46,7 @@ def load(
     ] = _LIMITS.max_concurrency,
     arrival: Annotated[Arrivals, typer.Option("--arrivals", help="Open loop: when callers come.")] = Arrivals.POISSON,
     trace: Annotated[Path | None, typer.Option(help="Replay a trace (docs/bench.md) instead.")] = None,
+    mix: Annotated[Path | None, typer.Option(help="Videos drawn by weight from a file (docs/bench.md).")] = None,
     to_knee: Annotated[bool, typer.Option("--sweep", help="Raise the rate until the server falls behind.")] = False,
     sweep_factor: Annotated[float, typer.Option(help="Between the rates of a sweep.")] = _RULES.factor,
     sweep_bisections: Annotated[int, typer.Option(min=0, help="Of a sweep's last step.")] = _RULES.bisections,
@@ -68,9 +69,14 @@ def load(
     """
     asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
     if trace is not None:
-        times, workload = _trace(trace, asked)
+        with o.sentences():
+            times, workload = read_trace(trace, asked, seed)
     else:
-        workload = o.workload(story, scene, seconds, num_frames, asked, seed)
+        if mix is not None:
+            with o.sentences():
+                workload = read_mix(mix, asked, num_prompts, seed)
+        else:
+            workload = o.workload(story, scene, seconds, num_frames, asked, seed)
         times = arrival_times(arrival, request_rate, num_prompts, seed) if request_rate else arrivals.constant(1, 1)
     if to_knee and (not request_rate or trace is not None):
         raise typer.BadParameter("--sweep begins at --request-rate")
@@ -78,7 +84,7 @@ def load(
         raise typer.BadParameter("give --request-rate, --trace, or --max-concurrency for a closed loop")
     limits, bounds = LoadLimits(max_concurrency), o.objective(slo)
     target = Target(address, *o.server(server_pid, metrics_url), timeout)
-    asked_for = {
+    asked_for: dict[str, Any] = {
         **settings(workload),
         "request_rate": request_rate,
         "arrivals": "trace" if trace else arrival.value if request_rate else "closed",
@@ -90,6 +96,7 @@ def load(
         return await measured(target, lambda generate: open_loop(generate, workload, times.tolist(), limits), bounds)
 
     async def run() -> Record:
+        asked_for["served"] = await identity(address)
         await warm_up(target, workload, warmup_requests)
         if to_knee:
             return await _sweep(
@@ -112,7 +119,7 @@ async def _sweep(at: Any, arrival: Arrivals, videos: int, seed: int, rules: Swee
 
     async def one(rate: float) -> dict[str, Any]:
         console.print(f"{rate:.3g} videos/s", highlight=False)
-        found: Measurement = await at(arrivals.stretched(arrival_times(arrival, rate, videos, seed), rate))
+        found: Measurement = await at(arrival_times(arrival, rate, videos, seed))
         samples[repr(rate)] = found.raw()
         return found.results
 
@@ -122,16 +129,10 @@ async def _sweep(at: Any, arrival: Arrivals, videos: int, seed: int, rules: Swee
 
 
 def arrival_times(arrival: Arrivals, rate: float, videos: int, seed: int) -> Times:
-    """The schedule of a load."""
+    """The schedule of a load, at exactly that rate: the luck of few draws does not move it."""
     if arrival is Arrivals.CONSTANT:
         return arrivals.constant(rate, videos)
-    if arrival is Arrivals.BURSTY:
-        return arrivals.bursty(rate, videos, seed=seed)
-    return arrivals.poisson(rate, videos, seed)
-
-
-def _trace(path: Path, options: VideoOptions) -> tuple[Times, Workload]:
-    try:
-        return read_trace(path, options)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    drawn = (
+        arrivals.bursty(rate, videos, seed=seed) if arrival is Arrivals.BURSTY else arrivals.poisson(rate, videos, seed)
+    )
+    return arrivals.stretched(drawn, rate)

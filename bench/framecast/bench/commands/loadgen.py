@@ -8,7 +8,7 @@ import typer
 from framecast.bench.commands import options as o
 from framecast.bench.commands.latency import settings
 from framecast.bench.commands.publish import publish
-from framecast.bench.commands.run import Target, warm_up
+from framecast.bench.commands.run import Target, identity, warm_up
 from framecast.bench.divergence import State, Verdict
 from framecast.bench.load import LoadRun
 from framecast.bench.loadgen import LoadGenSettings, Scenario, run_loadgen
@@ -49,6 +49,7 @@ def loadgen(
     asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
     workload = o.workload(story, scene, seconds, num_frames, asked, seed)
     rules = LoadGenSettings(scenario, num_prompts, min_seconds, request_rate, ttff, frame)
+    served = asyncio.run(identity(address))
     asyncio.run(warm_up(Target(address), workload, warmup_requests))
     with Telemetry(o.server(server_pid, "")[0]) as telemetry:
         found = run_loadgen(workload, address, rules)
@@ -61,6 +62,9 @@ def loadgen(
         "loadgen": found.summary,
     }
     samples = {"videos": [sample.to_json() for sample in found.samples], "telemetry": telemetry.raw()}
-    publish(Record("loadgen", results, samples, {**settings(workload), "scenario": scenario.value}), output_file)
+    publish(
+        Record("loadgen", results, samples, {**settings(workload), "scenario": scenario.value, "served": served}),
+        output_file,
+    )
     if not found.valid:
         raise typer.Exit(1)

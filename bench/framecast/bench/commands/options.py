@@ -1,5 +1,7 @@
 """Options that several commands share, under the names that other serving benchmarks use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -48,12 +50,19 @@ def workload(
     return Workload((Ask(options, story, tuple(Scene(prompt, length) for prompt in scene or ())),), seed)
 
 
-def objective(text: str) -> Slo:
-    """--slo. Raises BadParameter."""
+@contextmanager
+def sentences() -> Iterator[None]:
+    """A ValueError is a parameter that is wrong, and says how."""
     try:
-        return Slo.parse(text)
+        yield
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def objective(text: str) -> Slo:
+    """--slo. Raises BadParameter."""
+    with sentences():
+        return Slo.parse(text)
 
 
 def server(pid: int, url: str) -> tuple[int | None, str | None]:

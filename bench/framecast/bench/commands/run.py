@@ -79,6 +79,13 @@ async def measured(
     return Measurement(results, run, telemetry.raw())
 
 
+async def identity(address: str) -> dict[str, str]:
+    """What a record says of the server: Framecast's version, the bundle's name and its digest."""
+    async with AsyncVideoClient(address) as client:
+        info = await client.server_info()
+    return {"version": info.version, "bundle": info.bundle, "source": info.source}
+
+
 async def warm_up(target: Target, workload: Workload, videos: int) -> None:
     """Makes videos that do not count."""
     if videos:

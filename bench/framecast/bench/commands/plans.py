@@ -1,0 +1,153 @@
+"""`framecast bench capacity predict`, `plan` and `simulate`: what a service model says of demands."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from framecast.bench import arrivals
+from framecast.bench.capacity.fleet import Failure, Fleet, Routing
+from framecast.bench.capacity.plan import Demand, Price
+from framecast.bench.capacity.plan import plan as smallest
+from framecast.bench.capacity.predict import capacity, places
+from framecast.bench.capacity.predict import predict as predicted
+from framecast.bench.capacity.simulate import simulate as simulated
+from framecast.bench.capacity.validate import summarised
+from framecast.bench.commands import options as o
+from framecast.bench.commands.load import Arrivals, arrival_times
+from framecast.bench.commands.model import Limits, Model, inputs, kinds, sentences
+from framecast.bench.commands.publish import publish
+from framecast.bench.kind import Kind
+from framecast.bench.record import Record
+from framecast.client.report import fail, one_sentence_errors
+
+SceneSeconds = Annotated[list[float] | None, typer.Option(help="Length of a scene; repeatable; none: one segment.")]
+Planned = Annotated[bool, typer.Option("--planned", help="The planner writes the scenes.")]
+Mix = Annotated[Path | None, typer.Option(help="Kinds of video by weight, from a file (docs/bench.md), instead.")]
+Rate = Annotated[float, typer.Option(help="Videos a second, of all replicas.")]
+_PRICE, _DEMAND = Price(), Demand(0.0)
+
+
+@one_sentence_errors()
+def predict(
+    model: Model,
+    request_rate: Annotated[
+        list[float] | None, typer.Option(help="Videos a second; repeatable; none: a curve.")
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1)] = 1,
+    scene_seconds: SceneSeconds = None,
+    num_inference_steps: o.Steps = 0,
+    width: o.Width = 0,
+    height: o.Height = 0,
+    fps: o.Fps = 0,
+    planned: Planned = False,
+    mix: Mix = None,
+    slo: o.SloOption = "",
+    limit: Limits = None,
+    output_file: o.OutputFile = None,
+) -> None:
+    """Throughput, latency and time to first frame at arrival rates, by formula."""
+    bounds = o.objective(slo)
+    with sentences():
+        kind = Kind(tuple(scene_seconds or ()), num_inference_steps, width, height, fps, planned)
+        fitted, films, replica = inputs(model, kinds(kind, mix), limit)
+        most = capacity(fitted.service, replica, films)
+        rates = request_rate or [replicas * most * share / 20 for share in range(1, 20)]
+        points = [
+            asdict(
+                predicted(
+                    *(fitted.service, replica, films, rate, replicas),
+                    latency_bound=bounds.latency,
+                    ttff_bound=bounds.ttff,
+                )
+            )
+            for rate in rates
+        ]
+    results = {"capacity_qps": replicas * most, "places": places(replica), "replicas": replicas, "points": points}
+    efficiency = [[n, fitted.service.step.efficiency(n)] for n in range(1, places(replica) + 1)]
+    publish(Record("capacity predict", {**results, "batch_efficiency": efficiency}, []), output_file)
+
+
+@one_sentence_errors()
+def plan(
+    model: Model,
+    videos_per_hour: Annotated[float, typer.Option(min=0.001, help="Demand.")],
+    latency_p95: Annotated[float | None, typer.Option(help="Bound, seconds.")] = _DEMAND.latency_p95,
+    ttff_p95: Annotated[float | None, typer.Option(help="Bound, seconds.")] = _DEMAND.ttff_p95,
+    refused: Annotated[float, typer.Option(help="The largest share that may be turned away.")] = _DEMAND.refused,
+    dollars_per_hour: Annotated[float, typer.Option(help="Of one replica.")] = _PRICE.dollars_per_hour,
+    idle_watts: Annotated[float, typer.Option(help="Of one replica at rest.")] = _PRICE.idle_watts,
+    busy_watts: Annotated[float, typer.Option(help="Of one replica at work.")] = _PRICE.busy_watts,
+    scene_seconds: SceneSeconds = None,
+    num_inference_steps: o.Steps = 0,
+    width: o.Width = 0,
+    height: o.Height = 0,
+    fps: o.Fps = 0,
+    planned: Planned = False,
+    mix: Mix = None,
+    limit: Limits = None,
+    output_file: o.OutputFile = None,
+) -> None:
+    """How many GPUs for so many videos an hour within a bound, what they cost, and what energy a video takes."""
+    demand = Demand(videos_per_hour, latency_p95, ttff_p95, refused)
+    price = Price(dollars_per_hour, idle_watts, busy_watts)
+    with sentences():
+        kind = Kind(tuple(scene_seconds or ()), num_inference_steps, width, height, fps, planned)
+        fitted, films, replica = inputs(model, kinds(kind, mix), limit)
+        found = smallest(fitted.service, replica, films, demand, price)
+    publish(Record("capacity plan", asdict(found), [], asdict(demand) | asdict(price)), output_file)
+    if found.replicas is None:
+        fail("no number of replicas keeps the bound: one video alone takes longer", 1)
+
+
+@one_sentence_errors()
+def simulate(
+    model: Model,
+    request_rate: Rate,
+    num_prompts: Annotated[int, typer.Option(min=1, help="Videos.")] = 10_000,
+    replicas: Annotated[int, typer.Option(min=1)] = 1,
+    routing: Annotated[Routing, typer.Option(help="Who takes a video.")] = Routing.ROUND_ROBIN,
+    arrival: Annotated[Arrivals, typer.Option("--arrivals", help="When callers come.")] = Arrivals.POISSON,
+    failures_per_hour: Annotated[float, typer.Option(min=0, help="Of each replica's denoiser.")] = 0.0,
+    repair: Annotated[float, typer.Option(min=0, help="Seconds until a denoiser is back.")] = 2.0,
+    scene_seconds: SceneSeconds = None,
+    num_inference_steps: o.Steps = 0,
+    width: o.Width = 0,
+    height: o.Height = 0,
+    fps: o.Fps = 0,
+    planned: Planned = False,
+    mix: Mix = None,
+    limit: Limits = None,
+    seed: o.Seed = 1,
+    output_file: o.OutputFile = None,
+) -> None:
+    """Plays a fleet, event by event. The first tenth of the videos is warm-up."""
+    with sentences():
+        kind = Kind(tuple(scene_seconds or ()), num_inference_steps, width, height, fps, planned)
+        fitted, films, replica = inputs(model, kinds(kind, mix), limit)
+        times = arrival_times(arrival, request_rate, num_prompts, seed)
+        deaths = deaths_of(failures_per_hour * replicas, float(times[-1]), replicas, repair, seed)
+        fleet = Fleet(fitted.service, replica, replicas, routing, deaths)
+        found = simulated(fleet, times, films, seed=seed)
+    results: dict[str, Any] = {
+        **summarised(found, warmup=0.1),
+        "batch_sizes": {str(size): number for size, number in found.batches.items()},
+        "failures": len(deaths),
+        "simulated_videos_per_second": found.videos_per_second,
+    }
+    settings = {
+        "request_rate": request_rate,
+        "replicas": replicas,
+        "arrivals": arrival.value,
+        "limits": asdict(replica),
+    }
+    publish(Record("capacity simulate", results, [], settings), output_file)
+
+
+def deaths_of(rate: float, seconds: float, replicas: int, repair: float, seed: int) -> tuple[Failure, ...]:
+    """Failures of a fleet, `rate` an hour, for so long."""
+    if not rate:
+        return ()
+    times = arrivals.poisson(rate / 3600, int(rate / 3600 * seconds * 2) + 10, seed + 1)
+    return tuple(Failure(float(at), (seed + i * 7919) % replicas, repair) for i, at in enumerate(times) if at < seconds)

@@ -1,0 +1,95 @@
+"""Demand from files of JSON lines, one video each: traces of when it was asked for, and mixes of videos by weight."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framecast.bench.arrivals import Times
+from framecast.bench.kind import Kind
+from framecast.bench.workload import Ask, Workload
+from framecast.client import Scene, VideoOptions
+
+
+def read_trace(path: Path, defaults: VideoOptions, seed: int = 1) -> tuple[Times, Workload]:
+    """A trace of demand: ``{"at": seconds, "story": "…"}`` or ``{"at": seconds, "scenes": [{"prompt": "…",
+    "seconds": 2}]}``, with width, height, fps and steps where they differ from `defaults`. `seed` is the first video's.
+
+    Raises:
+        ValueError: a line is not like that; it is named.
+    """
+    lines = list(_lines(path, "at", None, defaults))
+    times = [at for at, _, _ in lines]
+    if not times or times != sorted(times) or times[0] < 0:
+        raise ValueError(f"{path}: a trace needs lines whose times ascend from 0 or later")
+    return np.asarray(times), Workload(tuple(ask for _, ask, _ in lines), seed)
+
+
+def read_mix(path: Path, defaults: VideoOptions, videos: int, seed: int = 1) -> Workload:
+    """`videos` videos drawn independently from a mix: a trace's lines with ``"weight"``, 1 where it is left out, in
+    place of ``"at"``. `seed` is of the draw and of the first video.
+
+    Raises:
+        ValueError: a line is not like that; it is named.
+    """
+    weights, asks, _ = zip(*_mix(path, defaults), strict=True)
+    order = np.random.default_rng(seed).choice(len(asks), videos, p=np.array(weights) / sum(weights))
+    return Workload(tuple(asks[index] for index in order), seed)
+
+
+def read_kinds(path: Path) -> list[tuple[float, Kind]]:
+    """(weight, kind) of each line of a mix. A line with a story says what the planner is expected to write:
+    ``"scene_seconds": [2, 2, 2]``.
+
+    Raises:
+        ValueError: a line is not like that; it is named.
+    """
+    kinds = []
+    for weight, ask, fields in _mix(path, VideoOptions()):
+        kind = ask.kind
+        if kind.planned:
+            if not (expected := fields.get("scene_seconds")):
+                raise ValueError(
+                    f"{path}: a story's line needs scene_seconds, the lengths that the planner will give it"
+                )
+            kind = replace(kind, scene_seconds=tuple(map(float, expected)))
+        kinds.append((weight, kind))
+    return kinds
+
+
+def _mix(path: Path, defaults: VideoOptions) -> list[tuple[float, Ask, Mapping[str, Any]]]:
+    lines = list(_lines(path, "weight", 1.0, defaults))
+    if not lines or min(weight for weight, _, _ in lines) < 0 or not any(weight for weight, _, _ in lines):
+        raise ValueError(f"{path}: a mix needs lines whose weights are 0 or more, and one of them more")
+    return lines
+
+
+def _lines(
+    path: Path, number: str, missing: float | None, defaults: VideoOptions
+) -> Iterator[tuple[float, Ask, Mapping[str, Any]]]:
+    """(the field `number`, the video, all fields) of each line that is not empty."""
+    for row, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+            value = float(fields[number] if missing is None else fields.get(number, missing))
+            ask = _ask(fields, defaults)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}:{row}: {error!r} in a video's line") from None
+        yield value, ask, fields
+
+
+def _ask(fields: Mapping[str, Any], defaults: VideoOptions) -> Ask:
+    sizes: Any = {name: int(fields[name]) for name in ("width", "height", "fps", "steps") if name in fields}
+    scenes: Sequence[Mapping[str, Any]] = fields.get("scenes", ())
+    if ("story" in fields) == bool(scenes):
+        raise ValueError("either story or scenes")
+    return Ask(
+        replace(defaults, **sizes),
+        fields.get("story"),
+        tuple(Scene(str(scene["prompt"]), float(scene.get("seconds", 0.0))) for scene in scenes),
+    )
