@@ -49,6 +49,8 @@ def test_contenders_take_turns_on_the_same_seeds() -> None:
     assert found.ttff_ratio.value == pytest.approx(0.5 / 3.0)
     results = found.results()
     assert results["speedup_interval"] == pytest.approx([1.5, 1.5])
+    assert results["speedup_pooled"] == pytest.approx(1.5)
+    assert results["throughput_ratio_pooled"] == pytest.approx(1.5)
     assert results["level_difference"] == pytest.approx(1.0)
     assert len(found.samples()["theirs"]) == 3
 

@@ -60,12 +60,17 @@ class Contest:
     theirs: tuple[Lap, ...]
 
     def results(self) -> dict[str, Any]:
-        """Figures for a record."""
+        """Figures for a record. Ratios are of medians, which a busy neighbour's turns do not move; `…_pooled` are of all
+        seconds together, which they do.
+        """
         found: dict[str, Any] = {}
         for name in ("speedup", "ttff_ratio", "throughput_ratio"):
             each: Ratio | None = getattr(self, name)
             if each is not None:
                 found[name], found[f"{name}_interval"] = each.value, [each.low, each.high]
+        mine, other = (sum(total for lap in laps for total in lap.totals) for laps in (self.ours, self.theirs))
+        busy, other_busy = (sum(lap.seconds for lap in laps) for laps in (self.ours, self.theirs))
+        found |= {"speedup_pooled": other / mine, "throughput_ratio_pooled": other_busy / busy}
         for name, laps in (("ours", self.ours), ("theirs", self.theirs)):
             found[f"{name}_latency_median"] = float(np.median([total for lap in laps for total in lap.totals]))
             if firsts := [first for lap in laps for first in lap.first_frames]:
