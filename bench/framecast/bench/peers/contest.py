@@ -60,7 +60,7 @@ class Contest:
     theirs: tuple[Lap, ...]
 
     def results(self) -> dict[str, Any]:
-        """Figures for a record. Ratios are of medians, which a busy neighbour's turns do not move; `…_pooled` are of all
+        """Figures for a record. Ratios are of medians, which a busy turn does not move; `…_pooled` are of all
         seconds together, which they do.
         """
         found: dict[str, Any] = {}
