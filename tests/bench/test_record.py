@@ -37,6 +37,18 @@ def test_a_record_names_machine_versions_commit_and_command() -> None:
     assert RECORD.time.endswith("+00:00")
 
 
+def test_a_record_names_what_served_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAMECAST_SERVING", "framecast serve --repository 'a b' --")
+    monkeypatch.setenv("FRAMECAST_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("FRAMECAST_BATCHER", "max_live=1")
+    found = Record("x", {"y": 1}, [], {"served": {"bundle": "storybook", "source": "abc"}})
+    assert found.command == f"framecast serve --repository 'a b' -- {shlex.join(['framecast', *sys.argv[1:]])}"
+    assert found.environment == {"FRAMECAST_BATCHER": "max_live=1"}
+    lines = found.markdown().splitlines()
+    assert f"    FRAMECAST_BATCHER=max_live=1 {found.command}" in lines
+    assert "served: bundle storybook, source abc" in lines
+
+
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
 def test_the_results_that_are_kept_are_records(path: Path) -> None:
     assert Record.load(path).results

@@ -29,12 +29,13 @@ Series = dict[str, list[dict[str, str]]]  # name → labels of each
 
 
 def traced_film(system: System) -> tuple[str, str]:
-    """Films a scene; the ids of its trace and of the client's span."""
+    """Films a story; the ids of its trace and of the client's span."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with VideoClient(system.address, tracer=provider.get_tracer("test")) as client:
-        list(client.generate(scenes=[Scene("a white kitten plays in the courtyard", 1.0)], timeout=120))
+        options = VideoOptions(width=64, height=64, steps=1)
+        list(client.generate("A kitten plays.", max_scenes=1, options=options, timeout=120))
     (root,) = exporter.get_finished_spans()
     return f"{root.context.trace_id:032x}", f"{root.context.span_id:016x}"
 
@@ -42,7 +43,8 @@ def traced_film(system: System) -> tuple[str, str]:
 def test_one_trace_from_the_client_to_tritons_models(tiny_system: System, otlp: Collector) -> None:
     # Triton 2.51 loses all spans of one call in about eighteen: six videos, one of which has to be whole.
     roots = [traced_film(tiny_system) for _ in range(6)]
-    names = {"text_encoder", "denoiser", "decode_frames", "vae_decoder", "frame_encoder", "framecast.v1.Video/Generate"}
+    models = {"scene_planner", "text_encoder", "denoiser", "decode_frames", "vae_decoder", "frame_encoder"}
+    names = {*models, "framecast.v1.Video/Generate"}
 
     def whole() -> list[tuple[str, str]]:
         return [(trace, above) for trace, above in roots if names <= {span.name for span in otlp.trace(trace)}]
@@ -63,6 +65,7 @@ def test_one_trace_from_the_client_to_tritons_models(tiny_system: System, otlp: 
         return names
 
     gateway = "framecast.v1.Video/Generate"
+    assert ancestors("scene_planner") == ["InferRequest", "plan", gateway]
     assert ancestors("denoiser") == ["InferRequest", "denoise", gateway]
     assert ancestors("text_encoder") == ["InferRequest", "text", gateway]
     assert ancestors("vae_decoder") == ["decode_frames", "InferRequest", "decode", gateway]

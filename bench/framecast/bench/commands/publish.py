@@ -9,6 +9,7 @@ from rich.table import Table
 from framecast.bench.record import Record
 
 console = Console(stderr=True)
+MOST_COLUMNS = 8  # of a table in a terminal
 
 
 def publish(record: Record, output: Path | None) -> None:
@@ -24,8 +25,10 @@ def publish(record: Record, output: Path | None) -> None:
     console.print(table)
     names, rows = record.grid()
     if rows:
-        each = Table(*names)
-        for texts in rows:
+        wide = len(names) > MOST_COLUMNS  # many figures of few loads: a line a figure
+        head, *body = zip(*([names, *rows]), strict=True) if wide else (names, *rows)
+        each = Table(*head)
+        for texts in body:
             each.add_row(*texts)
         console.print(each)
     console.print(f"{path} and {path.with_suffix('.md').name}", highlight=False)
