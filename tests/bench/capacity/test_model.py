@@ -67,15 +67,19 @@ def test_a_fit_recovers_the_truth() -> None:
     assert again == found
 
 
+def _slower_decodes(run: Measured, factor: float) -> Measured:
+    """The same videos with decodes that took longer."""
+    stages = {**run.samples[0].stages, "decode": factor * run.samples[0].stages["decode"]}
+    return replace(run, samples=tuple(replace(sample, stages=stages) for sample in run.samples))
+
+
 def test_a_fit_notices_contention() -> None:
-    slowed = _measured(9.0, 5)
-    film = cut([9.0], MODEL, steps=5)
-    share = 0.6  # by hand: decoding overlaps for all segments but the last, and steps gain share ÷ (1 + share) of it
-    beside = slowed.samples[0].stages["decode"] * (film.segments - 1) / film.segments
-    stages = {**slowed.samples[0].stages}
-    stages["denoise"] += beside * share / (1 + share)
-    slowed = replace(slowed, samples=(replace(slowed.samples[0], stages=stages),))
-    assert fit([_measured(3.0, 5), _measured(3.0, 10), slowed], MODEL).service.share == pytest.approx(share)
+    """By hand: beside steps all segments' decodes but the last's take 1.6 times as long."""
+    segments = cut([9.0], MODEL, steps=5).segments
+    slowed = _slower_decodes(_measured(9.0, 5), 1 + 0.6 * (segments - 1) / segments)
+    assert fit([_measured(3.0, 5), _measured(3.0, 10), slowed], MODEL).service.share == pytest.approx(0.6)
+    faster = _slower_decodes(_measured(9.0, 5), 0.9)
+    assert fit([_measured(3.0, 5), _measured(3.0, 10), faster], MODEL).service.share == 0.0
 
 
 def test_measured_batches_beat_assumed_ones() -> None:
@@ -124,13 +128,9 @@ def test_a_fit_needs_singles_that_ended_well() -> None:
 
 
 def test_a_fit_hears_of_contention_from_callers_whose_segments_went_one_by_one() -> None:
-    """Four at once, twice, on a server whose steps cost in proportion: each further one 5 steps and 0.6 decodes."""
+    """Four at once: three decodes run beside the next one's steps, the last one alone."""
     singles = [_measured(3.0, 5), _measured(3.0, 10)]
-    alone_for, decode = singles[0].samples[0].latency, singles[0].samples[0].stages["decode"]
-    one = singles[0].samples[0]
-    ends = [alone_for + index * (5 * TRUTH.step.seconds(1) + 0.6 * decode) for index in range(4)]
-    samples = [replace(one, intended=0.0, ended=end) for _ in range(2) for end in ends]
-    crowd = Measured((3.0,), 5, 4, tuple(samples), 64 * 64, mean_batch=1.1, mean_step=0.06)
+    crowd = _slower_decodes(replace(_measured(3.0, 5, 4), mean_batch=1.1, mean_step=0.06), 1 + 0.6 * 3 / 4)
     assert fit([*singles, crowd], MODEL).service.share == pytest.approx(0.6)
     together = replace(crowd, mean_batch=3.0)
     assert fit([*singles, together], MODEL).service.share == 0.0
@@ -278,6 +278,27 @@ def test_validation_knows_which_video_was_of_which_kind() -> None:
     assert abs(rows["throughput_qps"].formula_error or 1.0) < 0.05
     swapped = {row.figure: row for row in validate(TRUTH, Replica(), replace(load, films=[long, short]))}
     assert abs(swapped["latency_p95"].simulated_error or 0) > 0.1
+
+
+def test_a_machine_that_became_slower_is_told_from_a_model_that_is_wrong() -> None:
+    slow, film = TRUTH.scaled(1.3), cut([3.0], MODEL)
+    assert {name: getattr(slow, name) for name in ("share", "pixels")} == {"share": 0.0, "pixels": 64 * 64}
+    assert alone(film, slow)[1] == pytest.approx(1.3 * alone(film, TRUTH)[1])
+    steps: list[Step] = []
+    found = simulate(Fleet(slow), poisson(2.0, 300, seed=9), [film], observe=steps.append)
+    samples = [
+        Sample(i, arrived, arrived, ended, arrived, (first,), film.frames, MODEL.fps)
+        for i, (arrived, first, ended) in enumerate(zip(found.arrived, found.first, found.ended, strict=True))
+    ]
+    seconds = sum(run.steps * run.seconds for run in steps) / sum(run.steps for run in steps)
+    load = Load([film], [0] * 300, samples, seconds)
+    off = {row.figure: row for row in validate(TRUTH, Replica(), load, 1.0)}
+    assert (off["latency_p95"].simulated_error or 0) < -0.2
+    assert (off["step_seconds"].simulated_error or 0) < -0.1
+    own = {row.figure: row for row in validate(TRUTH, Replica(), load, 1.0, at_its_speed=True)}
+    assert abs(own["latency_p95"].simulated_error or 1) < 0.1
+    with pytest.raises(ValueError, match="leave out --at-its-speed"):
+        validate(TRUTH, Replica(), replace(load, step_seconds=None), at_its_speed=True)
 
 
 def test_the_served_models_constants_are_read_from_its_repository(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from framecast.bench.sample import Sample
 from framecast.director.model import ServedModel
 
 TOGETHER = 1.25  # a mean batch closer to 1 tells nothing about larger ones: the slope would be noise
-MOST_SHARE = 2.0  # a step that takes more than three times as long beside a decode is another problem
+MOST_SHARE = 2.0  # a decode that takes more than three times as long beside a step is another problem
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,8 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
 
     # 3. How much denoising and decoding are in each other's way: from scenes of several segments, and from several
     # callers where their segments went one by one.
-    shares = [_share(run, model, _film(run, served)) for run in alone_runs if _film(run, served).segments > 1]
-    waits = {run.steps: median(sample.latency for sample in run.samples) for run in singles}
-    for run in runs:
-        if run.concurrency > 1 and run.steps in waits and run.mean_batch is not None and run.mean_batch < TOGETHER:
-            shares += _shares_of_callers(run, model, _film(run, served), waits[run.steps])
+    beside = [run for run in runs if run.scene_seconds and (run.concurrency == 1 or _one_by_one(run))]
+    shares = [_share(run, model, film) for run in beside if (film := _film(run, served)).segments * run.concurrency > 1]
     model = replace(model, share=median(shares) if shares else 0.0)
     model = replace(model, step=without_decodes(model, crowds))
 
@@ -137,33 +134,21 @@ def _chunks(runs: Sequence[Measured], served: ServedModel, *stages: str) -> tupl
     return line(sizes, each)
 
 
+def _one_by_one(run: Measured) -> bool:
+    """Several callers' segments were denoised one after the other, not together."""
+    return run.mean_batch is not None and run.mean_batch < TOGETHER
+
+
 def _share(run: Measured, model: ServiceModel, film: Film) -> float:
-    """Steps that ran beside a decode took longer by this: with r = time gained by the steps ÷ time of decoding beside
-    them, share = r ÷ (1 - r), for in that time 1 + share times fewer steps fit.
-    """
-    longer = _stage(run, "denoise") - film.segments * film.steps * model.step.seconds(1)
-    beside = _stage(run, "decode") * (film.segments - 1) / film.segments
-    ratio = min(longer / beside, MOST_SHARE / (1 + MOST_SHARE)) if beside else 0.0
-    return max(0.0, ratio) / (1 - max(0.0, ratio))
+    """How much longer decodes took beside steps, with every segment's decode but the very last beside the next steps.
 
-
-def _shares_of_callers(run: Measured, model: ServiceModel, film: Film, wait: float) -> list[float]:
-    """Of videos that were asked for at once and denoised one after the other: each but the first adds its steps and,
-    beside them, `share` times the decode of the one before it. `wait` is the latency of one alone.
+    Steps took longer as well, but they are many times the decodes, and where the machine's speed drifts from one run to
+    the next their difference is that of two large numbers.
     """
-    if film.segments > 1 or not film.steps:
-        return []
+    segments = film.segments * run.concurrency
     decode = sum(model.decode(frames, film.scale) for frames in film.chunk_frames)
-    steps = film.steps * model.step.seconds(1) * film.scale
-    found = []
-    for start in range(0, len(run.samples), run.concurrency):
-        crowd = run.samples[start : start + run.concurrency]
-        begun = [sample.intended for sample in crowd]
-        span = max(sample.ended for sample in crowd) - min(begun)
-        others = len(crowd) - 1
-        if others and decode and max(begun) - min(begun) < model.step.seconds(1):
-            found.append(min(MOST_SHARE, max(0.0, (span - wait - others * steps) / (others * decode))))
-    return [median(found)] if found else []
+    longer = fmean(sample.stages.get("decode", 0.0) for sample in run.samples) / decode - 1 if decode else 0.0
+    return min(MOST_SHARE, max(0.0, longer * segments / (segments - 1)))
 
 
 def _call(run: Measured, model: ServiceModel, film: Film) -> float:

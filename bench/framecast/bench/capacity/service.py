@@ -1,6 +1,7 @@
 """The service model: what each stage of a video costs, as a function of what was asked for and of the batch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from framecast.denoiser.batcher import BatcherLimits
 from framecast.director.director import DirectorConfig
@@ -72,6 +73,13 @@ class ServiceModel:
     wire: float = 0.0
     share: float = 0.0
     pixels: int = 0
+
+    def scaled(self, factor: float) -> "ServiceModel":
+        """The same on a machine that takes `factor` times as long for everything."""
+        seconds = ("plan_fixed", "plan_scene", "text", "decode_fixed", "decode_frame", "encode_fixed", "encode_frame")
+        costs: dict[str, Any] = {name: factor * getattr(self, name) for name in (*seconds, "call", "wire")}
+        costs["step"] = StepCurve(tuple((batch, factor * cost) for batch, cost in self.step.points))
+        return replace(self, **costs)
 
     def decode(self, frames: int, scale: float) -> float:
         """Of a chunk."""

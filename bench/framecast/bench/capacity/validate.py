@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from framecast.bench.capacity.film import Film
-from framecast.bench.capacity.fleet import Fleet, Simulated
+from framecast.bench.capacity.fleet import Fleet, Simulated, Step
 from framecast.bench.capacity.predict import capacity, predict
 from framecast.bench.capacity.service import Replica, ServiceModel
 from framecast.bench.capacity.simulate import simulate
@@ -61,11 +61,13 @@ class Load:
         films: the kinds of video.
         order: index of each video's film.
         samples: the videos, as they were asked for.
+        step_seconds: of a denoise step in the mean, decodes beside it included, from Triton's metrics; None: not known.
     """
 
     films: Sequence[Film]
     order: Sequence[int]
     samples: Sequence[Sample]
+    step_seconds: float | None = None
 
     @property
     def rate(self) -> float:
@@ -85,13 +87,17 @@ class Load:
         return float(gaps.var() / gaps.mean() ** 2) if len(gaps) and gaps.mean() else 0.0
 
 
-def validate(service: ServiceModel, replica: Replica, load: Load, ca2: float | None = None) -> list[Row]:
+def validate(
+    service: ServiceModel, replica: Replica, load: Load, ca2: float | None = None, *, at_its_speed: bool = False
+) -> list[Row]:
     """Compares a measured open-loop load with the formula at its rate and the simulation of its own arrivals.
 
     Args:
         service, replica: what predicts; fitted without these samples.
         load: the measurement.
         ca2: of the process that the arrivals were drawn from, 1 for Poisson, 0 for even ones; None: as they were.
+        at_its_speed: takes all costs times what the load's own steps took longer than they should have: what is off
+            then is the model's own error, and not a machine that has become slower since it was calibrated.
 
     Raises:
         ValueError: nothing was measured.
@@ -103,22 +109,40 @@ def validate(service: ServiceModel, replica: Replica, load: Load, ca2: float | N
     latencies = [sample.latency for sample in done]
     firsts = [sample.ttff for sample in done if sample.ttff is not None]
     rate, mix = load.rate, load.mix
+    if at_its_speed:
+        expected = _replayed(service, replica, load)["step_seconds"]
+        if load.step_seconds is None or not expected:
+            raise ValueError("the load's record does not say what its denoise steps took: leave out --at-its-speed")
+        service = service.scaled(load.step_seconds / expected)
     formula = predict(service, replica, mix, rate, ca2=load.ca2 if ca2 is None else ca2)
     settled = rate <= MOST_UTILISED * capacity(service, replica, mix)
-    asked = sorted(zip((sample.intended for sample in load.samples), load.order, strict=True))
-    times, order = zip(*asked, strict=True)
-    simulated = summarised(simulate(Fleet(service, replica), times, load.films, order=order))
+    simulated = _replayed(service, replica, load)
     figures: list[tuple[str, float | None, float | None]] = [
         ("throughput_qps", len(done) / duration if duration else None, formula.throughput_qps),
         ("latency_median", median(latencies) if latencies else None, formula.latency_p50),
         ("latency_p95", percentile(latencies, 0.95).value, formula.latency_p95),
         ("ttff_median", median(firsts) if firsts else None, formula.ttff_p50),
         ("ttff_p95", percentile(firsts, 0.95).value, formula.ttff_p95),
+        # Has no queue in it: where it is off, the machine was slower or faster than when it was calibrated.
+        ("step_seconds", load.step_seconds, None),
         ("refused_rate", 1 - len(done) / len(load.samples), formula.refused_rate),
     ]
     return [
         Row(rate, name, value, by_formula if settled else None, simulated[name]) for name, value, by_formula in figures
     ]
+
+
+def _replayed(service: ServiceModel, replica: Replica, load: Load) -> dict[str, float | None]:
+    """Figures of a simulation of the load's own arrivals."""
+    asked = sorted(zip((sample.intended for sample in load.samples), load.order, strict=True))
+    times, order = zip(*asked, strict=True)
+    steps: list[Step] = []
+    found = simulate(Fleet(service, replica), times, load.films, order=order, observe=steps.append)
+    count = sum(run.steps for run in steps)
+    return {
+        **summarised(found),
+        "step_seconds": sum(run.steps * run.seconds for run in steps) / count if count else None,
+    }
 
 
 def summarised(found: Simulated, warmup: float = 0.0) -> dict[str, float | None]:

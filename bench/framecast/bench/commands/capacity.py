@@ -98,6 +98,9 @@ def fit(
 def validate(
     model: Model,
     measured: Annotated[list[Path], typer.Argument(help="Records of `load`, open loop or sweep, not in the fit.")],
+    at_its_speed: Annotated[
+        bool, typer.Option("--at-its-speed", help="All costs times what the load's own denoise steps took longer.")
+    ] = False,
     limit: Limits = None,
     output_file: o.OutputFile = None,
 ) -> None:
@@ -108,14 +111,20 @@ def validate(
             record = Record.load(path)
             kinds, order = _demand(path, record.settings)
             fitted, films, replica = inputs(model, [(1.0, kind) for kind in kinds], limit)
-            runs = record.samples if record.benchmark == "sweep" else {None: record.samples}
-            for raw in runs.values():
+            swept = record.benchmark == "sweep"
+            points = record.results["points"] if swept else [record.results]
+            for found in points:
+                raw = record.samples[repr(found["request_rate"])] if swept else record.samples
                 samples = tuple(Sample.from_json(sample) for sample in raw["videos"])
-                load = Load(films, [order[sample.index % len(order)] for sample in samples], samples)
-                rows += compared(fitted.service, replica, load, _CA2.get(record.settings["arrivals"]))
+                which = [order[sample.index % len(order)] for sample in samples]
+                load = Load(films, which, samples, found.get("step_seconds_mean"))
+                rows += compared(
+                    fitted.service, replica, load, _CA2.get(record.settings["arrivals"]), at_its_speed=at_its_speed
+                )
     results: dict[str, Any] = {"rows": [row.to_json() for row in rows]}
     for name in ("formula", "simulated"):
-        errors = [abs(error) for row in rows if (error := getattr(row, f"{name}_error")) is not None]
+        those = [row for row in rows if row.figure != "step_seconds"]
+        errors = [abs(error) for row in those if (error := getattr(row, f"{name}_error")) is not None]
         results[f"{name}_error_worst"] = max(errors, default=None)
     settings = {"model": model.name, "measured": [path.name for path in measured]}
     publish(Record("capacity validate", results, [], settings), output_file)
