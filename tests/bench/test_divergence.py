@@ -62,3 +62,12 @@ def test_too_many_in_flight_is_divergence_whatever_the_trend() -> None:
     for _ in range(6):
         watch.ended()
     assert watch.arrived().state is State.DIVERGING  # a verdict stays
+
+
+def test_a_server_that_is_gone_is_noticed() -> None:
+    watch = DivergenceWatch()
+    for number in range(24):
+        watch.arrived()
+        watch.ended(failed=number != 11)
+        assert watch.verdict.state is (State.FAILING if number == 23 else State.STEADY), number
+    assert "12 videos have failed" in watch.verdict.reason

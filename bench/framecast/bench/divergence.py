@@ -8,11 +8,12 @@ from itertools import pairwise
 
 
 class State(str, Enum):
-    """Of a load: the server keeps up, its queue grows without bound, or it turns callers away."""
+    """Of a load: the server keeps up, its queue grows without bound, it turns callers away, or it makes nothing."""
 
     STEADY = "steady"
     DIVERGING = "diverging"
     REFUSING = "refusing"
+    FAILING = "failing"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class DivergenceRules:
     """When a load counts as more than the server can take.
 
     Attributes:
-        block: arrivals over which the number in flight is averaged.
+        block: arrivals over which the number in flight is averaged; so many failures in a row are a server that is gone.
         blocks: how many blocks in a row it must have grown.
         sigmas: how far arrivals must have run ahead of completions over those blocks. For Poisson counts the
             difference has the deviation √(arrivals + completions), so a load ρ = arrivals ÷ completions is noticed
@@ -50,7 +51,7 @@ class DivergenceWatch:
     def __init__(self, rules: DivergenceRules | None = None) -> None:
         self._rules = rules or DivergenceRules()
         self.in_flight = 0
-        self._arrived = self._ended = self._refused = 0
+        self._arrived = self._ended = self._refused = self._failed_in_a_row = 0
         self._sum = 0
         self._blocks: deque[tuple[float, int, int]] = deque(maxlen=self._rules.blocks)  # mean in flight, ends, refused
         self._before = (0, 0)
@@ -71,11 +72,14 @@ class DivergenceWatch:
             self._judge()
         return self.verdict
 
-    def ended(self, *, refused: bool = False) -> None:
-        """One video has ended, well or not; `refused` when the server had no room for it."""
+    def ended(self, *, refused: bool = False, failed: bool = False) -> None:
+        """One video has ended, well or not; `refused` when the server had no room for it, `failed` of all else."""
         self.in_flight -= 1
         self._ended += 1
         self._refused += refused
+        self._failed_in_a_row = self._failed_in_a_row + 1 if failed else 0
+        if self._failed_in_a_row >= self._rules.block:
+            self._decide(State.FAILING, f"the last {self._failed_in_a_row} videos have failed, one after the other")
 
     def _judge(self) -> None:
         rules, blocks = self._rules, self._blocks

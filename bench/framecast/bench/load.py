@@ -73,7 +73,7 @@ async def open_loop(
         finally:
             if places is not None:
                 places.release()
-        watch.ended(refused=sample.error == REFUSED)
+        watch.ended(refused=sample.error == REFUSED, failed=sample.error not in ("", REFUSED))
         progress()
         return sample
 
