@@ -29,7 +29,7 @@ class DivergenceRules:
     """When a load counts as more than the server can take.
 
     Attributes:
-        block: arrivals over which the number in flight is averaged; so many failures in a row are a server that is gone.
+        block: arrivals over which the number in flight is averaged; so many failures in a row: it is gone.
         blocks: how many blocks in a row it must have grown.
         sigmas: how far arrivals must have run ahead of completions over those blocks. For Poisson counts the
             difference has the deviation √(arrivals + completions), so a load ρ = arrivals ÷ completions is noticed
