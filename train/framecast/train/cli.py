@@ -226,8 +226,18 @@ def unet(
 
 
 @app.command()
-def tune(runs: Runs = Path("runs"), threads: Threads = 1) -> None:
-    """Tunes UNet and text encoder together on captions that the planner writes; needs both trained."""
+def tune(
+    runs: Runs = Path("runs"),
+    stories: Annotated[int | None, typer.Option(min=1, help="Clips told and planned; the recipe's own else.")] = None,
+    steps: Steps = None,
+    rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    threads: Threads = 1,
+) -> None:
+    """Tunes UNet and text encoder together on captions that the planner writes; needs both trained. Under torchrun
+    the workers share stories and batches.
+    """
+    from dataclasses import replace
+
     from framecast.train import bundle as recipe
     from framecast.train import tune as tuning
     from framecast.train import vae
@@ -241,7 +251,7 @@ def tune(runs: Runs = Path("runs"), threads: Threads = 1) -> None:
     levels = vae.linear_code(config.vae, runs / "vae").levels
     crew = Crew()
     tuning.train(
-        tuning.TuneConfig(),
+        replace(tuning.TuneConfig(), **_given(stories=stories, steps=steps, rate=rate)),
         config.diffusion,
         {"unet": unet, "text_encoder": encoder},
         LatentCache(runs / "cache"),

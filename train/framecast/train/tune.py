@@ -31,9 +31,9 @@ class TuneConfig:
     """The recipe."""
 
     stories: int = 1200
-    """Clips whose scenes are told and planned."""
+    """Clips whose scenes are told and planned, by all workers together."""
     held: int = 48
-    """Of these, kept out of training for the figures before and after."""
+    """Of the leader's, kept out of training for the figures before and after."""
     steps: int = 300
     rate: float = 3e-4
     batch: int = 32
@@ -42,23 +42,28 @@ class TuneConfig:
 
 
 def planned_captions(
-    model: Planner, tokenizer: PreTrainedTokenizerFast, cache: LatentCache, config: TuneConfig, directory: Path
+    model: Planner,
+    tokenizer: PreTrainedTokenizerFast,
+    cache: LatentCache,
+    config: TuneConfig,
+    directory: Path,
+    crew: Crew,
 ) -> dict[int, str]:
-    """What the planner writes for the scenes of the cache's first samples: sample index → caption.
+    """What the planner writes for the scenes of this worker's share of the cache's first samples: index → caption.
 
     Answers that are no storyboard are left out: the grammar keeps them away when serving.
     """
-    rng = random.Random(f"told {config.seed}")
+    rng = random.Random(f"told {config.seed} {crew.rank}")
     captions: dict[int, str] = {}
-    count = min(config.stories, len(cache))
-    with Journal(directory, "planned captions", count) as journal:
-        for begin in range(0, count, config.batch):
-            indices = range(begin, min(begin + config.batch, count))
+    mine = range(crew.rank, min(config.stories, len(cache)), crew.size)
+    with Journal(directory, "planned captions", len(mine)) if crew.leads else crew.silence() as journal:
+        for begin in range(0, len(mine), config.batch):
+            indices = mine[begin : begin + config.batch]
             stories = [tell(cache.samples[i].scene, rng, rng.choice(("en", "zh"))) for i in indices]
             for index, answer in zip(indices, planner.plan(model, tokenizer, stories), strict=True):
                 if caption := first_caption(answer):
                     captions[index] = caption
-            journal.log(indices[-1] + 1)
+            journal.log(begin + len(indices))
     return captions
 
 
@@ -123,10 +128,10 @@ def train(
     text_tokenizer, story_tokenizer = tokenizers
     kept = directory / f"captions-{crew.rank}.json"
     if not kept.exists():
-        captions = planned_captions(model, story_tokenizer, cache, config, directory / f"captions-{crew.rank}")
+        captions = planned_captions(model, story_tokenizer, cache, config, directory / f"captions-{crew.rank}", crew)
         kept.write_text(json.dumps(captions), encoding="utf-8")
     told = {int(index): caption for index, caption in json.loads(kept.read_text(encoding="utf-8")).items()}
-    held = {index: told.pop(index) for index in list(told)[: config.held]}
+    held = {index: told.pop(index) for index in list(told)[: config.held]} if crew.leads else {}
     tuned = diffusion.train(
         replace(recipe, image_steps=0, clip_steps=config.steps, clip_rate=config.rate, short_until=0.0),
         cache,
@@ -139,7 +144,7 @@ def train(
     )
     if crew.leads:
         figures = {
-            "stories": len(told) + len(held),
+            "stories": len(told) * crew.size + len(held),
             "before": held_out_loss(begin_with, cache, text_tokenizer, held, weights, recipe),
             "after": held_out_loss(tuned, cache, text_tokenizer, held, weights, recipe),
         }
