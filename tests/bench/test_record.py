@@ -83,6 +83,7 @@ def test_the_table_is_markdown() -> None:
     assert "| latency_p50 | 1.2 (1 to —) |" in lines
     assert "| too few samples for | latency_p99 |" in lines
     assert sum("latency_p99" in line for line in lines) == 1
+    assert cell({str(number): number for number in range(50)}) == "50 values"
     assert [cell(value) for value in ({"a": 0.5, "b": None}, [1, 2.0], [{}], True)] == [
         "a 0.5",
         "1, 2",

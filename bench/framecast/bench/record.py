@@ -19,6 +19,8 @@ _PACKAGES = (
     *("framecast", "grpcio", "numpy", "onnxruntime", "tritonclient", "nvidia-pytriton", "torch", "tensorrt"),
     *("mlcommons_loadgen", "nvidia-ml-py", "psutil", "matplotlib", "diffusers"),
 )
+MOST_PARTS = 20
+"""Of a nested object that a table shows; LoadGen's summary has fifty and is for the JSON."""
 SERVING = "FRAMECAST_SERVING"
 """Variable in which `framecast serve` tells the command that it runs how it was started itself."""
 _OF_MANY = (
@@ -216,6 +218,8 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):
+        if len(value) > MOST_PARTS:
+            return f"{len(value)} values"
         parts = [f"{name} {cell(part)}" for name, part in value.items() if isinstance(part, str | float | int)]
         return ", ".join(parts)
     if isinstance(value, list):
