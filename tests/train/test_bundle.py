@@ -1,6 +1,7 @@
 """A written bundle loads as a diffusers pipeline and as a causal language model, and makes frames."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +78,14 @@ def test_training_goes_on_from_a_bundle(written: Path, tokenizers: Path, tmp_pat
     bundle.write(runs, tmp_path / "again", CONFIG, {"commit": "none", "command": "again", "date": "2026-01-02"})
     trained = json.loads((tmp_path / "again" / "framecast.json").read_text())["trained"]
     assert trained["began_with"]["command"] == "test"
+    assert "tune" not in trained["parts"]
+
+    shutil.copytree(runs / "unet", runs / "tune")
+    (runs / "tune" / "tune.json").write_text('{"stories": 3, "before": 1.25, "after": 1.125}')
+    bundle.write(runs, tmp_path / "again", CONFIG, {})
+    part = json.loads((tmp_path / "again" / "framecast.json").read_text())["trained"]["parts"]["tune"]
+    assert part["steps"] == 1
+    assert (part["losses"]["held-out before"], part["losses"]["held-out after"]) == (1.25, 1.125)
 
 
 def _diffusion(runs: Path) -> tuple[nn.Module, ...]:

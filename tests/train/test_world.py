@@ -4,7 +4,9 @@ import random
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from framecast.train.cli import app
 from framecast.train.world.render import SUBJECTS_DRAWN, Film, render
 from framecast.train.world.scene import Scene, all_combinations, choose_held_out, held_out, sample_scene
 from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS
@@ -117,3 +119,18 @@ def test_held_out_file_is_the_split_and_training_never_sees_it() -> None:
     rng = random.Random(0)
     assert not any(sample_scene(rng, excluded=unseen).combination in unseen for _ in range(300))
     assert all(sample_scene(rng, seen=False, excluded=unseen).combination in unseen for _ in range(50))
+
+
+def test_words_that_are_practised_are_drawn_three_times_as_often() -> None:
+    rng = random.Random(8)
+    drawn = [sample_scene(rng, practised=frozenset(("kitten", "play"))) for _ in range(3000)]
+    share = sum("kitten" in scene.combination or "play" in scene.combination for scene in drawn) / len(drawn)
+    once = 1 - (1 - 1 / len(SUBJECTS)) * (1 - 1 / len(ACTIONS))
+    assert share == pytest.approx(3 * once / (3 * once + 1 - once), abs=0.03)
+    assert len({scene.subject for scene in drawn}) == len(SUBJECTS)
+
+
+def test_a_word_that_the_world_does_not_have_is_named() -> None:
+    result = CliRunner().invoke(app, ["cache", "--practise", "unicorn"])
+    assert result.exit_code == 2
+    assert "no word of the world: unicorn" in result.stderr.replace("\n", " ")

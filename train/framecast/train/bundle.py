@@ -150,11 +150,15 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
     trained = dict(made_by)
     if began.exists():
         trained["began_with"] = json.loads(began.read_text(encoding="utf-8"))["trained"]
-    parts = {}
-    for name in ("vae", "planner", "unet"):
+    parts: dict[str, dict[str, Any]] = {}
+    tuned = runs / "tune" / "tune.json"
+    for name in ("vae", "planner", "unet", *(["tune"] if tuned.exists() else [])):
         if rows := read_curve(runs / name):  # what was not trained is as it began
             losses = {k: round(v, 4) for k, v in _tail_means(rows).items()}
             parts[name] = {"steps": int(rows[-1]["step"]), "losses": losses}
+    if "tune" in parts:
+        held_out = json.loads(tuned.read_text(encoding="utf-8"))
+        parts["tune"]["losses"] |= {f"held-out {when}": round(held_out[when], 4) for when in ("before", "after")}
     return {
         "fold": FOLD.as_dict(),
         "fps": config.fps,
