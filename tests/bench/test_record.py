@@ -41,9 +41,12 @@ def test_a_record_names_what_served_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAMECAST_SERVING", "framecast serve --repository 'a b' --")
     monkeypatch.setenv("FRAMECAST_ADDRESS", "127.0.0.1:1")
     monkeypatch.setenv("FRAMECAST_BATCHER", "max_live=1")
+    monkeypatch.setenv("FRAMECAST_TOKEN", "secret")
+    monkeypatch.setenv("FRAMECAST_TOKENS", "secret")
     found = Record("x", {"y": 1}, [], {"served": {"bundle": "storybook", "source": "abc"}})
     assert found.command == f"framecast serve --repository 'a b' -- {shlex.join(['framecast', *sys.argv[1:]])}"
     assert found.environment == {"FRAMECAST_BATCHER": "max_live=1"}
+    assert "secret" not in found.to_json()
     lines = found.markdown().splitlines()
     assert f"    FRAMECAST_BATCHER=max_live=1 {found.command}" in lines
     assert "served: bundle storybook, source abc" in lines

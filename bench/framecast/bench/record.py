@@ -21,6 +21,8 @@ _PACKAGES = (
 )
 MOST_PARTS = 20
 """Of a nested object that a table shows; LoadGen's summary has fifty and is for the JSON."""
+STEERING = tuple(f"FRAMECAST_{name}" for name in ("BATCHER", "ENGINE", "FLAVOUR", "KERNELS_OFF", "PRECISION"))
+"""Variables that change what is measured."""
 SERVING = "FRAMECAST_SERVING"
 """Variable in which `framecast serve` tells the command that it runs how it was started itself."""
 _OF_MANY = (
@@ -149,12 +151,8 @@ class Record:
 
 
 def environment() -> dict[str, str]:
-    """The `FRAMECAST_…` variables, but the address, which `framecast serve` draws anew each time."""
-    return {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith("FRAMECAST_") and name not in ("FRAMECAST_ADDRESS", SERVING)
-    }
+    """Those of `STEERING` that are set. Others may hold tokens, and records are for everybody."""
+    return {name: os.environ[name] for name in STEERING if name in os.environ}
 
 
 def command() -> str:

@@ -137,8 +137,10 @@ async def _until_done(command: Sequence[str], address: str, signals: asyncio.Que
     if not command:
         await signals.get()
         return 0
-    own = sys.argv[1 : sys.argv.index("--") + 1] if "--" in sys.argv else []
-    told = {"FRAMECAST_ADDRESS": address, "FRAMECAST_SERVING": shlex.join(["framecast", *own])}
+    told = {"FRAMECAST_ADDRESS": address}
+    if "--" in sys.argv:
+        own = sys.argv[1 : sys.argv.index("--") + 1]
+        told["FRAMECAST_SERVING"] = shlex.join(["framecast", *own])
     process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **told})
     ended = asyncio.create_task(process.wait())
     for end in (process.terminate, process.kill):  # the first signal asks it to stop, the second makes it

@@ -258,6 +258,9 @@ def test_validation_compares_with_the_measurement() -> None:
     assert few["latency_p95"].formula_error is None
     with pytest.raises(ValueError, match="without a video"):
         validate(TRUTH, Replica(), Load([film], [], []))
+    at_once = [replace(sample, intended=0.0) for sample in samples[:2]]
+    with pytest.raises(ValueError, match="has no rate"):
+        validate(TRUTH, Replica(), Load([film], [0] * 2, at_once))
 
 
 def test_validation_knows_which_video_was_of_which_kind() -> None:

@@ -144,7 +144,7 @@ def train(
     )
     if crew.leads:
         figures = {
-            "stories": len(told) * crew.size + len(held),
+            "stories": (len(told) + len(held)) * crew.size,
             "before": held_out_loss(begin_with, cache, text_tokenizer, held, weights, recipe),
             "after": held_out_loss(tuned, cache, text_tokenizer, held, weights, recipe),
         }

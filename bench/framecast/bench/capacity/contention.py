@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from framecast.bench.capacity.film import Film
-from framecast.bench.capacity.fleet import Fleet, Step
+from framecast.bench.capacity.fleet import Fleet
 from framecast.bench.capacity.service import ServiceModel, StepCurve
 from framecast.bench.capacity.simulate import simulate
 
@@ -35,8 +35,6 @@ def without_decodes(service: ServiceModel, crowds: Sequence[Crowd]) -> StepCurve
 
 def _slowdown(service: ServiceModel, crowd: Crowd) -> float:
     """Seconds of the crowd's steps, beside its decodes ÷ without them."""
-    steps: list[Step] = []
-    simulate(Fleet(service), [0.0] * crowd.callers, [crowd.film], observe=steps.append)
-    beside = sum(run.steps * run.seconds for run in steps)
-    alone = sum(run.steps * service.step.seconds(len(run.videos)) for run in steps) * crowd.film.scale
-    return max(1.0, beside / alone) if alone else 1.0
+    found = simulate(Fleet(service), [0.0] * crowd.callers, [crowd.film])
+    alone = sum(steps * service.step.seconds(size) for size, steps in found.batches.items()) * crowd.film.scale
+    return max(1.0, found.busy["denoise"] / alone) if alone else 1.0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from framecast.bench.capacity.film import Film
-from framecast.bench.capacity.fleet import Fleet, Simulated, Step
+from framecast.bench.capacity.fleet import Fleet, Simulated
 from framecast.bench.capacity.predict import capacity, predict
 from framecast.bench.capacity.service import Replica, ServiceModel
 from framecast.bench.capacity.simulate import simulate
@@ -100,10 +100,12 @@ def validate(
             then is the model's own error, and not a machine that has become slower since it was calibrated.
 
     Raises:
-        ValueError: nothing was measured.
+        ValueError: nothing was measured, or nobody came later than at once.
     """
     if not load.samples:
         raise ValueError("a load without a video can not be compared")
+    if not max(sample.intended for sample in load.samples):
+        raise ValueError("a load whose videos all come at once has no rate to predict")
     done = [sample for sample in load.samples if not sample.error]
     duration = max(s.ended for s in load.samples) - min(s.intended for s in load.samples)
     latencies = [sample.latency for sample in done]
@@ -136,13 +138,9 @@ def _replayed(service: ServiceModel, replica: Replica, load: Load) -> dict[str, 
     """Figures of a simulation of the load's own arrivals."""
     asked = sorted(zip((sample.intended for sample in load.samples), load.order, strict=True))
     times, order = zip(*asked, strict=True)
-    steps: list[Step] = []
-    found = simulate(Fleet(service, replica), times, load.films, order=order, observe=steps.append)
-    count = sum(run.steps for run in steps)
-    return {
-        **summarised(found),
-        "step_seconds": sum(run.steps * run.seconds for run in steps) / count if count else None,
-    }
+    found = simulate(Fleet(service, replica), times, load.films, order=order)
+    count = sum(found.batches.values())
+    return {**summarised(found), "step_seconds": found.busy["denoise"] / count if count else None}
 
 
 def summarised(found: Simulated, warmup: float = 0.0) -> dict[str, float | None]:

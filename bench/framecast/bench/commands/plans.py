@@ -127,7 +127,7 @@ def simulate(
         kind = Kind(tuple(scene_seconds or ()), num_inference_steps, width, height, fps, planned)
         fitted, films, replica = inputs(model, kinds(kind, mix), limit)
         times = arrival_times(arrival, request_rate, num_prompts, seed)
-        deaths = deaths_of(failures_per_hour * replicas, float(times[-1]), replicas, repair, seed)
+        deaths = _deaths(failures_per_hour * replicas, float(times[-1]), replicas, repair, seed)
         fleet = Fleet(fitted.service, replica, replicas, routing, deaths)
         found = simulated(fleet, times, films, seed=seed)
     results: dict[str, Any] = {
@@ -145,7 +145,7 @@ def simulate(
     publish(Record("capacity simulate", results, [], settings), output_file)
 
 
-def deaths_of(rate: float, seconds: float, replicas: int, repair: float, seed: int) -> tuple[Failure, ...]:
+def _deaths(rate: float, seconds: float, replicas: int, repair: float, seed: int) -> tuple[Failure, ...]:
     """Failures of a fleet, `rate` an hour, for so long."""
     if not rate:
         return ()
