@@ -8,6 +8,7 @@ import torch
 
 from framecast.train.diffusion import DiffusionConfig
 from framecast.train.discriminator import AdversarialConfig
+from framecast.train.measure import Measure
 from framecast.train.planner import PlannerConfig
 from framecast.train.text import TextConfig
 from framecast.train.tokenizers import train_planner_tokenizer, train_text_tokenizer
@@ -34,6 +35,11 @@ DIFFUSION = DiffusionConfig(
 PLANNER = PlannerConfig(
     hidden=16, layers=1, heads=2, key_value_heads=2, inner=32, pretrain_steps=2, finetune_steps=4, batch=2, block=16
 )
+
+
+def even(channels: int) -> Measure:
+    """Every channel counts the same, and jumps as their sum."""
+    return Measure(torch.ones(channels), torch.ones(2 * channels, 1))
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from framecast.train.principal import read
 from framecast.train.world.render import render
 from framecast.train.world.scene import Scene
 
-from .conftest import DIFFUSION, PLANNER, VAE
+from .conftest import DIFFUSION, PLANNER, VAE, even
 
 CONFIG = bundle.BundleConfig(diffusion=DIFFUSION, vae=VAE, planner=PLANNER, steps=2)
 
@@ -38,9 +38,7 @@ def written(tokenizers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     build(CacheConfig(samples=2), vae.linear_code(VAE, runs / "vae"), runs / "cache", crew=Crew())
     text = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
-    diffusion.train(
-        DIFFUSION, LatentCache(runs / "cache"), text, torch.ones(VAE.latent_channels), runs / "unet", stop_at=1
-    )
+    diffusion.train(DIFFUSION, LatentCache(runs / "cache"), text, even(VAE.latent_channels), runs / "unet", stop_at=1)
     out = tmp_path_factory.mktemp("bundles") / "tiny"
     (out / "unet").mkdir(parents=True)
     (out / "unet" / "stale.safetensors").write_bytes(b"old")
@@ -69,9 +67,7 @@ def test_training_goes_on_from_a_bundle(written: Path, tokenizers: Path, tmp_pat
     build(CacheConfig(samples=1), after, runs / "cache", crew=Crew())
     tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
     still = replace(DIFFUSION, image_rate=0.0)
-    diffusion.train(
-        still, LatentCache(runs / "cache"), tokenizer, torch.ones(VAE.latent_channels), runs / "unet", stop_at=1
-    )
+    diffusion.train(still, LatentCache(runs / "cache"), tokenizer, even(VAE.latent_channels), runs / "unet", stop_at=1)
     for trained, taken in zip(_diffusion(tokenizers), _diffusion(runs), strict=True):
         for p, q in zip(trained.parameters(), taken.parameters(), strict=True):
             torch.testing.assert_close(q, p.half().float(), rtol=0, atol=1e-6)

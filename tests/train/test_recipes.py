@@ -18,7 +18,7 @@ from framecast.train.progress import Journal, read_curve
 from framecast.train.quick import quicken
 from framecast.train.world.scene import held_out
 
-from .conftest import DIFFUSION, PLANNER, VAE
+from .conftest import DIFFUSION, PLANNER, VAE, even
 
 
 def losses(directory: Path) -> list[dict[str, float]]:
@@ -96,7 +96,7 @@ def test_the_cover_is_where_the_subject_is(cache: LatentCache) -> None:
 
 def test_diffusion_trains_both_models_and_resumes(tokenizers: Path, cache: LatentCache, tmp_path: Path) -> None:
     tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
-    run = [DIFFUSION, cache, tokenizer, torch.ones(VAE.latent_channels)]
+    run = [replace(DIFFUSION, jump=0.5), cache, tokenizer, even(VAE.latent_channels)]
     whole = diffusion.train(*run, tmp_path / "whole")  # type: ignore[arg-type]
     diffusion.train(*run, tmp_path / "parts", stop_at=3)  # type: ignore[arg-type]
     parts = diffusion.train(*run, tmp_path / "parts")  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def test_given_latents_do_not_count(tokenizers: Path, tmp_path: Path) -> None:
     def loss(context: int, change: float = 0.0) -> torch.Tensor:
         batch = diffusion.Batch(clean + change, torch.zeros(1, 1, 3, 16, 16), tokens, torch.tensor([context]))
         generator = torch.Generator().manual_seed(1)
-        return diffusion.velocity_loss(unet, encoder, batch, alphas, torch.ones(4), DIFFUSION, generator)
+        return diffusion.velocity_loss(unet, encoder, batch, alphas, even(4), DIFFUSION, generator)
 
     assert loss(0) != loss(2)
     loss(2).backward()

@@ -15,7 +15,7 @@ from framecast.train.parallel import Crew
 from framecast.train.stories import Shot, storyboard, tell
 from framecast.train.world.scene import sample_scene
 
-from .conftest import DIFFUSION, PLANNER, VAE
+from .conftest import DIFFUSION, PLANNER, VAE, even
 
 CONFIG = tune.TuneConfig(stories=4, held=2, steps=2, batch=2)
 
@@ -55,7 +55,7 @@ def test_tuning_uses_the_planners_words(tokenizers: Path, tmp_path: Path, monkey
         return answers[len(told) - len(stories) : len(told)]
 
     monkeypatch.setattr(planner, "plan", plan)
-    run = (CONFIG, DIFFUSION, start, cache, (clip, story), planner.build(PLANNER, story), torch.ones(4))
+    run = (CONFIG, DIFFUSION, start, cache, (clip, story), planner.build(PLANNER, story), even(4))
     tuned = tune.train(*run, tmp_path / "tune")
     captions = json.loads((tmp_path / "tune" / "captions-0.json").read_text())
     assert captions == {str(i): canonical(cache.samples[i].scene) for i in range(3)}

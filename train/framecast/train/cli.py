@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from framecast.train.options import ClipBatch, Device, Runs, Seed, Steps, StopAt, Threads, given, practised, use_threads
+
 app = typer.Typer(no_args_is_help=True, help="Trains the storybook family.")
 
-Runs = Annotated[Path, typer.Option(help="Folder for checkpoints, caches and curves.")]
-Threads = Annotated[int, typer.Option(help="Compute threads; one is the fastest on a machine that is shared.")]
 RECIPE = " && ".join(
     f"framecast train {step}" for step in ("tokenizers", "cache", "unet", "drafts", "vae", "planner", "tune", "bundle")
 )
-
-Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
-StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
-Seed = Annotated[int | None, typer.Option(help="Another one draws what the weights have not seen yet.")]
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """The options that were given, for `replace`: a recipe's own values stay where they were not."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _practised(words: list[str]) -> frozenset[str]:
-    from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS
-
-    known = {*SUBJECTS, *COLOURS, *PLACES, *ACTIONS}
-    if unknown := sorted(set(words) - known):
-        raise typer.BadParameter(
-            f"--practise: no word of the world: {', '.join(unknown)}; it has {', '.join(sorted(known))}"
-        )
-    return frozenset(words)
-
-
-def _threads(count: int) -> None:
-    import torch
-
-    torch.set_num_threads(count)
 
 
 @app.command()
@@ -62,10 +36,10 @@ def vae(
     from framecast.train.drafts import Drafts
     from framecast.train.parallel import Crew
 
-    _threads(threads)
+    use_threads(threads)
     config = recipe.VaeConfig()
-    term = replace(config.adversarial, **_given(weight=adversarial, start=adversarial_start))
-    config = replace(config, adversarial=term, **_given(steps=steps or None))
+    term = replace(config.adversarial, **given(weight=adversarial, start=adversarial_start))
+    config = replace(config, adversarial=term, **given(steps=steps or None))
     crew = Crew()
     drafts = Drafts(runs / "drafts") if (runs / "drafts").exists() else None
     model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew, drafts=drafts)
@@ -88,7 +62,7 @@ def drafts(
     from framecast.train.parallel import Crew
     from framecast.train.quick import quicken
 
-    _threads(threads)
+    use_threads(threads)
     serving = recipe.BundleConfig()
     config = drafting.DraftConfig(
         steps=serving.steps, guidance_scale=serving.guidance_scale, context=serving.diffusion.context
@@ -155,11 +129,11 @@ def planner(
 
     from framecast.train import planner as recipe
 
-    _threads(threads)
+    use_threads(threads)
     config = recipe.PlannerConfig()
     config = replace(
         config,
-        **_given(pretrain_steps=pretrain_steps, finetune_steps=finetune_steps, rate=rate or None, seed=seed),
+        **given(pretrain_steps=pretrain_steps, finetune_steps=finetune_steps, rate=rate or None, seed=seed),
     )
     tokenizer = PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner")
     model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at)
@@ -184,10 +158,10 @@ def cache(
     from framecast.train import latents, vae
     from framecast.train.parallel import Crew
 
-    _threads(threads)
+    use_threads(threads)
     code = vae.linear_code(vae.VaeConfig(), runs / "vae")
-    config = latents.CacheConfig(samples=samples, practised=_practised(practise or []))
-    latents.build(replace(config, **_given(seed=seed)), code, runs / "cache", crew=Crew())
+    config = latents.CacheConfig(samples=samples, practised=practised(practise or []))
+    latents.build(replace(config, **given(seed=seed)), code, runs / "cache", crew=Crew())
 
 
 @app.command()
@@ -198,8 +172,13 @@ def unet(
         int | None, typer.Option(min=0, help="Image steps; the recipe's own when not given.")
     ] = None,
     clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps; more than the recipe's go on.")] = None,
+    clip_batch: ClipBatch = None,
+    clip_rate: Annotated[float | None, typer.Option(help="Learning rate of the clip steps.")] = None,
+    short_until: Annotated[float | None, typer.Option(min=0, max=1, help="Share of them on short windows.")] = None,
+    jump: Annotated[float | None, typer.Option(min=0, help="Weight of errors that jump between latents.")] = None,
     seed: Seed = None,
     threads: Threads = 1,
+    device: Device = "cpu",
 ) -> None:
     """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
     from dataclasses import replace
@@ -208,21 +187,27 @@ def unet(
 
     from framecast.train import diffusion, vae
     from framecast.train.latents import LatentCache
+    from framecast.train.measure import Measure
     from framecast.train.parallel import Crew
 
-    _threads(threads)
-    levels = vae.linear_code(vae.VaeConfig(), runs / "vae").levels
+    use_threads(threads)
+    code = vae.linear_code(vae.VaeConfig(), runs / "vae")
     tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
-    config = diffusion.DiffusionConfig()
-    diffusion.train(
-        replace(config, **_given(image_steps=image_steps, clip_steps=clip_steps, seed=seed)),
-        LatentCache(runs / "cache"),
-        tokenizer,
-        levels / levels.mean(),
-        runs / "unet",
-        stop_at=stop_at,
-        crew=Crew(),
+    config = replace(
+        diffusion.DiffusionConfig(),
+        **given(
+            image_steps=image_steps,
+            clip_steps=clip_steps,
+            clip_batch=clip_batch,
+            clip_rate=clip_rate,
+            short_until=short_until,
+            jump=jump,
+            seed=seed,
+        ),
     )
+    cache = LatentCache(runs / "cache")
+    measure = Measure.of(code)
+    diffusion.train(config, cache, tokenizer, measure, runs / "unet", stop_at=stop_at, crew=Crew(), device=device)
 
 
 @app.command()
@@ -231,7 +216,10 @@ def tune(
     stories: Annotated[int | None, typer.Option(min=1, help="Clips told and planned; the recipe's own else.")] = None,
     steps: Steps = None,
     rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    clip_batch: ClipBatch = None,
+    jump: Annotated[float | None, typer.Option(min=0, help="Weight of errors that jump between latents.")] = None,
     threads: Threads = 1,
+    device: Device = "cpu",
 ) -> None:
     """Tunes UNet and text encoder together on captions that the planner writes; needs both trained. Under torchrun
     the workers share stories and batches.
@@ -242,24 +230,26 @@ def tune(
     from framecast.train import tune as tuning
     from framecast.train import vae
     from framecast.train.latents import LatentCache
+    from framecast.train.measure import Measure
     from framecast.train.parallel import Crew
 
-    _threads(threads)
+    use_threads(threads)
     config = recipe.BundleConfig()
     unet, encoder, tokenizer = recipe.load_diffusion(runs, config.diffusion, config.vae.latent_channels, tuned=False)
     model, story_tokenizer = recipe.load_planner(runs, config.planner)
-    levels = vae.linear_code(config.vae, runs / "vae").levels
+    measure = Measure.of(vae.linear_code(config.vae, runs / "vae"))
     crew = Crew()
     tuning.train(
-        replace(tuning.TuneConfig(), **_given(stories=stories, steps=steps, rate=rate)),
-        config.diffusion,
+        replace(tuning.TuneConfig(), **given(stories=stories, steps=steps, rate=rate)),
+        replace(config.diffusion, **given(clip_batch=clip_batch, jump=jump)),
         {"unet": unet, "text_encoder": encoder},
         LatentCache(runs / "cache"),
         (tokenizer, story_tokenizer),
         model,
-        levels / levels.mean(),
+        measure,
         runs / "tune",
         crew=crew,
+        device=device,
     )
     if crew.leads:
         typer.echo((runs / "tune" / "tune.json").read_text(encoding="utf-8"))
@@ -307,7 +297,7 @@ def sheet(
     from framecast.train import sheet as sheets
     from framecast.train.world.scene import sample_scene
 
-    _threads(threads)
+    use_threads(threads)
     rng = random.Random(3)
     scenes = [sample_scene(rng, seen=False) for _ in range(6)]
     if kind == "world":
@@ -332,7 +322,7 @@ def judge(
     """Trains the judge on renders and says how often it is right on combinations no model has seen."""
     from framecast.train import judge as recipe
 
-    _threads(threads)
+    use_threads(threads)
     model = recipe.train(recipe.JudgeConfig(), runs / "judge", stop_at=stop_at)
     shares = recipe.accuracy(model)
     recipe.publish(model, shares, out)
@@ -372,7 +362,7 @@ def evaluate(
     from framecast.train.report import page
     from framecast.train.sheet import draw_sheet
 
-    _threads(threads)
+    use_threads(threads)
     plain = {"dtype": torch.float32, "local_files_only": True}
     if address:
         film = scoring.served(address)

@@ -26,9 +26,11 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 from framecast.train import text
+from framecast.train.ahead import ahead
 from framecast.train.captions import training_caption
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.latents import LatentCache
+from framecast.train.measure import Measure
 from framecast.train.models import Scheduler, Unet, make_scheduler, make_unet
 from framecast.train.muon import Muon
 from framecast.train.parallel import Crew
@@ -74,6 +76,8 @@ class DiffusionConfig:
     finest: float = 0.6
     """Noise below which errors count no more. Where there is little, the best answer is nearly the input; what a scene
     shows is settled where there is much."""
+    jump: float = 0.0
+    """How much an error that jumps from one latent to the next counts beside the error itself, see `Measure.jumps`."""
     ema: float = 0.99
     seed: int = 41
 
@@ -154,6 +158,10 @@ class Batch:
     tokens: torch.Tensor
     context: torch.Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """On `device`."""
+        return Batch(*(t.to(device) for t in (self.latents, self.cover, self.tokens, self.context)))
+
 
 def draw_batch(
     cache: LatentCache,
@@ -191,9 +199,11 @@ def draw_batch(
 def draw_times(config: DiffusionConfig, size: int, count: int, generator: torch.Generator) -> torch.Tensor:
     """Times of a batch, int64 [size] in 0..count - 1: mostly those of the served schedule, each equally often."""
     # Stratified: each batch covers the whole range, which halves the loss's variance.
-    shares = (torch.randperm(size, generator=generator) + torch.rand(size, generator=generator)) / size
+    where = generator.device
+    order = torch.randperm(size, generator=generator, device=where)
+    shares = (order + torch.rand(size, generator=generator, device=where)) / size
     steps = torch.ceil(shares * config.served) / config.served
-    free = torch.rand(size, generator=generator) < config.astray
+    free = torch.rand(size, generator=generator, device=where) < config.astray
     times: torch.Tensor = (torch.where(free, shares, steps) * count).long().clamp(1, count) - 1
     return times
 
@@ -203,42 +213,50 @@ def velocity_loss(
     encoder: nn.Module,
     batch: Batch,
     alphas: torch.Tensor,
-    weights: torch.Tensor,
+    measure: Measure,
     config: DiffusionConfig,
     generator: torch.Generator,
 ) -> torch.Tensor:
     """Weighted squared error of the implied velocity at a random time, over the latents that are not given.
 
-    `alphas` is the scheduler's cumulative product, float32 [1000]; `weights` says how much a channel counts, [C].
-    Weights do not move the optimum, which is a mean at each place; they only say what is learnt first.
+    `alphas` is the scheduler's cumulative product, float32 [1000]; everything is on one device. Weights do not move the
+    optimum, which is a mean at each place; they only say what is learnt first.
     """
     clean = batch.latents * config.scale
-    size, frames = clean.shape[0], clean.shape[2]
-    noise = torch.randn(clean.shape, generator=generator)
+    size, frames, device = clean.shape[0], clean.shape[2], clean.device
+    noise = torch.randn(clean.shape, generator=generator, device=device)
     times = draw_times(config, size, len(alphas), generator)
     keep, drop = (f(alphas[times]).view(-1, 1, 1, 1, 1) for f in (torch.sqrt, lambda a: torch.sqrt(1 - a)))
     noisy = keep * clean + drop * noise
-    given = (torch.arange(frames)[None] < batch.context[:, None]).view(size, 1, frames, 1, 1)
+    given = (torch.arange(frames, device=device)[None] < batch.context[:, None]).view(size, 1, frames, 1, 1)
     noisy = torch.where(given, clean, noisy)
-    with mixed():
+    with mixed(device.type):
         states = encoder(input_ids=batch.tokens).last_hidden_state
         out = unet(noisy, times, encoder_hidden_states=states).sample.float()
-    # v = (α·x_t - x) / σ: an error of x is 1/σ times one of v.
-    errors = ((out - clean) / config.scale / drop.clamp(min=config.finest)) ** 2 * weights.view(1, -1, 1, 1, 1)
-    count = ~given * (1 + config.attention * batch.cover)
-    loss: torch.Tensor = (errors * count).sum() / count.expand_as(errors).sum()
+    # v = (α·x_t - x) / σ: an error of x is 1/σ times one of v. What is given has none.
+    errors = torch.where(given, 0.0, (out - clean) / config.scale / drop.clamp(min=config.finest))
+    counts = 1 + config.attention * batch.cover
+    loss = _mean(measure.squares(errors), ~given * counts)
+    if config.jump and frames > 1:
+        pairs = torch.maximum(counts[:, :, 1:], counts[:, :, :-1])
+        loss = loss + config.jump * _mean(measure.jumps(errors), ~given[:, :, 1:] * pairs)
     return loss
+
+
+def _mean(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    return (values * counts).sum() / counts.sum()
 
 
 def train(
     config: DiffusionConfig,
     cache: LatentCache,
     tokenizer: CLIPTokenizer,
-    weights: torch.Tensor,
+    measure: Measure,
     directory: Path,
     *,
     stop_at: int | None = None,
     crew: Crew | None = None,
+    device: str = "cpu",
     told: Mapping[int, str] | None = None,
     begin_with: Mapping[str, nn.Module] | None = None,
 ) -> dict[str, Any]:
@@ -248,10 +266,11 @@ def train(
         config: the recipe.
         cache: the clips.
         tokenizer: the text encoder's.
-        weights: how much each latent channel counts, [C], mean 1.
+        measure: how much an error counts.
         directory: checkpoints and curve.
         stop_at: leave after this step.
         crew: the workers that share each batch; alone when not given.
+        device: of torch.
         told: captions by the sample's index in the cache; without them every draw words its scene anew.
         begin_with: "unet" and "text_encoder" whose weights are the start; random ones without.
 
@@ -260,14 +279,15 @@ def train(
     """
     crew = crew or Crew()
     torch.manual_seed(config.seed)
-    channels = len(weights)
+    place, measure, channels = torch.device(device), measure.to(torch.device(device)), len(measure.weights)
     models: dict[str, Any] = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
     averages: dict[str, Any] = {"unet": build(config, channels), "text_encoder": text.build(config.text, tokenizer)}
     for name, model in models.items():
         if begin_with:
             model.load_state_dict(begin_with[name].state_dict())
         averages[name].load_state_dict(model.state_dict())
-        model.train()
+        averages[name].to(place)
+        model.to(place).train()
     unet, encoder = models["unet"], models["text_encoder"]
     quicken(unet)
     parameters = [p for m in models.values() for p in m.parameters()]
@@ -277,23 +297,28 @@ def train(
     begin, _ = keeper.load()
     total = config.image_steps + config.clip_steps
     end = min(total, stop_at or total)
-    alphas = scheduler().alphas_cumprod
+    alphas = scheduler().alphas_cumprod.to(place)
+
+    def draw(step: int) -> tuple[Batch, int]:
+        rng = random.Random(f"diffusion {config.seed} {step} {crew.rank}")
+        seed = rng.randrange(2**31)
+        short = step < config.image_steps + config.clip_steps * config.short_until
+        window = 1 if step < config.image_steps else config.short if short else CLIP
+        size = config.image_batch if step < config.image_steps else config.clip_batch * CLIP // window
+        return draw_batch(cache, tokenizer, config, size, rng, window=window, told=told), seed
+
+    batches = ahead(draw, begin, end, threads=1 if place.type == "cpu" else 4)
     with Journal(directory, "unet", total, begin=begin) if crew.leads else crew.silence() as journal:
-        for step in range(begin, end):
+        for step, (batch, seed) in zip(range(begin, end), batches, strict=True):
             imaging = step < config.image_steps
             if step % 100 == 0:
                 cache.refresh()
-            rng = random.Random(f"diffusion {config.seed} {step} {crew.rank}")
-            generator = torch.Generator().manual_seed(rng.randrange(2**31))
-            short = step < config.image_steps + config.clip_steps * config.short_until
-            window = 1 if imaging else config.short if short else CLIP
-            size = config.image_batch if imaging else config.clip_batch * CLIP // window
-            batch = draw_batch(cache, tokenizer, config, size, rng, window=window, told=told)
+            generator = torch.Generator(place).manual_seed(seed)
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(config, step)
             optimizer.zero_grad(set_to_none=True)
             with stills(unet) if imaging else nullcontext():
-                loss = velocity_loss(unet, encoder, batch, alphas, weights, config, generator)
+                loss = velocity_loss(unet, encoder, batch.to(place), alphas, measure, config, generator)
                 torch.autograd.backward(loss)
             crew.average(parameters)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)

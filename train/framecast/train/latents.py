@@ -187,8 +187,8 @@ class LatentCache:
         for index, part in enumerate(self._parts):
             rows = finished(part)
             for row in range(self._rows[index], len(rows)):
+                self._places.append((index, row))  # first: another thread may be drawing of what is in `samples`
                 self.samples.append(Sample.from_line(rows[row]))
-                self._places.append((index, row))
             self._rows[index] = len(rows)
 
     def __len__(self) -> int:

@@ -86,7 +86,7 @@ class Muon(torch.optim.Optimizer):
         if group["weight_decay"]:
             p.mul_(1 - group["lr"] * group["weight_decay"])
         # The iteration only has to come near one: half precision does.
-        p.add_(orthogonalise(wanted.to(width())).view_as(p), alpha=-group["lr"] * size)
+        p.add_(orthogonalise(wanted.to(width(p.device.type))).view_as(p), alpha=-group["lr"] * size)
 
     def _plain(self, p: nn.Parameter, group: dict[str, Any]) -> None:
         state, gradient = self.state[p], p.grad

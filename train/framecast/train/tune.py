@@ -20,6 +20,7 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 from framecast.train import diffusion, planner
 from framecast.train.diffusion import CLIP, DiffusionConfig
 from framecast.train.latents import LatentCache
+from framecast.train.measure import Measure
 from framecast.train.models import Planner
 from framecast.train.parallel import Crew
 from framecast.train.progress import Journal
@@ -83,17 +84,17 @@ def held_out_loss(
     cache: LatentCache,
     tokenizer: CLIPTokenizer,
     held: dict[int, str],
-    weights: torch.Tensor,
+    measure: Measure,
     config: DiffusionConfig,
 ) -> float:
     """Mean velocity loss on whole clips with the planner's captions; noise and times are the same at every call."""
     rng, generator = random.Random("held"), torch.Generator().manual_seed(0)
     alphas = diffusion.scheduler().alphas_cumprod
+    unet, encoder = (models[name].cpu() for name in ("unet", "text_encoder"))
     losses = []
     for _ in range(max(1, len(held) // 4)):
         batch = diffusion.draw_batch(cache, tokenizer, replace(config, dropped=0.0), 4, rng, window=CLIP, told=held)
-        unet, encoder = models["unet"], models["text_encoder"]
-        losses.append(diffusion.velocity_loss(unet, encoder, batch, alphas, weights, config, generator).item())
+        losses.append(diffusion.velocity_loss(unet, encoder, batch, alphas, measure, config, generator).item())
     return sum(losses) / len(losses)
 
 
@@ -104,10 +105,11 @@ def train(
     cache: LatentCache,
     tokenizers: tuple[CLIPTokenizer, PreTrainedTokenizerFast],
     model: Planner,
-    weights: torch.Tensor,
+    measure: Measure,
     directory: Path,
     *,
     crew: Crew | None = None,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Fine-tunes; resumes from `directory`. Writes the losses before and after to `directory/tune.json`.
 
@@ -117,9 +119,10 @@ def train(
         cache: the clips.
         tokenizers: the text encoder's and the planner's.
         model: the planner, which stays as it is.
-        weights: how much each latent channel counts, [C].
+        measure: how much an error counts.
         directory: checkpoints, curve and figures.
         crew: the workers that share each batch.
+        device: of torch.
 
     Returns:
         Averaged weights: {"unet": …, "text_encoder": …}.
@@ -136,17 +139,18 @@ def train(
         replace(recipe, image_steps=0, clip_steps=config.steps, clip_rate=config.rate, short_until=0.0),
         cache,
         text_tokenizer,
-        weights,
+        measure,
         directory,
         crew=crew,
+        device=device,
         told=told,
         begin_with=begin_with,
     )
     if crew.leads:
         figures = {
             "stories": (len(told) + len(held)) * crew.size,
-            "before": held_out_loss(begin_with, cache, text_tokenizer, held, weights, recipe),
-            "after": held_out_loss(tuned, cache, text_tokenizer, held, weights, recipe),
+            "before": held_out_loss(begin_with, cache, text_tokenizer, held, measure, recipe),
+            "after": held_out_loss(tuned, cache, text_tokenizer, held, measure, recipe),
         }
         (directory / "tune.json").write_text(json.dumps(figures) + "\n", encoding="utf-8")
     return tuned

@@ -14,7 +14,8 @@ from framecast.kernels.shapes import Shape, shapes
 from framecast.kernels.switches import OPS
 
 COMPILE_SECONDS = 15.0  # that a case with max-autotune may take; with less left it is left out
-SWEEP_SECONDS = 30.0  # kept for other tilings
+CASE_SECONDS = 1.5  # that a case takes without it
+SWEEP_SECONDS = 40.0  # kept for other tilings
 SWEEP_OPS = ("group_norm_silu", "temporal_attention", "yuv420")  # whose tiling is reasoned
 
 
@@ -23,10 +24,11 @@ def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
     device, dtype = torch.device(scale.device), getattr(torch, scale.dtype)
     _exact_float32()
     chosen = list(heaviest(scale.shapes))
-    for shape in chosen:
+    for index, shape in enumerate(chosen):
         small = shape if scale.name == "full" else shrunk(shape)
+        reserved = SWEEP_SECONDS + CASE_SECONDS * (len(chosen) - index)
         for case in cases(small, device, dtype):
-            emit(**row(case, scale, compiled=deadline.allows(COMPILE_SECONDS + SWEEP_SECONDS)))
+            emit(**row(case, scale, compiled=deadline.allows(COMPILE_SECONDS + reserved)))
     for op in SWEEP_OPS:
         shape = next(shape for shape in chosen if shape.op == op)
         for case in cases(shape if scale.name == "full" else shrunk(shape), device, dtype):
@@ -34,11 +36,11 @@ def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
 
 
 def heaviest(count: int) -> Iterator[Shape]:
-    """Of every op and family the `count` shapes that move most bytes in a step; all of them for 0."""
+    """Of every family and op the `count` shapes that move most bytes in a step; all of them for 0."""
     found = shapes()
-    for op in OPS:
-        families = dict.fromkeys(shape.family for shape in found)
-        for family in families:
+    families = dict.fromkeys(shape.family for shape in found)
+    for family in families:
+        for op in OPS:
             these = [shape for shape in found if (shape.op, shape.family) == (op, family)]
             these.sort(key=lambda shape: shape.calls * shape.kernel_bytes, reverse=True)
             yield from these[:count] if count else these

@@ -1,0 +1,26 @@
+"""Batches drawn while the step before them is computed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def ahead(draw: Callable[[int], T], begin: int, end: int, *, threads: int = 1) -> Iterator[T]:
+    """`draw` of begin … end - 1, in order, up to `threads` of them before they are asked for."""
+    if threads < 1:
+        raise ValueError(f"threads is {threads}; give 1 or more")
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="draw") as pool:
+        try:
+            for step in range(begin, end):
+                while len(waiting) < threads and step + len(waiting) < end:
+                    waiting.append(pool.submit(draw, step + len(waiting)))
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,41 @@
+"""Options that several training commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Runs = Annotated[Path, typer.Option(help="Folder for checkpoints, caches and curves.")]
+Threads = Annotated[int, typer.Option(help="Compute threads; one is the fastest on a machine that is shared.")]
+Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
+StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
+Seed = Annotated[int | None, typer.Option(help="Another one draws what the weights have not seen yet.")]
+
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+ClipBatch = Annotated[int | None, typer.Option(min=1, help="Clips of a step.")]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given, for `replace`: a recipe's own values stay where they were not."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def practised(words: list[str]) -> frozenset[str]:
+    """Raises BadParameter for what is no word of the world."""
+    from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS
+
+    known = {*SUBJECTS, *COLOURS, *PLACES, *ACTIONS}
+    if unknown := sorted(set(words) - known):
+        raise typer.BadParameter(
+            f"--practise: no word of the world: {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+        )
+    return frozenset(words)
+
+
+def use_threads(count: int) -> None:
+    """Of torch, for computing."""
+    import torch
+
+    torch.set_num_threads(count)
