@@ -61,7 +61,7 @@ def test_what_is_drawn_ahead_comes_in_order_and_not_too_early() -> None:
             drawn.append(step)
         return step * step
 
-    batches = ahead(draw, 3, 9, threads=2)
+    batches = ahead(draw, 3, 9, depth=2)
     assert next(batches) == 9
     assert max(drawn) <= 5
     assert list(batches) == [16, 25, 36, 49, 64]
@@ -79,4 +79,4 @@ def test_a_draw_that_fails_fails_its_step() -> None:
     with pytest.raises(OSError, match="the disk is gone"):
         next(batches)
     with pytest.raises(ValueError, match="1 or more"):
-        list(ahead(draw, 0, 1, threads=0))
+        list(ahead(draw, 0, 1, depth=0))

@@ -12,6 +12,7 @@ from framecast.bench.gpu.cases import Case, cases, shrunk
 from framecast.bench.gpu.module import Workload, ready
 from framecast.bench.gpu.scale import TINY
 from framecast.bench.gpu.switches import Rung, Switches, applied, climbing, leaving_out
+from framecast.bench.gpu.timing import Timing
 from framecast.kernels import switches as kernel_switches
 from framecast.kernels.shapes import shapes
 
@@ -30,8 +31,8 @@ def test_a_wrong_kernel_gets_a_reason_and_no_time(op: str) -> None:
     def off() -> tuple[torch.Tensor, ...]:
         return tuple(out + 1 if out.dtype is torch.uint8 else out * 1.001 for out in case.ours())
 
-    assert kernels.row(case, TINY, compiled=False)["ours_us"] > 0
-    row = kernels.row(replace(case, ours=off), TINY, compiled=False)
+    assert kernels.row((case,), TINY, compiled=False)["ours_us"] > 0
+    row = kernels.row((replace(case, ours=off),), TINY, compiled=False)
     assert "is off by" in row["ours_refused"]
     assert "ours_us" not in row
     assert "speedup" not in row
@@ -44,11 +45,11 @@ def test_a_kernel_that_does_not_run_or_gives_nan_is_a_result() -> None:
     def crash() -> Any:
         raise RuntimeError("illegal address\nmore")
 
-    assert kernels.row(replace(case, ours=crash), TINY, compiled=False)["ours_refused"] == (
+    assert kernels.row((replace(case, ours=crash),), TINY, compiled=False)["ours_refused"] == (
         "RuntimeError: illegal address"
     )
     nan = replace(case, ours=lambda: (case.ours()[0] * float("nan"),))
-    assert kernels.row(nan, TINY, compiled=False)["ours_refused"] == "output a is not finite"
+    assert kernels.row((nan,), TINY, compiled=False)["ours_refused"] == "output a is not finite"
 
 
 def test_achieved_is_bytes_over_time() -> None:
@@ -99,3 +100,20 @@ def test_ladders_change_one_switch_a_rung() -> None:
         assert len(changed) == 1
     assert len(leaving_out(compiled=True)) == len(vars(Switches())) + 1
     assert not any(rung.switches.compile for rung in leaving_out(compiled=False))
+
+
+def test_calls_in_a_row_are_timed_as_one_each() -> None:
+    case = _case("geglu")
+    called: list[int] = []
+
+    def count(index: int) -> tuple[torch.Tensor, ...]:
+        called.append(index)
+        return case.ours()
+
+    alike = tuple(replace(case, ours=lambda index=index: count(index)) for index in range(3))
+    row = kernels.row(alike, TINY, compiled=False)
+    assert row["in_a_row"] == 3
+    assert set(called) == {0, 1, 2}
+    assert called.count(0) == called.count(1) + 1, "the first is checked before it is timed"
+    timing = Timing(30.0, 27.0, 36.0, 5, graph=False)
+    assert timing.each(3) == Timing(10.0, 9.0, 12.0, 5, graph=False)

@@ -10,15 +10,15 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def ahead(draw: Callable[[int], T], begin: int, end: int, *, threads: int = 1) -> Iterator[T]:
-    """`draw` of begin … end - 1, in order, up to `threads` of them before they are asked for."""
-    if threads < 1:
-        raise ValueError(f"threads is {threads}; give 1 or more")
+def ahead(draw: Callable[[int], T], begin: int, end: int, *, depth: int = 2) -> Iterator[T]:
+    """`draw` of begin … end - 1, in order, by one thread that is up to `depth` of them early."""
+    if depth < 1:
+        raise ValueError(f"depth is {depth}; give 1 or more")
     waiting: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="draw") as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="draw") as pool:
         try:
             for step in range(begin, end):
-                while len(waiting) < threads and step + len(waiting) < end:
+                while len(waiting) < depth and step + len(waiting) < end:
                     waiting.append(pool.submit(draw, step + len(waiting)))
                 yield waiting.popleft().result()
         finally:

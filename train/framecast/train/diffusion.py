@@ -307,7 +307,7 @@ def train(
         size = config.image_batch if step < config.image_steps else config.clip_batch * CLIP // window
         return draw_batch(cache, tokenizer, config, size, rng, window=window, told=told), seed
 
-    batches = ahead(draw, begin, end, threads=1 if place.type == "cpu" else 4)
+    batches = ahead(draw, begin, end)
     with Journal(directory, "unet", total, begin=begin) if crew.leads else crew.silence() as journal:
         for step, (batch, seed) in zip(range(begin, end), batches, strict=True):
             imaging = step < config.image_steps

@@ -7,7 +7,7 @@ be written back at the call's expense, as there is after writing zeros.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -30,6 +30,10 @@ class Timing:
     p80_us: float
     samples: int
     graph: bool
+
+    def each(self, count: int) -> "Timing":
+        """Of one call, where `count` of them were timed together."""
+        return replace(self, median_us=self.median_us / count, p20_us=self.p20_us / count, p80_us=self.p80_us / count)
 
     def record(self, prefix: str) -> dict[str, Any]:
         """As a row has it: ``<prefix>_us`` and so on."""

@@ -4,7 +4,7 @@ from framecast.kernels.spec import Constant, KernelSpec, next_power_of_two
 
 MAX_FRAMES = 32  # scores of one head stay in registers
 MAX_WIDTH = 256  # channels of a head
-PIXELS = 4  # that one program attends to, one after the other
+PIXELS = 1  # that one program attends to, one after the other: on an H200 more take longer (docs/log.md)
 
 
 def constants(frames: int, heads: int, width: int, scale: float, pixels: int = PIXELS) -> dict[str, Constant]:

@@ -12,8 +12,13 @@ MATRIX = (
 )
 OFFSET = (16.0, 128.0, 128.0)
 
-BLOCK_HEIGHT, BLOCK_WIDTH = 4, 256
-WARPS = 4
+BLOCK_HEIGHT, BLOCK_WIDTH, WARPS = 8, 128, 2  # of planes; the best on an H200 (docs/log.md)
+BLOCK_OF_PIXELS, WARPS_OF_PIXELS = (2, 256), 2  # where the colours of a pixel lie side by side
+
+
+def warps(itemsize: int) -> int:
+    """For planes of elements of `itemsize` bytes: those of four take twice the registers."""
+    return WARPS * max(1, itemsize // 2)
 
 
 def constants(height: int = BLOCK_HEIGHT, width: int = BLOCK_WIDTH) -> dict[str, Constant]:
@@ -40,7 +45,13 @@ def spec(dtype: str, out: str, *, aligned: bool, variant: str) -> KernelSpec:
     }
     divisible = tuple(name for name, kind in arguments.items() if kind[0] == "*" or (aligned and name != "height"))
     return KernelSpec(
-        "yuv420", variant, yuv420_kernel, arguments, {**constants(), "x_column": 1}, divisible, num_warps=WARPS
+        "yuv420",
+        variant,
+        yuv420_kernel,
+        arguments,
+        {**constants(), "x_column": 1},
+        divisible,
+        num_warps=warps(4 if dtype == "fp32" else 2),
     )
 
 

@@ -7,7 +7,14 @@ from torch.library import triton_op, wrap_triton
 from framecast.kernels.checks import require, require_float
 from framecast.kernels.switches import enabled
 from framecast.kernels.yuv420 import naive
-from framecast.kernels.yuv420.config import BLOCK_HEIGHT, BLOCK_WIDTH, WARPS, constants
+from framecast.kernels.yuv420.config import (
+    BLOCK_HEIGHT,
+    BLOCK_OF_PIXELS,
+    BLOCK_WIDTH,
+    WARPS_OF_PIXELS,
+    constants,
+    warps,
+)
 from framecast.kernels.yuv420.kernel import yuv420_kernel
 
 
@@ -50,10 +57,12 @@ _yuv420.register_fake(_yuv420_fake)
 
 
 def launch(
-    x: Tensor, block: tuple[int, int] = (BLOCK_HEIGHT, BLOCK_WIDTH), num_warps: int = WARPS
+    x: Tensor, block: tuple[int, int] | None = None, num_warps: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Runs the kernel on a checked argument; other tiles (height, width) and warps are for measuring."""
     samples, _, height, width = x.shape
+    planar = x.stride(1) != 1
+    block = block or ((BLOCK_HEIGHT, BLOCK_WIDTH) if planar else BLOCK_OF_PIXELS)
     y, u, v = _planes(x)
     grid = (-(-width // block[1]), -(-height // block[0]), samples)
     wrap_triton(yuv420_kernel)[grid](
@@ -68,7 +77,7 @@ def launch(
         u,
         v,
         **constants(*block),
-        num_warps=num_warps,
+        num_warps=num_warps or (warps(x.element_size()) if planar else WARPS_OF_PIXELS),
     )
     return y, u, v
 
