@@ -10,6 +10,7 @@ import torch
 from framecast.bench.gpu import kernels, models
 from framecast.bench.gpu.cases import Case, cases, shrunk
 from framecast.bench.gpu.module import Workload, ready
+from framecast.bench.gpu.profile import table
 from framecast.bench.gpu.scale import TINY
 from framecast.bench.gpu.switches import Rung, Switches, applied, climbing, leaving_out
 from framecast.bench.gpu.timing import Timing
@@ -117,3 +118,12 @@ def test_calls_in_a_row_are_timed_as_one_each() -> None:
     assert called.count(0) == called.count(1) + 1, "the first is checked before it is timed"
     timing = Timing(30.0, 27.0, 36.0, 5, graph=False)
     assert timing.each(3) == Timing(10.0, 9.0, 12.0, 5, graph=False)
+
+
+def test_the_profile_names_the_longest_kernels_and_loses_no_time() -> None:
+    kernels_seen = [("a", 2, 10.0), ("b" * 200, 1, 60.0), ("c", 3, 20.0), ("d", 1, 10.0), ("host", 1, 0.0)]
+    rows = table(kernels_seen, 2)
+    assert [row["kernel"] for row in rows] == ["b" * 70, "c", "2 others"]
+    assert [row["us"] for row in rows] == [60.0, 20.0, 20.0]
+    assert sum(row["share"] for row in rows) == pytest.approx(1.0)
+    assert rows[-1]["calls"] == 3

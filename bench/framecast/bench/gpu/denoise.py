@@ -11,6 +11,7 @@ from framecast.bench.gpu.ceilings import FRAME_FLOOR_MS, STEP_FLOOR_MS
 from framecast.bench.gpu.energy import spent
 from framecast.bench.gpu.kernels import reason
 from framecast.bench.gpu.module import Ready, Workload, ready
+from framecast.bench.gpu.profile import heaviest_kernels
 from framecast.bench.gpu.rows import Deadline, Emit
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.switches import SUITE, Rung
@@ -50,6 +51,8 @@ def steps(scale: Scale, emit: Emit, deadline: Deadline) -> None:
                 if made is None or "ours" not in rung.name:
                     continue
                 emit(what="unet step energy", rung=rung.name, **spent(made.call, scale, made.timing.median_us))
+                for kernel in heaviest_kernels(made.call):
+                    emit(what="unet step kernels", rung=rung.name, **kernel)
                 clips(step, made, rung, scale, emit)
         except Exception as error:  # noqa: BLE001 - recorded, and the next rung is another program
             emit(what=step.name, rung=rung.name, failed=reason(error))
@@ -66,6 +69,8 @@ def decode(scale: Scale, emit: Emit, deadline: Deadline) -> None:
             with ready(work, rung, scale, emit) as made:
                 if made is not None and rung.name == "ours":
                     emit(what="vae decode energy", rung=rung.name, **spent(made.call, scale, made.timing.median_us))
+                    for kernel in heaviest_kernels(made.call):
+                        emit(what="vae decode kernels", rung=rung.name, **kernel)
         except Exception as error:  # noqa: BLE001 - as above
             emit(what=work.name, rung=rung.name, failed=reason(error))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from framecast.kernels.spec import Constant, KernelSpec, next_power_of_two
 
 MAX_WIDTH = 4096  # channels of a group that one tile holds
-_TILE = 2048  # elements: of a block of 4 warps, 16 a thread, two 16-byte loads in half precision
+_TILE = 4096  # elements: of a block of 4 warps, 32 a thread, four 16-byte loads in half precision
 _CHANNELS = 128  # a tile is at most about this wide: 256 bytes in half precision
 _VECTOR = 8  # channels in a 16-byte load of half precision; a tile that starts at a multiple of it is read so
 # (longest sample, rows of a block): about a thousand blocks at the shapes of `framecast.kernels.shapes`.

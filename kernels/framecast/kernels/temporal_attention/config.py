@@ -4,10 +4,14 @@ from framecast.kernels.spec import Constant, KernelSpec, next_power_of_two
 
 MAX_FRAMES = 32  # scores of one head stay in registers
 MAX_WIDTH = 256  # channels of a head
-PIXELS = 1  # that one program attends to, one after the other: on an H200 more take longer (docs/log.md)
 
 
-def constants(frames: int, heads: int, width: int, scale: float, pixels: int = PIXELS) -> dict[str, Constant]:
+def pixels_of(width: int) -> int:
+    """Pixels that one program attends to, one after the other: what is fastest on an H200 (docs/log.md)."""
+    return 1 if width <= 64 else 4
+
+
+def constants(frames: int, heads: int, width: int, scale: float, pixels: int | None = None) -> dict[str, Constant]:
     """For attention of `heads` heads of `width` channels over `frames` frames, `pixels` a program."""
     return {
         "FRAMES": frames,
@@ -15,7 +19,7 @@ def constants(frames: int, heads: int, width: int, scale: float, pixels: int = P
         "WIDTH": width,
         "BLOCK_FRAMES": max(16, next_power_of_two(frames)),  # tl.dot wants at least 16
         "BLOCK_WIDTH": max(16, next_power_of_two(width)),
-        "PIXELS": pixels,
+        "PIXELS": pixels or pixels_of(width),
         "SCALE": scale,
     }
 

@@ -7,7 +7,7 @@ from torch.library import triton_op, wrap_triton
 from framecast.kernels.checks import require, require_float, require_like, require_shape
 from framecast.kernels.switches import enabled
 from framecast.kernels.temporal_attention import naive
-from framecast.kernels.temporal_attention.config import MAX_FRAMES, MAX_WIDTH, PIXELS, constants, warps
+from framecast.kernels.temporal_attention.config import MAX_FRAMES, MAX_WIDTH, constants, pixels_of, warps
 from framecast.kernels.temporal_attention.kernel import attention_kernel
 
 
@@ -76,13 +76,14 @@ def launch(
     heads: int,
     scale: float,
     position: Tensor | None,
-    pixels: int = PIXELS,
+    pixels: int | None = None,
     num_warps: int | None = None,
 ) -> Tensor:
     """Runs the kernel on checked arguments; `pixels` of a program and its warps are for measuring others."""
     q, k, v = (x if x.stride(2) == 1 else x.contiguous() for x in (q, k, v))
     out = _empty(q)
     width = q.shape[2] // heads
+    pixels = pixels or pixels_of(width)
     fixed = constants(frames, heads, width, scale, pixels)
     grid = (heads, -(-q.shape[1] // pixels), q.shape[0] // frames)
     wrap_triton(attention_kernel)[grid](

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from framecast.kernels.temporal_attention.config import PIXELS, spec
+from framecast.kernels.temporal_attention.config import pixels_of, spec
 from framecast.kernels.tensorrt_plugin import Attributes, Launch, Plugin
 
 _ATTRIBUTES = {"frames": int, "heads": int, "width": int, "scale": float}
@@ -20,7 +20,7 @@ def _launch(trtp: Any, inputs: Sequence[Any], dtype: str, attributes: Attributes
     position = len(inputs) == 4
     return Launch(
         spec(frames, heads, width, dtype, position=position, variant="tensorrt", scale=attributes["scale"]),
-        (heads, trtp.cdiv(pixels, PIXELS), images // frames),
+        (heads, trtp.cdiv(pixels, pixels_of(width)), images // frames),
         (pixels, *strides),
     )
 

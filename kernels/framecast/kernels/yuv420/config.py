@@ -13,7 +13,7 @@ MATRIX = (
 OFFSET = (16.0, 128.0, 128.0)
 
 BLOCK_HEIGHT, BLOCK_WIDTH, WARPS = 8, 128, 2  # of planes; the best on an H200 (docs/log.md)
-BLOCK_OF_PIXELS, WARPS_OF_PIXELS = (2, 256), 2  # where the colours of a pixel lie side by side
+BLOCK_OF_PIXELS, WARPS_OF_PIXELS = (2, 256), 1  # where the colours of a pixel lie side by side
 
 
 def warps(itemsize: int) -> int:
