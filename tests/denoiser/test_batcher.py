@@ -72,11 +72,15 @@ class Free(StepCosts):
 class Caller:
     """A job and what became of it."""
 
-    def __init__(self, seed: int, steps: int, *, guidance: float = 1.0, frames: int = 3, known: int = 0) -> None:
+    def __init__(
+        self, seed: int, steps: int, *, guidance: float = 1.0, frames: int = 3, known: int = 0, own: bool = False
+    ) -> None:
         self.result: np.ndarray | None = None
         self.error: FramecastError | None = None
         self.gone = False
         rows = tuple((1.0, 0.5 + 0.1 * i, 0.0) for i in range(steps))
+        if own:  # of a network that predicts the clean latents: the last step is its answer
+            rows = (*rows[:-1], (1.0, 0.0, 1.0))
         shape = (frames, 2, 4, 4)
         states = np.zeros((5, 6), np.float32)
         segment = Segment(
@@ -142,6 +146,34 @@ def test_context_frames_are_kept(engine: Engine) -> None:
         batcher.step()
     assert (caller.result[:2] == 9).all()
     np.testing.assert_allclose(caller.result[2], caller.expected()[2], rtol=1e-5)
+
+
+def test_new_latents_begin_where_the_context_ended(engine: Engine) -> None:
+    """The graph answers with the number of the last step, 2, everywhere; the context is 9."""
+    callers = [Caller(1, 3, frames=8, known=2, own=True), Caller(2, 3, frames=8, own=True)]
+    batcher = StepBatcher(engine, costs=Free())
+    for caller in callers:
+        batcher.submit(caller.job)
+    while any(caller.result is None for caller in callers):
+        batcher.step()
+    joined, alone = (caller.result for caller in callers)
+    assert joined is not None
+    assert alone is not None
+    np.testing.assert_allclose(joined[:, 0, 0, 0], [9, 9, 9, 2 + 0.75 * 7, 2 + 0.5 * 7, 2 + 0.25 * 7, 2, 2], rtol=1e-6)
+    assert (joined == joined[:, :1, :1, :1]).all()
+    assert (alone == 2).all()
+
+
+def test_the_context_is_seen_at_the_last_step_too() -> None:
+    job = Caller(1, 2, frames=4, known=3, own=True).job
+    job.take(job.latents, None, 0.0)
+    latents, given = job.inputs()
+    assert (latents[:3] == 9).all()
+    np.testing.assert_array_equal(latents[3], job.latents[3])
+    assert (given == 0).all()
+    job.take(np.full_like(latents, 5), None, 0.0)
+    assert job.done
+    np.testing.assert_array_equal(job.latents[:, 0, 0, 0], [9, 9, 9, 9])
 
 
 def test_a_cancelled_job_leaves_at_the_next_boundary(engine: Engine) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from diffusers import UNet3DConditionModel
 from tests.support.tiny_families import tiny_vae
 
 from framecast.engines import aoti
@@ -51,6 +53,24 @@ def test_the_package_computes_what_torch_does(package: tuple[Path, dict[str, obj
     assert set(alone) == {"y", "rgb"}
     assert both["y"].shape == (5, 6, 4)
     np.testing.assert_allclose(both["rgb"][3:4], alone["rgb"], atol=1e-5)
+
+
+def test_a_denoise_step_takes_one_frame_and_many_images(tmp_path: Path) -> None:
+    """Sizes that its trace took another way for: axes of 1, and more than 64 images (the compiler checks both)."""
+    from framecast.export.aoti import AotInductorCompiler
+    from framecast.export.graphs.denoise_step import export_denoise_step
+
+    torch.manual_seed(0)
+    levels = {"down_block_types": ("CrossAttnDownBlock3D",), "up_block_types": ("CrossAttnUpBlock3D",)}
+    sizes = {"block_out_channels": (8,), "layers_per_block": 1, "cross_attention_dim": 16, "attention_head_dim": 8}
+    unet = UNet3DConditionModel(in_channels=4, out_channels=4, norm_num_groups=4, **levels, **sizes).eval()
+    exported = export_denoise_step(unet, tmp_path / "unet.onnx", opset=23)
+    compiled = AotInductorCompiler().compile("unet", exported, None)  # type: ignore[arg-type]
+    assert compiled.build["ops"]["group_norm_silu"] > 20
+    assert 0 < compiled.build["parity"]["max_abs_error"] < 1e-4
+    engine = load_engine("aoti", compiled.path, EngineOptions())
+    shapes = {info.name: info.shape for info in engine.inputs}
+    assert [isinstance(axis, str) for axis in shapes["latents"]] == [True, True, False, True, True]
 
 
 def test_a_manifest_opens_it_and_refuses_a_changed_one(package: tuple[Path, dict[str, object]], tmp_path: Path) -> None:

@@ -91,7 +91,10 @@ def package_graph(graph: TorchGraph, path: Path, target: Target) -> dict[str, in
 
 def write_package(program: torch.export.ExportedProgram, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Compiles `program` for the device of its weights and writes one file, `path`, that ends in ``.pt2``."""
-    configs = {"aot_inductor.metadata": dict(metadata or {})}
+    # Where the module asks about a size (is this axis 1? are these more than 64 images?), the trace keeps the answer of
+    # its sample and an assertion. The answers choose among ways to lay out or copy the same numbers, and with the
+    # assertions a package would refuse one frame, or three clips at a time; `Exported.check` runs such cases instead.
+    configs = {"aot_inductor.metadata": dict(metadata or {}), "scalar_asserts": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch deprecates parts of itself that its compiler imports
         torch._inductor.aoti_compile_and_package(program, package_path=str(path), inductor_configs=configs)

@@ -143,9 +143,7 @@ class StepBatcher:
         for job in self._live:
             job.passed += job not in batch
         for job, latents, memory in zip(batch, results["next_latents"], memories, strict=True):
-            job.latents, job.memory = latents, memory
-            job.step += 1
-            job.engine_seconds += seconds
+            job.take(latents, memory, seconds)
         done = [job for job in batch if job.done]
         self._live = [job for job in self._live if not job.done]
         self._report(len(batch), timesteps, seconds)
@@ -199,9 +197,10 @@ def _stack(batch: Sequence[Job], extended: bool) -> dict[str, Array]:
         return np.asarray(values, np.float32)
 
     segments = [job.segment for job in batch]
+    latents, given = zip(*(job.inputs() for job in batch), strict=True)
     schedules = [(segment.schedule, job.step) for segment, job in zip(segments, batch, strict=True)]
     inputs: dict[str, Array] = {
-        "latents": stack([job.latents for job in batch]),
+        "latents": stack(latents),
         "timestep": column([schedule.timesteps[step] for schedule, step in schedules]),
         "embedding": stack([segment.embedding for segment in segments]),
         "negative_embedding": stack([segment.negative_embedding for segment in segments]),
@@ -210,7 +209,7 @@ def _stack(batch: Sequence[Job], extended: bool) -> dict[str, Array]:
             [schedule.extended(step) if extended else schedule.coefficients[step] for schedule, step in schedules]
         ),
         "context": stack([job.context for job in batch]),
-        "given": stack([job.given for job in batch]),
+        "given": stack(given),
     }
     if extended:
         inputs["noise"] = stack([job.noise() if job.segment.schedule.noise else job.none() for job in batch])

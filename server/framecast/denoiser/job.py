@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from framecast.denoiser.continuity import joined
 from framecast.denoiser.samplers import Schedule, initial_noise, step_noise
 from framecast.errors import FramecastError
 
@@ -97,6 +98,27 @@ class Job:
     def none(self) -> Floats:
         """Zeros [F, C, h, w]."""
         return np.zeros(self.segment.shape, np.float32)
+
+    @property
+    def answering(self) -> bool:
+        """At its last step, with context, and that step's result is what the network says, of the context as well."""
+        _, kept, said = self.segment.schedule.coefficients[min(self.step, self.steps - 1)]
+        own = abs(kept) < 1e-6 and abs(said - 1) < 1e-6
+        return own and self.step == self.steps - 1 and len(self.segment.context) > 0
+
+    def inputs(self) -> tuple[Floats, Floats]:
+        """What the present step takes: latents [F, C, h, w], and which of them the context replaces, [F]."""
+        if not self.answering:
+            return self.latents, self.given
+        # The context is put in place here, so that it is seen but not put back over the answer.
+        return np.concatenate([self.segment.context, self.latents[len(self.segment.context) :]]), 0 * self.given
+
+    def take(self, latents: Floats, memory: Floats | None, seconds: float) -> None:
+        """What the present step gave; the next one is the present from here on."""
+        self.latents = joined(latents, self.segment.context) if self.answering else latents
+        self.memory = memory
+        self.step += 1
+        self.engine_seconds += seconds
 
     @property
     def done(self) -> bool:

@@ -153,9 +153,13 @@ def export_denoise_step(
     exact = DenoiseStep(unet, rescale=rescale).eval()
     mixed = _case(unet, extended, batch=3, frames=3, height=2 * multiple, width=3 * multiple, tokens=6)
     single = _case(unet, extended, batch=1, frames=1, height=multiple, width=2 * multiple, tokens=2)
+    # With guidance 72 images: beyond 64 diffusers copies before it enlarges.
+    many = _case(unet, extended, batch=4, frames=min(9, longest), height=multiple, width=2 * multiple, tokens=3)
 
     def check(engine: Engine) -> Mapping[str, float]:
-        parity = compare("unet", engine, lambda **inputs: exact(**inputs), [sample, mixed, single], outputs, precision)
+        parity = compare(
+            "unet", engine, lambda **inputs: exact(**inputs), [sample, mixed, single, many], outputs, precision
+        )
         independence = batch_independence(engine, mixed, "next_latents")
         return {**parity, "batch_difference": independence["max_abs_difference"]}
 
