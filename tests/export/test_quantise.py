@@ -22,6 +22,7 @@ from framecast.export.precision import FP16, FP32, precision_for
 from framecast.export.quantise import cpu, qdq
 from framecast.export.quantise.form import FORMS, FP8, INT8, Form, sites
 from framecast.export.quantise.quality import MOST, ModuleEngine, psnr
+from framecast.export.quantise.ranges import ranges
 from framecast.export.tensorrt.build import build_plan
 from framecast.export.tensorrt.onnx_file import onnx_inputs
 from framecast.export.tensorrt.options import BuildOptions, Folders
@@ -116,6 +117,20 @@ def test_a_product_by_a_transposed_weight_is_quantised_and_a_narrow_one_is_not(h
     off = np.abs(found - exact).max() / np.abs(exact).max()
     # 2 % with VNNI; processors without it add products of 8 bits in 16, which saturate: 4.4 % on a Zen 3.
     assert 1e-5 < off < (0.1 if how == "fp8" else 0.06)
+
+
+@pytest.mark.parametrize(("how", "layers"), [("int8", 0), ("fp8", 1)])
+def test_a_few_values_that_tower_over_the_rest_keep_a_layer_from_int8(how: str, layers: int, tmp_path: Path) -> None:
+    path = products(tmp_path / "products.onnx")
+    x = np.random.default_rng(1).standard_normal((2, 50, 32)).astype(np.float32)
+    x[0, 0, 0] = 500.0
+    found = ranges(path, ["x"], [{"x": x}, {"x": x / 2}])["x"]
+    assert found.peak == 500
+    assert found.rms == pytest.approx(np.sqrt((np.mean(x**2) + np.mean((x / 2) ** 2)) / 2), rel=1e-5)
+    assert found.crest == pytest.approx(found.peak / found.rms)
+    assert found.crest > INT8.crest
+    assert qdq.quantise(path, FORMS[how], [{"x": x}]) == layers
+    load_engine("onnxruntime", path).run({"x": x})
 
 
 def test_the_ends_of_a_network_are_left_alone(half: Exported) -> None:

@@ -1,7 +1,8 @@
 """Q/DQ graphs for TensorRT: every quantised product gets pairs of QuantizeLinear and DequantizeLinear at its inputs.
 
 As TensorRT wants it: symmetric, zero points of 0, biases and outputs left alone, so that it may fuse what follows.
-Activations have one scale, the largest value seen in calibration.
+Activations have one scale, the largest value seen in calibration. Where a few values tower over the rest, as in the
+shortcuts of a UNet's residual blocks, eight evenly spaced bits would leave little of the rest: such layers stay.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from framecast.engines.engine import Array
 from framecast.errors import InvalidRepository
 from framecast.export.onnx_graph import save_onnx
 from framecast.export.quantise.form import Form, Site, drop_unread, fold_transposes, sites
-from framecast.export.quantise.ranges import largest_values
+from framecast.export.quantise.ranges import Range, ranges
 
 OPSET = 20  # from 19 on QuantizeLinear takes half precision and makes 8-bit floats
 _LEAST = 2.0**-14  # the smallest normal half-precision number: a scale is never below
@@ -32,7 +33,7 @@ def quantise(path: Path, form: Form, samples: Sequence[Mapping[str, Array]]) -> 
         samples: inputs of the graph that the scales are taken from.
 
     Returns:
-        How many products are quantised.
+        How many products are quantised; those whose inputs are less even than `form` bears are not.
 
     Raises:
         InvalidRepository: the graph has none that may be.
@@ -43,16 +44,17 @@ def quantise(path: Path, form: Form, samples: Sequence[Mapping[str, Array]]) -> 
     found = list(sites(model.graph))
     if not found:
         raise InvalidRepository(f"{path.name} has no layer that --precision {form.name} could quantise.")
-    peaks = largest_values(path, [site.activation for site in found], samples)
-    _Rewriter(model.graph, form, peaks).rewrite(found)
+    seen = ranges(path, [site.activation for site in found], samples)
+    even = [site for site in found if seen[site.activation].crest <= form.crest]
+    _Rewriter(model.graph, form, seen).rewrite(even)
     save_onnx(model, path)
     onnx.checker.check_model(str(path))
-    return len(found)
+    return len(even)
 
 
 class _Rewriter:
-    def __init__(self, graph: onnx.GraphProto, form: Form, peaks: Mapping[str, float]) -> None:
-        self._graph, self._form, self._peaks = graph, form, peaks
+    def __init__(self, graph: onnx.GraphProto, form: Form, seen: Mapping[str, Range]) -> None:
+        self._graph, self._form, self._seen = graph, form, seen
         self._activations: dict[str, str] = {}
         self._weights: dict[tuple[str, int], str] = {}
         self._new: list[onnx.NodeProto] = []
@@ -74,7 +76,7 @@ class _Rewriter:
     def _activation(self, site: Site) -> str:
         name, kind = site.activation, site.weight.data_type
         if name not in self._activations:
-            scale = np.array(max(self._peaks[name] / self._form.largest, _LEAST))
+            scale = np.array(max(self._seen[name].peak / self._form.largest, _LEAST))
             scale_name, zero = self._scale(name, scale, kind), self._zero(f"{name}__zero", ())
             self._new.append(helper.make_node("QuantizeLinear", [name, scale_name, zero], [f"{name}__q"]))
             self._new.append(helper.make_node("DequantizeLinear", [f"{name}__q", scale_name, zero], [f"{name}__dq"]))
