@@ -33,7 +33,7 @@ class BundleConfig:
     width: int = 256
     height: int = 256
     steps: int = 8
-    guidance_scale: float = 4.0
+    guidance_scale: float = 2.0
     diffusion: diffusion.DiffusionConfig = field(default_factory=diffusion.DiffusionConfig)
     vae: vae.VaeConfig = field(default_factory=vae.VaeConfig)
     planner: planner.PlannerConfig = field(default_factory=planner.PlannerConfig)
