@@ -62,7 +62,7 @@ def test_every_rung_is_timed(record: Record, section: str, what: str) -> None:
 
 
 def test_clips_tokens_and_other_runtimes_are_there(record: Record) -> None:
-    assert [row["rung"] for row in rows(record, "unet", what="clip of 2 steps")] == ["ours without compile", "ours"]
+    assert [row["rung"] for row in rows(record, "unet", what="clip of 2 steps")] == ["ours"]
     planned = rows(record, "planner")
     assert len(planned) == 3
     assert all(row["tokens"] == TINY.tokens and row["tokens_as_eager"] == 1 for row in planned)

@@ -32,7 +32,7 @@ class BundleConfig:
     fps: int = 24
     width: int = 256
     height: int = 256
-    steps: int = 8
+    steps: int = 4
     guidance_scale: float = 2.0
     diffusion: diffusion.DiffusionConfig = field(default_factory=diffusion.DiffusionConfig)
     vae: vae.VaeConfig = field(default_factory=vae.VaeConfig)

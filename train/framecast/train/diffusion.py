@@ -63,7 +63,7 @@ class DiffusionConfig:
     dropped: float = 0.1
     """Share of captions replaced by "" for classifier-free guidance."""
     served: int = 8
-    """Steps of the schedule that is served: most of the training is at its times."""
+    """Steps of a schedule at whose times most of the training is; every second of them is served."""
     astray: float = 0.3
     """Share of the training at any time, so that other schedules work too."""
     context: int = 3

@@ -40,7 +40,7 @@ def decoding(scale: Scale) -> Workload:
 
 
 def steps(scale: Scale, emit: Emit, deadline: Deadline) -> None:
-    """The step under every set of switches, then clips with the best that does without compiling, and with ours."""
+    """The step under every set of switches; energy and kernels of ours, and whole clips with all of it."""
     step = workload(scale)
     torch.backends.cudnn.benchmark = True  # of every rung, and not of the reference
     for rung in SUITE:
@@ -53,7 +53,8 @@ def steps(scale: Scale, emit: Emit, deadline: Deadline) -> None:
                 emit(what="unet step energy", rung=rung.name, **spent(made.call, scale, made.timing.median_us))
                 for kernel in heaviest_kernels(made.call):
                     emit(what="unet step kernels", rung=rung.name, **kernel)
-                clips(step, made, rung, scale, emit)
+                if rung.switches.compile:
+                    clips(step, made, rung, scale, emit)
         except Exception as error:  # noqa: BLE001 - recorded, and the next rung is another program
             emit(what=step.name, rung=rung.name, failed=reason(error))
 
