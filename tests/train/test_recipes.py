@@ -210,6 +210,20 @@ def test_the_decoder_learns_from_drafts_too(
     assert isinstance(plain, torch.nn.Module)
 
 
+def test_a_draft_begins_with_something_of_its_clip() -> None:
+    """At the first step there is nothing but noise, so no draft begins there."""
+    served = bundle.BundleConfig()
+    config = drafts.DraftConfig()
+    assert (config.steps, config.guidance_scale) == (served.steps, served.guidance_scale)
+    alphas = diffusion.scheduler().alphas_cumprod
+    scheduler = diffusion.scheduler()
+    scheduler.set_timesteps(config.steps)
+    begins = [config.steps - last for last in range(2, config.last + 1)]
+    assert all(float(alphas[scheduler.timesteps[begin]]) > 0.05 for begin in begins)
+    with pytest.raises(ValueError, match="last is 4; of 4 steps it may be 2 to 3"):
+        drafts.DraftConfig(steps=4, last=4)
+
+
 def test_sampling_a_draft_is_the_pipelines_sampling(tokenizers: Path) -> None:
     """From the first step on, with nothing given, it is what diffusers' own pipeline makes of the same noise."""
     tokenizer = CLIPTokenizer.from_pretrained(tokenizers / "tokenizers" / "text")
@@ -217,7 +231,7 @@ def test_sampling_a_draft_is_the_pipelines_sampling(tokenizers: Path) -> None:
     unet = diffusion.build(DIFFUSION, 4).eval()
     encoder = diffusion.text.build(DIFFUSION.text, tokenizer).eval()
     noise = torch.randn((4, 3, 16, 16), generator=torch.Generator().manual_seed(5))
-    config = drafts.DraftConfig(steps=3, guidance_scale=2.0)
+    config = drafts.DraftConfig(steps=3, guidance_scale=2.0, last=2)
     drafted = drafts.sample(
         *(unet, encoder, tokenizer, torch.zeros(4, 3, 16, 16), "a red ball"),
         *(config,),

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def ahead(draw: Callable[[int], T], begin: int, end: int, *, depth: int = 2) -> Iterator[T]:
-    """`draw` of begin … end - 1, in order, by one thread that is up to `depth` of them early."""
+    """`draw` of begin … end - 1, in order, by one thread: while one is used, `depth` - 1 more are drawn or wait."""
     if depth < 1:
         raise ValueError(f"depth is {depth}; give 1 or more")
     waiting: deque[Future[T]] = deque()

@@ -159,8 +159,8 @@ def cache(
     from framecast.train.parallel import Crew
 
     use_threads(threads)
-    code = vae.linear_code(vae.VaeConfig(), runs / "vae")
     config = latents.CacheConfig(samples=samples, practised=practised(practise or []))
+    code = vae.linear_code(vae.VaeConfig(), runs / "vae")
     latents.build(replace(config, **given(seed=seed)), code, runs / "cache", crew=Crew())
 
 

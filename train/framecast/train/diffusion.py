@@ -197,7 +197,7 @@ def draw_batch(
 
 
 def draw_times(config: DiffusionConfig, size: int, count: int, generator: torch.Generator) -> torch.Tensor:
-    """Times of a batch, int64 [size] in 0..count - 1: mostly those of the served schedule, each equally often."""
+    """Times of a batch, int64 [size] in 0..count - 1: mostly those of `config.served` steps, each equally often."""
     # Stratified: each batch covers the whole range, which halves the loss's variance.
     where = generator.device
     order = torch.randperm(size, generator=generator, device=where)
@@ -300,6 +300,8 @@ def train(
     alphas = scheduler().alphas_cumprod.to(place)
 
     def draw(step: int) -> tuple[Batch, int]:
+        if step % 100 == 0:
+            cache.refresh()
         rng = random.Random(f"diffusion {config.seed} {step} {crew.rank}")
         seed = rng.randrange(2**31)
         short = step < config.image_steps + config.clip_steps * config.short_until
@@ -311,8 +313,6 @@ def train(
     with Journal(directory, "unet", total, begin=begin) if crew.leads else crew.silence() as journal:
         for step, (batch, seed) in zip(range(begin, end), batches, strict=True):
             imaging = step < config.image_steps
-            if step % 100 == 0:
-                cache.refresh()
             generator = torch.Generator(place).manual_seed(seed)
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(config, step)

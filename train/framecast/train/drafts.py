@@ -36,15 +36,22 @@ class DraftConfig:
         clips: how many of the cache's clips.
         steps, guidance_scale: as served.
         context: first latents that are kept clean where a clip goes on with its scene, as served.
-        last: the sampler goes on from the noise of one of the last so many steps, but the very last.
+        last: the sampler goes on from the noise of one of the last so many steps, but the very last and the very first.
+
+    Raises:
+        ValueError: there are not so many.
     """
 
     clips: int = 300
-    steps: int = 8
-    guidance_scale: float = 4.0
+    steps: int = 4
+    guidance_scale: float = 2.0
     context: int = 3
-    last: int = 5
+    last: int = 3
     seed: int = 71
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.last < self.steps:
+            raise ValueError(f"last is {self.last}; of {self.steps} steps it may be 2 to {self.steps - 1}")
 
 
 @torch.inference_mode()
@@ -64,7 +71,8 @@ def sample(
 
     Args:
         clean: latents at the level of diffusion, float32 [C, F, h, w].
-        given: how many first latents are kept clean, as when a scene goes on.
+        given: how many first latents are kept clean, as when a scene goes on. The join that serving makes after the last
+            step is left out: the decoder learns from errors as they are.
 
     Returns:
         float32 [C, F, h, w], at the same level.

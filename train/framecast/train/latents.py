@@ -168,22 +168,25 @@ class LatentCache:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._parts = sorted(directory.glob("samples-*.jsonl"))
-        if not self._parts:
-            raise FileNotFoundError(f"no clips in {directory}: run `framecast train cache` first")
-        names = [
-            (part, part.stem.replace("samples", "latents"), part.stem.replace("samples", "cover"))
-            for part in self._parts
-        ]
-        self._latents = [np.load(part.with_name(f"{latents}.npy"), mmap_mode="r") for part, latents, _ in names]
-        self._covers = [np.load(part.with_name(f"{covers}.npy"), mmap_mode="r") for part, _, covers in names]
-        self._rows = [0] * len(self._parts)
+        self._directory = directory
+        self._parts: list[Path] = []
+        self._latents: list[Any] = []
+        self._covers: list[Any] = []
+        self._rows: list[int] = []
         self._places: list[tuple[int, int]] = []
         self.samples: list[Sample] = []
         self.refresh()
+        if not self.samples:
+            raise FileNotFoundError(f"no finished clips in {directory}: run `framecast train cache`, or wait for it")
 
     def refresh(self) -> None:
-        """Takes in what has been finished since."""
+        """Takes in what has been finished since, by workers that have begun since as well."""
+        for part in sorted(set(self._directory.glob("samples-*.jsonl")) - set(self._parts)):
+            if finished(part):  # its arrays are there before its first line
+                self._parts.append(part)
+                self._rows.append(0)
+                for name, arrays in (("latents", self._latents), ("cover", self._covers)):
+                    arrays.append(np.load(part.with_name(f"{part.stem.replace('samples', name)}.npy"), mmap_mode="r"))
         for index, part in enumerate(self._parts):
             rows = finished(part)
             for row in range(self._rows[index], len(rows)):

@@ -1,4 +1,4 @@
-"""How much an error of the latents counts: by what it does to pixels, and by how it jumps between latents.
+"""How much an error of the latents counts: by its channel, and by how the pixels jump between latents.
 
 A latent is four frames, so an error that changes from one latent to the next is a pulse six times a second, and at a
 segment's beginning a seam. The code is linear, so the jump of pixels between the last frame of one latent and the
@@ -20,7 +20,7 @@ class Measure:
     """Weights of errors in latents of deviation 1.
 
     Attributes:
-        weights: how much a channel counts, [C], mean 1.
+        weights: how much a channel counts, [C], mean 1: its level, the root of what it does to pixels.
         root: [2 · C, R]; the square of ``cat(earlier, later) @ root`` is the jump between two latents, as large on
             average as the weighted square of two errors that have nothing to do with each other.
     """

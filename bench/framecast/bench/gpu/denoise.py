@@ -42,7 +42,6 @@ def decoding(scale: Scale) -> Workload:
 def steps(scale: Scale, emit: Emit, deadline: Deadline) -> None:
     """The step under every set of switches; energy and kernels of ours, and whole clips with all of it."""
     step = workload(scale)
-    torch.backends.cudnn.benchmark = True  # of every rung, and not of the reference
     for rung in SUITE:
         if not _fits(rung, scale, emit, deadline, step.name, COMPILE_SECONDS):
             continue
@@ -62,7 +61,6 @@ def steps(scale: Scale, emit: Emit, deadline: Deadline) -> None:
 def decode(scale: Scale, emit: Emit, deadline: Deadline) -> None:
     """The decoding under every set of switches."""
     work = decoding(scale)
-    torch.backends.cudnn.benchmark = True
     for rung in SUITE:
         if not _fits(rung, scale, emit, deadline, work.name, COMPILE_SECONDS / 2):
             continue

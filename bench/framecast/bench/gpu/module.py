@@ -1,7 +1,7 @@
 """One module under one set of switches: right first, then timed, and left ready to be called again."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,8 @@ class Workload:
     ) -> "Workload":
         """Computes the reference with `module` as it is, then casts it for good."""
         with torch.no_grad():
-            reference = _tuple(module(*inputs(torch.float32)))
+            with convolutions(tf32=False, search=False):
+                reference = _tuple(module(*inputs(torch.float32)))
             dtype = getattr(torch, scale.dtype)
             module.to(dtype)
             mine = inputs(dtype)
@@ -81,7 +82,11 @@ class Ready:
 def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[Ready | None]:
     """Sets the switches, checks, times and emits a row; None where the result is wrong, which the row says."""
     device = torch.device(scale.device)
-    with torch.no_grad(), applied(workload.module, rung.switches, compile_=scale.compile) as module:
+    with (
+        torch.no_grad(),
+        convolutions(tf32=True, search=True),
+        applied(workload.module, rung.switches, compile_=scale.compile) as module,
+    ):
         found: dict[str, Any] = {"what": workload.name, "rung": rung.name, "dtype": scale.dtype}
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -112,6 +117,13 @@ def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[
             found["peak_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
         emit(**found)
         yield Ready(replayed, timing, graph is not None)
+
+
+def convolutions(*, tf32: bool, search: bool) -> AbstractContextManager[None]:
+    """How cuDNN convolves: single precision with inputs rounded or not, the fastest way searched for or guessed."""
+    flags: Any = torch.backends.cudnn.flags  # torch has no types for it
+    found: AbstractContextManager[None] = flags(enabled=True, benchmark=search, deterministic=False, allow_tf32=tf32)
+    return found
 
 
 def _replay(graph: torch.cuda.CUDAGraph, outputs: Tensors) -> Callable[[], Tensors]:

@@ -46,6 +46,11 @@ def quantise(path: Path, form: Form, samples: Sequence[Mapping[str, Array]]) -> 
         raise InvalidRepository(f"{path.name} has no layer that --precision {form.name} could quantise.")
     seen = ranges(path, [site.activation for site in found], samples)
     even = [site for site in found if seen[site.activation].crest <= form.crest]
+    if not even:
+        raise InvalidRepository(
+            f"A few values tower over the rest in every layer of {path.name}; choose fp8 or fp16 in the place of "
+            f"--precision {form.name}."
+        )
     _Rewriter(model.graph, form, seen).rewrite(even)
     save_onnx(model, path)
     onnx.checker.check_model(str(path))
