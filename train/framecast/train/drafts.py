@@ -71,8 +71,8 @@ def sample(
 
     Args:
         clean: latents at the level of diffusion, float32 [C, F, h, w].
-        given: how many first latents are kept clean, as when a scene goes on. The join that serving makes after the last
-            step is left out: the decoder learns from errors as they are.
+        given: how many first latents are kept clean, as when a scene goes on. The join that serving makes after the
+            last step is left out: the decoder learns from errors as they are.
 
     Returns:
         float32 [C, F, h, w], at the same level.
