@@ -21,7 +21,7 @@ from framecast.train.bundle import SEGMENT_LATENTS, BundleConfig
 from framecast.train.bundle import film as pipe_film
 from framecast.train.captions import canonical
 from framecast.train.folding import FOLD
-from framecast.train.judge import QUESTIONS, Judge, answers, draw, shrink, verdicts
+from framecast.train.judge import QUESTIONS, Judge, answers, shrink, verdicts
 from framecast.train.models import Pipeline
 from framecast.train.scores import flicker, frechet, seam
 from framecast.train.world.render import render
@@ -47,7 +47,8 @@ class Judged:
         flicker: mean second difference in grey levels; `drawn_flicker` that of renders of the same scenes.
         seam: mean jump at segment borders against the changes around them; `inner_seam` at borders of latents inside a
             segment; `drawn_seam` of renders at the segment borders' frames.
-        distance: Fréchet distance of the judge's features to renders; `drawn_distance` between two sets of renders.
+        distance: Fréchet distance of the judge's features to renders of the same scenes; `drawn_distance` from those to
+            renders of as many other scenes, which chance alone sets apart.
     """
 
     seen: dict[str, float]
@@ -91,8 +92,9 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
         mistaken.update(f"{subjects[asked]} → {subjects[named]}" for asked, named in pairs if asked != named)
         features.append(found.double().numpy())
     _, drawn_features = verdicts(judge, np.stack(drawn_small))
-    rng = random.Random(f"other renders {seed}")
-    _, others = verdicts(judge, np.stack([draw(rng)[1] for _ in range(len(drawn_small))]))
+    other_scenes = [scene for seen in (True, False) for scene in judged_scenes(count // 2, seen=seen, seed=seed + 2)]
+    others = [shrink(render(scene, 10_000 + i, len(frames))) for i, scene in enumerate(other_scenes)]
+    _, other_features = verdicts(judge, np.stack(others))
     seams, inner_seams, drawn_seams = [], [], []
     inner = range(3 * FOLD.frames, SEGMENT_FRAMES - 2 * FOLD.frames, FOLD.frames)
     for i, scene in enumerate(judged_scenes(long, seen=True, seed=seed + 1)):
@@ -112,7 +114,7 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
         inner_seam=float(np.mean(inner_seams)) if seams else float("nan"),
         drawn_seam=float(np.mean(drawn_seams)) if seams else float("nan"),
         distance=frechet(drawn_features.double().numpy(), np.concatenate(features)),
-        drawn_distance=frechet(drawn_features.double().numpy(), others.double().numpy()),
+        drawn_distance=frechet(drawn_features.double().numpy(), other_features.double().numpy()),
     )
 
 

@@ -28,7 +28,10 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
         ("flicker, grey levels (renders of the same scenes)", _pair(clips, "flicker", "drawn_flicker")),
         ("seam between segments, 1 is none (renders)", _pair(clips, "seam", "drawn_seam")),
         ("the same between latents, four frames, inside a segment", f"{clips['inner_seam']:.2f}"),
-        ("Fréchet distance of the judge's features (two sets of renders)", _pair(clips, "distance", "drawn_distance")),
+        (
+            "Fréchet distance of the judge's features to renders of the same scenes (renders of other scenes)",
+            _pair(clips, "distance", "drawn_distance"),
+        ),
         ("VAE on held-out renders", f"{figures['psnr']:.2f} dB PSNR, {figures['ssim']:.3f} SSIM"),
         ("planner, exact storyboards of held-out stories, English", _percent(figures["planner_en"])),
         ("planner, Chinese", _percent(figures["planner_zh"])),
