@@ -1,9 +1,11 @@
 """The exporter over bundles of the real classes."""
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import diffusers
 import numpy as np
@@ -177,22 +179,32 @@ def test_the_vae_graph_ends_in_the_planes_that_media_defines(tiny_repository: Pa
         assert np.abs(out[name].astype(int) - plane).max() <= 1
 
 
+class Identity(torch.nn.Module):
+    """A VAE that decodes to its latents."""
+
+    config = SimpleNamespace(scaling_factor=1.0)
+
+    def decode(self, x: torch.Tensor, return_dict: bool) -> tuple[torch.Tensor]:
+        return (x,)
+
+
 def test_unfolding_is_pixel_shuffle() -> None:
-    fold = Fold(frames=4, rows=2, columns=2)
-
-    class Config:
-        scaling_factor = 1.0
-
-    class Identity(torch.nn.Module):
-        config = Config()
-
-        def decode(self, x: torch.Tensor, return_dict: bool) -> tuple[torch.Tensor]:
-            return (x,)
-
     x = torch.rand(2, 48, 6, 10) * 2 - 1
-    rgb = DecodeYuv(Identity(), fold)(x)[3]
+    rgb = DecodeYuv(Identity(), Fold(frames=4, rows=2, columns=2))(x)[3]
     expected = torch.nn.functional.pixel_shuffle(x, 2).reshape(8, 3, 12, 20) / 2 + 0.5
     torch.testing.assert_close(rgb, expected)
+
+
+@pytest.mark.parametrize("fold", [Fold(1, 1, 1), Fold(3, 1, 1), Fold(2, 4, 4), Fold(3, 2, 4), Fold(1, 4, 2)])
+def test_every_pixel_is_where_its_channel_says(fold: Fold) -> None:
+    x = torch.rand(2, fold.frames * 3 * fold.rows * fold.columns, 2, 3)
+    rgb = DecodeYuv(Identity(), fold)(x * 2 - 1)[3]
+    assert rgb.shape == (2 * fold.frames, 3, 2 * fold.rows, 3 * fold.columns)
+    sizes = (2, fold.frames, 3, fold.rows, fold.columns, 2, 3)
+    for n, frame, colour, row, column, i, j in itertools.product(*map(range, sizes)):
+        channel = ((frame * 3 + colour) * fold.rows + row) * fold.columns + column
+        pixel = rgb[n * fold.frames + frame, colour, i * fold.rows + row, j * fold.columns + column]
+        assert pixel == pytest.approx(float(x[n, channel, i, j]), abs=1e-6)
 
 
 def test_parity_and_independence_can_fail(tiny_repository: Path) -> None:

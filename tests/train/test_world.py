@@ -130,6 +130,17 @@ def test_words_that_are_practised_are_drawn_three_times_as_often() -> None:
     assert len({scene.subject for scene in drawn}) == len(SUBJECTS)
 
 
+@pytest.mark.parametrize("command", ["unet", "tune"])
+@pytest.mark.parametrize(("device", "why"), [("gpu", "it is cpu or cuda"), ("cuda", "torch sees no GPU")])
+def test_a_device_that_is_not_there_is_said_at_once(
+    command: str, device: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = CliRunner().invoke(app, [command, "--device", device], terminal_width=200)
+    assert result.exit_code == 2
+    assert f"{device} cannot be used: {why}." in result.stderr
+
+
 def test_a_word_that_the_world_does_not_have_is_named() -> None:
     result = CliRunner().invoke(app, ["cache", "--practise", "unicorn"])
     assert result.exit_code == 2

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from framecast.train.options import ClipBatch, Device, Runs, Seed, Steps, StopAt, Threads, given, practised, use_threads
+from framecast.train.options import (
+    ClipBatch,
+    Device,
+    Jump,
+    Runs,
+    Seed,
+    Steps,
+    StopAt,
+    Threads,
+    given,
+    practised,
+    use_threads,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Trains the storybook family.")
 
@@ -175,7 +187,7 @@ def unet(
     clip_batch: ClipBatch = None,
     clip_rate: Annotated[float | None, typer.Option(help="Learning rate of the clip steps.")] = None,
     short_until: Annotated[float | None, typer.Option(min=0, max=1, help="Share of them on short windows.")] = None,
-    jump: Annotated[float | None, typer.Option(min=0, help="Weight of errors that jump between latents.")] = None,
+    jump: Jump = None,
     seed: Seed = None,
     threads: Threads = 1,
     device: Device = "cpu",
@@ -217,7 +229,7 @@ def tune(
     steps: Steps = None,
     rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
     clip_batch: ClipBatch = None,
-    jump: Annotated[float | None, typer.Option(min=0, help="Weight of errors that jump between latents.")] = None,
+    jump: Jump = None,
     threads: Threads = 1,
     device: Device = "cpu",
 ) -> None:

@@ -12,9 +12,20 @@ Threads = Annotated[int, typer.Option(help="Compute threads; one is the fastest 
 Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
 StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
 Seed = Annotated[int | None, typer.Option(help="Another one draws what the weights have not seen yet.")]
-
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 ClipBatch = Annotated[int | None, typer.Option(min=1, help="Clips of a step.")]
+Jump = Annotated[float | None, typer.Option(min=0, help="Weight of errors that jump between latents.")]
+
+
+def _there(device: str) -> str:
+    import torch
+
+    if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
+        return device
+    why = "torch sees no GPU" if device == "cuda" else "it is cpu or cuda"
+    raise typer.BadParameter(f"{device} cannot be used: {why}.")
+
+
+Device = Annotated[str, typer.Option(help="cpu or cuda.", callback=_there)]
 
 
 def given(**options: Any) -> dict[str, Any]:

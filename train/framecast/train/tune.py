@@ -90,6 +90,7 @@ def held_out_loss(
     """Mean velocity loss on whole clips with the planner's captions; noise and times are the same at every call."""
     rng, generator = random.Random("held"), torch.Generator().manual_seed(0)
     alphas = diffusion.scheduler().alphas_cumprod
+    # Where its noise is the same whatever the models were trained on.
     unet, encoder = (models[name].cpu() for name in ("unet", "text_encoder"))
     losses = []
     for _ in range(max(1, len(held) // 4)):

@@ -49,9 +49,7 @@ def steps(scale: Scale, emit: Emit, deadline: Deadline) -> None:
             with ready(step, rung, scale, emit) as made:
                 if made is None or "ours" not in rung.name:
                     continue
-                emit(what="unet step energy", rung=rung.name, **spent(made.call, scale, made.timing.median_us))
-                for kernel in heaviest_kernels(made.call):
-                    emit(what="unet step kernels", rung=rung.name, **kernel)
+                _account(step, made, rung, scale, emit)
                 if rung.switches.compile:
                     clips(step, made, rung, scale, emit)
         except Exception as error:  # noqa: BLE001 - recorded, and the next rung is another program
@@ -67,11 +65,16 @@ def decode(scale: Scale, emit: Emit, deadline: Deadline) -> None:
         try:
             with ready(work, rung, scale, emit) as made:
                 if made is not None and rung.name == "ours":
-                    emit(what="vae decode energy", rung=rung.name, **spent(made.call, scale, made.timing.median_us))
-                    for kernel in heaviest_kernels(made.call):
-                        emit(what="vae decode kernels", rung=rung.name, **kernel)
+                    _account(work, made, rung, scale, emit)
         except Exception as error:  # noqa: BLE001 - as above
             emit(what=work.name, rung=rung.name, failed=reason(error))
+
+
+def _account(work: Workload, made: Ready, rung: Rung, scale: Scale, emit: Emit) -> None:
+    """What a call takes, in energy and by kernel."""
+    emit(what=f"{work.name} energy", rung=rung.name, **spent(made.call, scale, made.timing.median_us))
+    for kernel in heaviest_kernels(made.call):
+        emit(what=f"{work.name} kernels", rung=rung.name, **kernel)
 
 
 def clips(step: Workload, made: Ready, rung: Rung, scale: Scale, emit: Emit) -> None:

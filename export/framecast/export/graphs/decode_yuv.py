@@ -82,9 +82,10 @@ class DecodeYuv(nn.Module):
         """[N, frames · 3 · rows · columns, H / rows, W / columns] → [N · frames, 3, H, W]."""
         fold = self.fold
         n, _, h, w = decoded.shape
+        frames = decoded.reshape(n * fold.frames, 3 * fold.rows * fold.columns, h, w)
         if fold.rows == fold.columns:  # ONNX has an operator for squares, a third of the general transposition's time
-            return F.pixel_shuffle(decoded.reshape(n * fold.frames, 3 * fold.rows * fold.columns, h, w), fold.rows)
-        blocks = decoded.reshape(n * fold.frames, 3, fold.rows, fold.columns, h, w)
+            return F.pixel_shuffle(frames, fold.rows) if fold.rows > 1 else frames
+        blocks = frames.reshape(n * fold.frames, 3, fold.rows, fold.columns, h, w)
         return blocks.permute(0, 1, 4, 2, 5, 3).reshape(n * fold.frames, 3, h * fold.rows, w * fold.columns)
 
 

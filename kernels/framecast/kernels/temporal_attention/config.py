@@ -11,7 +11,7 @@ def pixels_of(width: int) -> int:
     return 1 if width <= 64 else 4
 
 
-def constants(frames: int, heads: int, width: int, scale: float, pixels: int | None = None) -> dict[str, Constant]:
+def constants(frames: int, heads: int, width: int, scale: float, pixels: int) -> dict[str, Constant]:
     """For attention of `heads` heads of `width` channels over `frames` frames, `pixels` a program."""
     return {
         "FRAMES": frames,
@@ -19,7 +19,7 @@ def constants(frames: int, heads: int, width: int, scale: float, pixels: int | N
         "WIDTH": width,
         "BLOCK_FRAMES": max(16, next_power_of_two(frames)),  # tl.dot wants at least 16
         "BLOCK_WIDTH": max(16, next_power_of_two(width)),
-        "PIXELS": pixels or pixels_of(width),
+        "PIXELS": pixels,
         "SCALE": scale,
     }
 
@@ -36,7 +36,7 @@ def spec(
     """For dense [B · frames, P, heads · width] of `dtype` (fp16, bf16 or fp32)."""
     from framecast.kernels.temporal_attention.kernel import attention_kernel
 
-    fixed = constants(frames, heads, width, width**-0.5 if scale is None else scale)
+    fixed = constants(frames, heads, width, width**-0.5 if scale is None else scale, pixels_of(width))
     arguments = {"q_ptr": f"*{dtype}", "k_ptr": f"*{dtype}", "v_ptr": f"*{dtype}"}
     if position:
         arguments["position_ptr"] = f"*{dtype}"
