@@ -11,11 +11,18 @@ from torch import nn
 
 from framecast.kernels.patches.feed_forward import patch_geglu
 from framecast.kernels.patches.forward import restore_forward
+from framecast.kernels.patches.fp8 import unpack
 from framecast.kernels.patches.norm import patch_norms
-from framecast.kernels.patches.temporal import patch_temporal_attention
+from framecast.kernels.patches.temporal import forget_table, patch_temporal_attention
+from framecast.kernels.patches.upsample import forget_upsample, patch_upsamples
 
 # Temporal transformers first: they take their own norm along.
-_PATCHES = {"temporal_attention": patch_temporal_attention, "group_norm_silu": patch_norms, "geglu": patch_geglu}
+_PATCHES = {
+    "temporal_attention": patch_temporal_attention,
+    "group_norm_silu": patch_norms,
+    "geglu": patch_geglu,
+    "upsample_conv": patch_upsamples,
+}
 PATCHABLE = tuple(_PATCHES)
 
 
@@ -41,9 +48,12 @@ def patch(model: nn.Module, ops: Sequence[str] = PATCHABLE) -> dict[str, int]:
 
 
 def unpatch(model: nn.Module) -> None:
-    """Undoes `patch`."""
+    """Undoes `patch`, `patch_fp8` and `share_halves`."""
     for module in model.modules():
         restore_forward(module)
+        unpack(module)
+        forget_table(module)
+        forget_upsample(module)
 
 
 def to_channels_last(model: nn.Module) -> None:

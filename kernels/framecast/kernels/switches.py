@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-OPS = ("group_norm_silu", "temporal_attention", "geglu", "guided_step", "yuv420")
+OPS = ("group_norm_silu", "temporal_attention", "geglu", "upsample_conv", "guided_step", "yuv420")
 VARIABLE = "FRAMECAST_KERNELS_OFF"
 
 

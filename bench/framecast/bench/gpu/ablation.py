@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from framecast.bench.gpu.denoise import COMPILE_SECONDS, decoding, workload
+from framecast.bench.gpu.denoise import COMPILE_SECONDS, decoding, stepping
 from framecast.bench.gpu.kernels import reason
-from framecast.bench.gpu.module import Workload, ready
+from framecast.bench.gpu.module import Workload, ready, timed
 from framecast.bench.gpu.report import tables
 from framecast.bench.gpu.rows import Deadline, Emit
 from framecast.bench.gpu.scale import Scale
@@ -27,7 +27,7 @@ def run(scale: Scale, emit: Emit, deadline: Deadline, *, compiled: bool = False)
         compiled: compile every rung of the second ladder, a minute each, and not the last of the first alone.
     """
     ladders = (("one more on", climbing()), ("all but one", leaving_out(compiled=compiled)))
-    for make in (workload, decoding):
+    for make in (stepping, decoding):
         work = make(scale)
         for ladder, rungs in ladders:
             _climb(work, ladder, rungs, scale, emit, deadline)
@@ -52,8 +52,9 @@ def _climb(work: Workload, ladder: str, rungs: Sequence[Rung], scale: Scale, emi
             told(rung=rung.name, skipped=f"{deadline.left:.0f} s left, about {needed:.0f} s needed")
             continue
         try:
-            with ready(work, rung, scale, told):
-                pass
+            with ready(work, rung, scale, told) as made:
+                if made is not None:
+                    timed(work, made, scale, told)
         except Exception as error:  # noqa: BLE001 - a rung that fails belongs in the log
             told(rung=rung.name, failed=reason(error))
 

@@ -29,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.bench == "section":
             return _section(options)
+        if options.bench == "job":
+            return _job(options)
         scale = _scale(options)
         output = options.output_file or _default(options.bench)
         if options.bench == "suite":
@@ -58,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     section.add_argument("--rows", type=Path, required=True)
     section.add_argument("--seconds", type=float, required=True)
     section.add_argument("--warm", action="store_true")
+    job = benches.add_parser("job", help="one job of the section on models, as that starts it")
+    job.add_argument("rung", metavar="RUNG")
+    job.add_argument("workloads", nargs="+", metavar="WORKLOAD")
+    job.add_argument("--scale", choices=SCALES, required=True)
+    job.add_argument("--dtype", required=True)
     for bench in (suite, kernels, ablation):
         bench.add_argument("--dry-run", action="store_true", help="tiny sizes on the CPU; so is it without a GPU")
         bench.add_argument("--seconds", type=float, default=530.0, help="for everything")
@@ -94,6 +101,16 @@ def _section(options: argparse.Namespace) -> int:
     emit = RowFile(options.rows, options.name)
     scale = replace(SCALES[options.scale], dtype=options.dtype, compiled=options.warm)
     section_named(options.name).run(scale, emit, Deadline(options.seconds))
+    return 0
+
+
+def _job(options: argparse.Namespace) -> int:
+    from framecast.bench.gpu.denoise import Job
+    from framecast.bench.gpu.jobs import child
+    from framecast.bench.gpu.switches import RUNGS
+
+    scale = replace(SCALES[options.scale], dtype=options.dtype)
+    child(Job(RUNGS[options.rung], tuple(options.workloads)), scale)
     return 0
 
 

@@ -1,36 +1,46 @@
-"""A denoise step of AnimateDiff's size under the suite's switches, and whole clips with the fastest of them."""
+"""Denoise steps and decodes of AnimateDiff's size under one set of switches, and whole clips made of them."""
 
 import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 import torch
 
 from framecast.bench.gpu import models
-from framecast.bench.gpu.ceilings import FRAME_FLOOR_MS, STEP_FLOOR_MS
+from framecast.bench.gpu.ceilings import DISTILLED_FLOOR_MS, FRAME_FLOOR_MS, STEP_FLOOR_MS
 from framecast.bench.gpu.energy import spent
-from framecast.bench.gpu.kernels import reason
-from framecast.bench.gpu.module import Ready, Workload, ready
+from framecast.bench.gpu.module import Ready, Tensors, Workload, ready, timed
 from framecast.bench.gpu.profile import heaviest_kernels
-from framecast.bench.gpu.rows import Deadline, Emit
+from framecast.bench.gpu.rows import Emit
 from framecast.bench.gpu.scale import Scale
-from framecast.bench.gpu.switches import SUITE, Rung
+from framecast.bench.gpu.switches import Rung
 
-COMPILE_SECONDS = 110.0  # that compiling the UNet may take; with less left the rung is left out
+COMPILE_SECONDS = 110.0  # that compiling a step may take on cores of its own
 _CLIPS = 3
 
 
-def workload(scale: Scale) -> Workload:
-    """The step."""
+def stepping(scale: Scale) -> Workload:
+    """The step with guidance."""
     return Workload.of(
-        "unet step", models.unet(scale), lambda dtype: models.step_inputs(scale, dtype), scale, STEP_FLOOR_MS
+        "unet step", models.step(scale), lambda dtype: models.step_inputs(scale, dtype), scale, STEP_FLOOR_MS
     )
+
+
+def distilled(scale: Scale) -> Workload:
+    """The step without guidance, as models run it that were distilled to few steps."""
+
+    def inputs(dtype: torch.dtype) -> Tensors:
+        return models.step_inputs(scale, dtype, guided=False)
+
+    return Workload.of("distilled step", models.step(scale, guided=False), inputs, scale, DISTILLED_FLOOR_MS)
 
 
 def decoding(scale: Scale) -> Workload:
     """The decoding of a clip's frames."""
 
-    def inputs(dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
+    def inputs(dtype: torch.dtype) -> Tensors:
         device = torch.device(scale.device)
         make = torch.Generator(device).manual_seed(3)
         side = scale.latent_side
@@ -39,68 +49,66 @@ def decoding(scale: Scale) -> Workload:
     return Workload.of("vae decode", models.vae(scale), inputs, scale, FRAME_FLOOR_MS * scale.frames)
 
 
-def steps(scale: Scale, emit: Emit, deadline: Deadline) -> None:
-    """The step under every set of switches; energy and kernels of ours, and whole clips with all of it."""
-    step = workload(scale)
-    for rung in SUITE:
-        if not _fits(rung, scale, emit, deadline, step.name, COMPILE_SECONDS):
-            continue
-        try:
-            with ready(step, rung, scale, emit) as made:
-                if made is None or "ours" not in rung.name:
-                    continue
-                _account(step, made, rung, scale, emit)
-                if rung.switches.compile:
-                    clips(step, made, rung, scale, emit)
-        except Exception as error:  # noqa: BLE001 - recorded, and the next rung is another program
-            emit(what=step.name, rung=rung.name, failed=reason(error))
+WORKLOADS: dict[str, Callable[[Scale], Workload]] = {"step": stepping, "distilled": distilled, "decode": decoding}
+_CLIP_STEPS = {"unet step": -1, "distilled step": 0}  # of `Scale.steps`: many with guidance, few without
 
 
-def decode(scale: Scale, emit: Emit, deadline: Deadline) -> None:
-    """The decoding under every set of switches."""
-    work = decoding(scale)
-    for rung in SUITE:
-        if not _fits(rung, scale, emit, deadline, work.name, COMPILE_SECONDS / 2):
-            continue
-        try:
-            with ready(work, rung, scale, emit) as made:
-                if made is not None and rung.name == "ours":
-                    _account(work, made, rung, scale, emit)
-        except Exception as error:  # noqa: BLE001 - as above
-            emit(what=work.name, rung=rung.name, failed=reason(error))
+@dataclass(frozen=True)
+class Job:
+    """Workloads that one process prepares and then measures.
+
+    Attributes:
+        rung: its switches.
+        workloads: of `WORKLOADS`; a step with a decode also makes clips.
+    """
+
+    rung: Rung
+    workloads: Sequence[str]
 
 
-def _account(work: Workload, made: Ready, rung: Rung, scale: Scale, emit: Emit) -> None:
-    """What a call takes, in energy and by kernel."""
-    emit(what=f"{work.name} energy", rung=rung.name, **spent(made.call, scale, made.timing.median_us))
-    for kernel in heaviest_kernels(made.call):
-        emit(what=f"{work.name} kernels", rung=rung.name, **kernel)
+def run_job(job: Job, scale: Scale, emit: Emit, turn: Callable[[], None] = lambda: None) -> None:
+    """Makes and checks every workload of the job, waits for its turn, and measures.
+
+    Args:
+        job: what to measure.
+        scale: see `Scale`.
+        emit: takes rows of times, energy, heaviest kernels and clips; a workload that was wrong has one row that says so.
+        turn: returns when nothing else uses the device.
+    """
+    with ExitStack() as open_:
+        made: list[tuple[Workload, Ready]] = []
+        for name in job.workloads:
+            work = WORKLOADS[name](scale)
+            prepared = open_.enter_context(ready(work, job.rung, scale, emit))
+            if prepared is not None:
+                made.append((work, prepared))
+        turn()
+        for work, prepared in made:
+            timing = timed(work, prepared, scale, emit)
+            if "ours" in job.rung.name or "compile" in job.rung.name:
+                emit(
+                    what=f"{work.name} energy",
+                    rung=job.rung.name,
+                    **spent(prepared.call, scale, timing.median_us),
+                )
+        if len(made) == 2:
+            _clips(made, job.rung, scale, emit)
+        for work, prepared in made:
+            for kernel in heaviest_kernels(prepared.call):
+                emit(what=f"{work.name} kernels", rung=job.rung.name, **kernel)
 
 
-def clips(step: Workload, made: Ready, rung: Rung, scale: Scale, emit: Emit) -> None:
+def _clips(made: Sequence[tuple[Workload, Ready]], rung: Rung, scale: Scale, emit: Emit) -> None:
     """Whole clips: from noise and text states on the device to planes in the host's memory, by the wall clock."""
-    kept = [tensor.clone() for tensor in step.inputs]
-    try:
-        _clips(step, made, rung, scale, emit)
-    finally:
-        for tensor, before in zip(step.inputs, kept, strict=True):
-            tensor.copy_(before)  # the rungs that follow are checked on the inputs of the reference
+    (step, stepped), (decoder, decoded) = made
+    count = scale.steps[_CLIP_STEPS[step.name]]
+    repeats = 1 if scale.name == "tiny" else _CLIPS
+    seconds = median(_clip(step, stepped, decoder, decoded, count) for _ in range(repeats))
+    row = {"what": f"clip of {count} steps", "rung": rung.name, "guidance": step.name == "unet step"}
+    emit(**row, seconds=seconds, frames_a_second=scale.frames / seconds)
 
 
-def _clips(step: Workload, made: Ready, rung: Rung, scale: Scale, emit: Emit) -> None:
-    decoder = decoding(scale)
-    rows: list[dict[str, Any]] = []
-    with ready(decoder, Rung(rung.name, rung.switches), scale, lambda **row: rows.append(row)) as decoded:
-        if decoded is None:
-            emit(what="clip", rung=rung.name, refused=rows[-1]["refused"])
-            return
-        for count in scale.steps:
-            seconds = [_clip(step, made, decoder, decoded, count) for _ in range(1 if scale.name == "tiny" else _CLIPS)]
-            row = {"what": f"clip of {count} steps", "rung": rung.name, "seconds": median(seconds)}
-            emit(**row, frames_a_second=scale.frames / median(seconds))
-
-
-def _clip(step: Workload, made: Ready, decoder: Workload, decoded: Ready, count: int) -> float:
+def _clip(step: Workload, stepped: Ready, decoder: Workload, decoded: Ready, count: int) -> float:
     latents, timestep, *_, coefficients = step.inputs
     noise = torch.randn_like(latents)
     times = torch.linspace(999, 1, count, device=latents.device).round().long()
@@ -111,7 +119,7 @@ def _clip(step: Workload, made: Ready, decoder: Workload, decoded: Ready, count:
     for index in range(count):
         timestep.copy_(times[index : index + 1])
         coefficients[0, 0].copy_(rows[index])
-        latents.copy_(made.call()[0])
+        latents.copy_(stepped.call()[0])
     decoder.inputs[0].copy_(latents[0].transpose(0, 1))
     for plane in decoded.call():
         plane.cpu()
@@ -122,11 +130,3 @@ def _clip(step: Workload, made: Ready, decoder: Workload, decoded: Ready, count:
 def _wait(tensor: torch.Tensor) -> None:
     if tensor.is_cuda:
         torch.cuda.synchronize()
-
-
-def _fits(rung: Rung, scale: Scale, emit: Emit, deadline: Deadline, what: str, seconds: float) -> bool:
-    needed = scale.compiling(seconds) if rung.switches.compile and scale.compile else seconds / 10
-    if scale.name == "tiny" or deadline.allows(needed):
-        return True
-    emit(what=what, rung=rung.name, skipped=f"{deadline.left:.0f} s left, about {needed:.0f} s needed")
-    return False

@@ -55,12 +55,18 @@ _PLANNERS: dict[str, dict[str, Any]] = {
 TEXT_TOKENS = 77
 
 
-class GuidedUnet(nn.Module):
-    """A denoise step of AnimateDiff: both halves of guidance through the UNet, then guidance and sampler update."""
+class Step(nn.Module):
+    """A denoise step of AnimateDiff: the UNet, on both halves of guidance or without it, then the sampler's update.
 
-    def __init__(self, unet: Any) -> None:
+    Attributes:
+        guided: whether there are two halves. Models that were distilled to few steps, as AnimateDiff-Lightning, run
+            without guidance (guidance 1).
+    """
+
+    def __init__(self, unet: Any, *, guided: bool = True) -> None:
         super().__init__()
         self.unet = unet
+        self.guided = guided
 
     def forward(
         self, latents: Tensor, timestep: Tensor, states: Tensor, guidance: Tensor, coefficients: Tensor
@@ -70,13 +76,15 @@ class GuidedUnet(nn.Module):
         Args:
             latents: [1, C, F, h, w].
             timestep: [1].
-            states: [2 · F, T, D], the negative prompt's first, once a frame as the pipeline repeats them.
+            states: [2 · F, T, D], the negative prompt's first, once a frame as the pipeline repeats them; [F, T, D]
+                without guidance.
             guidance: float32 [1].
             coefficients: float32 [1, 4], see `guided_step`.
         """
-        sample = torch.cat([latents, latents])
-        out = self.unet(sample, torch.cat([timestep, timestep]), states, return_dict=False)[0]
-        unconditional, conditional = out.chunk(2)
+        halves = 2 if self.guided else 1
+        sample = torch.cat([latents] * halves)
+        out = self.unet(sample, torch.cat([timestep] * halves), states, return_dict=False)[0]
+        unconditional, conditional = out.chunk(2) if self.guided else (out, out)
         following: Tensor = guided_step(latents, unconditional, conditional, guidance, coefficients)[0]
         return following
 
@@ -95,12 +103,12 @@ class Decode(nn.Module):
         return planes
 
 
-def unet(scale: Scale) -> GuidedUnet:
+def step(scale: Scale, *, guided: bool = True) -> Step:
     """In float32. Raises ImportError without diffusers."""
     from diffusers import UNetMotionModel
 
     kind: Any = UNetMotionModel
-    made: GuidedUnet = _made(lambda: GuidedUnet(kind(**_UNETS[scale.name])), scale)
+    made: Step = _made(lambda: Step(kind(**_UNETS[scale.name]), guided=guided), scale)
     return made
 
 
@@ -127,14 +135,14 @@ def planner(scale: Scale) -> Any:
     return _made(lambda: Qwen3ForCausalLM(config), scale).to(getattr(torch, scale.dtype))
 
 
-def step_inputs(scale: Scale, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """Random arguments of `GuidedUnet`."""
+def step_inputs(scale: Scale, dtype: torch.dtype, *, guided: bool = True) -> tuple[Tensor, ...]:
+    """Random arguments of `Step`."""
     device, width = torch.device(scale.device), _UNETS[scale.name]["cross_attention_dim"]
     make = torch.Generator(device).manual_seed(2)
     latents = torch.randn(1, 4, scale.frames, scale.latent_side, scale.latent_side, generator=make, device=device)
-    states = torch.randn(2, TEXT_TOKENS, width, generator=make, device=device).repeat_interleave(scale.frames, dim=0)
+    states = torch.randn(1 + guided, TEXT_TOKENS, width, generator=make, device=device).repeat_interleave(scale.frames, dim=0)
     coefficients = torch.tensor([[0.98, -0.05, 0.0, 0.0]], device=device)
-    guidance = torch.tensor([7.5], device=device)
+    guidance = torch.tensor([7.5 if guided else 1.0], device=device)
     return latents.to(dtype), torch.tensor([601], device=device), states.to(dtype), guidance, coefficients
 
 

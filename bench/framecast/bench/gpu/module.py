@@ -15,6 +15,8 @@ from framecast.bench.gpu.timing import Timing, capture, measure, warm_up
 
 Tensors = tuple[Tensor, ...]
 
+LOSSY_DB = 25.0  # signal to noise that a rung must keep which says of itself that its result is another
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -51,10 +53,22 @@ class Workload:
         error = _worst(plain, reference)
         return cls(name, module, mine, reference, error, floor_ms if scale.name == "full" else None)
 
-    def wrong(self, outputs: Tensors) -> str:
-        """Why `outputs` are wrong: beyond twice the error of eager torch. Empty where they are right."""
+    def decibels(self, outputs: Tensors) -> float:
+        """Signal to noise of the first output: the power of the reference over that of the difference."""
+        reference = self.reference[0].float()
+        noise = (outputs[0].float() - reference).square().mean()
+        return float(10 * torch.log10(reference.square().mean() / noise.clamp(min=1e-30)))
+
+    def wrong(self, outputs: Tensors, *, lossy: bool = False) -> str:
+        """Why `outputs` are wrong. Empty where they are right.
+
+        Beyond twice the error of eager torch; where the rung is `lossy`, under `LOSSY_DB`.
+        """
         if any(not torch.isfinite(out.float()).all() for out in outputs):
             return "not finite"
+        if lossy:
+            found = self.decibels(outputs)
+            return f"{found:.1f} dB, at least {LOSSY_DB:g} are wanted" if found < LOSSY_DB else ""
         error = _worst(outputs, self.reference)
         largest = max(float(out.float().abs().max()) for out in self.reference)
         allowed = 2 * self.plain_error + 1e-5 * largest
@@ -65,37 +79,38 @@ class Workload:
 
 @dataclass(frozen=True)
 class Ready:
-    """A module that can be called on its workload's inputs again and again.
+    """A module that was right and can be called on its workload's inputs again and again.
 
     Attributes:
         call: gives the outputs, with CUDA graphs always the same tensors.
-        timing: of one call.
         graph: whether it is a CUDA graph.
+        row: what is known of it so far.
     """
 
     call: Callable[[], Tensors]
-    timing: Timing
     graph: bool
+    row: dict[str, Any]
 
 
 @contextmanager
 def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[Ready | None]:
-    """Sets the switches, checks, times and emits a row; None where the result is wrong, which the row says."""
+    """Sets the switches, compiles and checks; None where the result is wrong, of which a row is emitted."""
     device = torch.device(scale.device)
+    lossy = rung.switches.fp8
     with (
         torch.no_grad(),
         convolutions(tf32=True, search=True),
         applied(workload.module, rung.switches, compile_=scale.compile) as module,
     ):
-        found: dict[str, Any] = {"what": workload.name, "rung": rung.name, "dtype": scale.dtype}
+        row: dict[str, Any] = {"what": workload.name, "rung": rung.name, "dtype": scale.dtype}
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
 
         def call() -> Tensors:
             return _tuple(module(*workload.inputs))
 
-        if wrong := workload.wrong(call()):
-            emit(**found, refused=wrong)
+        if wrong := workload.wrong(call(), lossy=lossy):
+            emit(**row, refused=wrong)
             yield None
             return
         outputs, graph = None, None
@@ -105,18 +120,25 @@ def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[
             graph = capture(lambda: kept.append(call()))
             outputs = kept[-1] if graph is not None else None
         replayed = call if graph is None or outputs is None else _replay(graph, outputs)
-        if wrong := workload.wrong(replayed()):
-            emit(**found, refused=f"as a CUDA graph: {wrong}")
+        found = replayed()
+        if wrong := workload.wrong(found, lossy=lossy):
+            emit(**row, refused=f"as a CUDA graph: {wrong}")
             yield None
             return
-        timing = measure(replayed, device, 4 * scale.seconds, graph=False)
-        found |= timing.record("call") | {"cuda_graph": graph is not None}
-        if workload.floor_ms is not None:
-            found["of_floor"] = timing.median_us / 1e3 / workload.floor_ms
+        row |= {"cuda_graph": graph is not None, "snr_db": workload.decibels(found)}
         if device.type == "cuda":
-            found["peak_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
-        emit(**found)
-        yield Ready(replayed, timing, graph is not None)
+            row["peak_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+        yield Ready(replayed, graph is not None, row)
+
+
+def timed(workload: Workload, made: Ready, scale: Scale, emit: Emit) -> Timing:
+    """Times what is ready and emits its row."""
+    timing = measure(made.call, torch.device(scale.device), 4 * scale.seconds, graph=False)
+    row = made.row | timing.record("call")
+    if workload.floor_ms is not None:
+        row["of_floor"] = timing.median_us / 1e3 / workload.floor_ms
+    emit(**row)
+    return timing
 
 
 def convolutions(*, tf32: bool, search: bool) -> AbstractContextManager[None]:

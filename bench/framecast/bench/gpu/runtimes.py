@@ -78,7 +78,7 @@ def _aoti(scale: Scale, deadline: Deadline) -> dict[str, Any]:
     from framecast.export.aoti import write_package
 
     work = decoding(scale)
-    switches = replace(Switches(), compile=False, cudnn_attention=False)
+    switches = replace(Switches(), compile=False, upsample_conv=False)  # that op is Python
     with tempfile.TemporaryDirectory() as folder, torch.no_grad(), applied(work.module, switches) as module:
         path = Path(folder) / "vae.pt2"
         write_package(torch.export.export(module, work.inputs, strict=False), path)

@@ -31,8 +31,7 @@ _HERE = "framecast.bench.gpu"
 SECTIONS = (
     Section("environment", f"{_HERE}.environment:run", 15),
     Section("kernels", f"{_HERE}.kernels:run", 110),
-    Section("unet", f"{_HERE}.denoise:steps", 270),
-    Section("vae", f"{_HERE}.denoise:decode", 70),
+    Section("models", f"{_HERE}.jobs:run", 300),
     Section("planner", f"{_HERE}.planner:run", 40),
     Section("runtimes", f"{_HERE}.runtimes:run", 35),
 )

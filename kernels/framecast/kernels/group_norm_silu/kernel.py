@@ -159,4 +159,6 @@ def apply_kernel(
         tile = (tile - centre[None, :]) * scale[None, :] + bias[None, :]
         if SILU:
             tile = tile * tl.sigmoid(tile)
+        if out_ptr.dtype.element_ty.is_fp8():
+            tile = tl.clamp(tile, -448.0, 448.0)
         tl.store(out_ptr + at * (GROUPS * WIDTH) + channel[None, :], tile.to(out_ptr.dtype.element_ty), mask=mask)

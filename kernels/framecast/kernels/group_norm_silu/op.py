@@ -33,7 +33,7 @@ def group_norm_silu(
     if enabled("group_norm_silu"):
         out: Tensor = _group_norm_silu(x, weight, bias, groups, eps, silu)
         return out
-    _check(x, weight, bias, groups)
+    check(x, weight, bias, groups)
     return naive.group_norm_silu(x, weight, bias, groups, eps, silu)
 
 
@@ -48,13 +48,13 @@ def add_group_norm_silu(
     if enabled("group_norm_silu"):
         out: tuple[Tensor, Tensor] = _add_group_norm_silu(x, residual, weight, bias, groups, eps, silu)
         return out
-    _check(x, weight, bias, groups, residual)
+    check(x, weight, bias, groups, residual)
     return naive.add_group_norm_silu(x, residual, weight, bias, groups, eps, silu)
 
 
 @triton_op("framecast::group_norm_silu", mutates_args=())
 def _group_norm_silu(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool) -> Tensor:
-    _check(x, weight, bias, groups)
+    check(x, weight, bias, groups)
     if x.numel() == 0:
         return image_of(empty_rows(x), x)
     if x.device.type != "cuda":
@@ -66,7 +66,7 @@ def _group_norm_silu(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: 
 def _add_group_norm_silu(
     x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
 ) -> tuple[Tensor, Tensor]:
-    _check(x, weight, bias, groups, residual)
+    check(x, weight, bias, groups, residual)
     if x.numel() == 0:
         return image_of(empty_rows(x), x), image_of(empty_rows(x), x)
     if x.device.type != "cuda":
@@ -76,7 +76,7 @@ def _add_group_norm_silu(
 
 
 def _group_norm_silu_fake(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool) -> Tensor:
-    _check(x, weight, bias, groups)
+    check(x, weight, bias, groups)
     return image_of(empty_rows(x), x)
 
 
@@ -86,7 +86,7 @@ _group_norm_silu.register_fake(_group_norm_silu_fake)
 def _add_group_norm_silu_fake(
     x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
 ) -> tuple[Tensor, Tensor]:
-    _check(x, weight, bias, groups, residual)
+    check(x, weight, bias, groups, residual)
     return image_of(empty_rows(x), x), image_of(empty_rows(x), x)
 
 
@@ -102,10 +102,11 @@ def launch(
     eps: float,
     silu: bool,
     config: GroupNormConfig | None = None,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Runs both kernels on checked arguments; without a residual the second result is x.
 
-    `config` is for measuring others than the one that would be chosen.
+    `config` is for measuring others than the one that would be chosen, `dtype` that of the first result if not of x.
     """
     rows = rows_of(x)
     samples, length, channels = rows.shape
@@ -128,7 +129,7 @@ def launch(
         **config.constants(),
         num_warps=config.warps,
     )
-    out = empty_rows(x)
+    out = torch.empty((samples, length, channels), dtype=dtype or x.dtype, device=x.device)
     wrap_triton(apply_kernel)[grid](
         total,
         partial,
@@ -144,7 +145,7 @@ def launch(
     return image_of(out, x), x if added is None else image_of(total, x)
 
 
-def _check(x: Tensor, weight: Tensor, bias: Tensor, groups: int, residual: Tensor | None = None) -> None:
+def check(x: Tensor, weight: Tensor, bias: Tensor, groups: int, residual: Tensor | None = None) -> None:
     require(x.dim() >= 2, f"x: shape {tuple(x.shape)} is not [N, C, …].")
     require_float("x", x)
     channels = x.shape[1]

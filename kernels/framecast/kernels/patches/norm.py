@@ -4,8 +4,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from framecast.kernels.conv.fp8 import conv_fp8
+from framecast.kernels.group_norm_silu.fp8 import group_norm_silu_fp8
 from framecast.kernels.group_norm_silu.op import add_group_norm_silu, group_norm_silu
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
+from framecast.kernels.patches.fp8 import in_fp8
 from framecast.kernels.switches import enabled
 
 OP = "group_norm_silu"
@@ -87,19 +90,38 @@ def _resnet(self: Any, input_tensor: Tensor, temb: Tensor | None, *args: Any, **
     """`ResnetBlock2D.forward` of diffusers 0.42, for SiLU and a time embedding that is added."""
     if not enabled(OP):
         return original(self, input_tensor, temb, *args, **kwargs)
-    hidden = apply_norm(self.norm1, input_tensor, silu=True)
     resample = self.upsample if self.upsample is not None else self.downsample
+    time = None
+    if self.time_emb_proj is not None and temb is not None and self.time_embedding_norm == "default":
+        time = self.time_emb_proj(temb if self.skip_time_act else self.nonlinearity(temb))[:, :, None, None]
     if resample is not None:
+        hidden = apply_norm(self.norm1, input_tensor, silu=True)
         input_tensor, hidden = resample(input_tensor), resample(hidden)
-    hidden = self.conv1(hidden)
-    if self.time_emb_proj is not None and temb is not None:
-        temb = self.time_emb_proj(temb if self.skip_time_act else self.nonlinearity(temb))[:, :, None, None]
-    if temb is None or self.time_embedding_norm != "default":  # a VAE's blocks have no time to add
-        hidden = apply_norm(self.norm2, hidden, silu=True)
+        hidden = self.conv1(hidden)
+    elif time is not None and type(self.conv1) is nn.Conv2d and self.conv1.bias is not None and not in_fp8(self.conv1):
+        # The bias goes the way of the time embedding, which costs nothing, and not through a pass of its own.
+        hidden = self.conv1._conv_forward(apply_norm(self.norm1, input_tensor, silu=True), self.conv1.weight, None)
+        time = time + self.conv1.bias[:, None, None]
     else:
-        norm = self.norm2
-        hidden, _ = add_group_norm_silu(hidden, temb, norm.weight, norm.bias, norm.num_groups, norm.eps)
-    hidden = self.conv2(self.dropout(hidden))
+        hidden = _normed_conv(self.norm1, self.conv1, input_tensor, None)
+    hidden = _normed_conv(self.norm2, self.conv2, hidden, time)
     if self.conv_shortcut is not None:
         input_tensor = self.conv_shortcut(input_tensor)
     return (input_tensor + hidden) / self.output_scale_factor
+
+
+def _normed_conv(norm: Any, conv: Any, x: Tensor, residual: Tensor | None) -> Tensor:
+    """`conv` of SiLU of `norm` of x + residual."""
+    if in_fp8(conv):
+        return conv_fp8(
+            group_norm_silu_fp8(x, residual, norm.weight, norm.bias, norm.num_groups, norm.eps),
+            conv.weight_fp8,
+            conv.scale_fp8,
+            conv.bias,
+        )
+    if residual is None:
+        hidden = apply_norm(norm, x, silu=True)
+    else:
+        hidden, _ = add_group_norm_silu(x, residual, norm.weight, norm.bias, norm.num_groups, norm.eps)
+    out: Tensor = conv(hidden)
+    return out

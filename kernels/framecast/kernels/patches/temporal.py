@@ -17,6 +17,7 @@ from framecast.kernels.temporal_attention.config import MAX_FRAMES, MAX_WIDTH
 from framecast.kernels.temporal_attention.op import temporal_attention
 
 OP = "temporal_attention"
+TABLE = "position_table"  # buffer of an attention: [3, longest, C], what positions add to q, k and v
 
 
 def patch_temporal_attention(model: nn.Module) -> int:
@@ -30,6 +31,8 @@ def patch_temporal_attention(model: nn.Module) -> int:
         forward = replacements.get(type(module))
         if forward is not None and not is_replaced(module) and all(map(_is_plain, _blocks(module))):
             replace_forward(module, forward)
+            for block in _blocks(module):
+                _tabulate(block)
             count += 1
     return count
 
@@ -47,8 +50,30 @@ def _is_plain(block: Any) -> bool:
     )
 
 
+def _projections(attention: Any) -> tuple[Any, Any, Any]:
+    return attention.to_q, attention.to_k, attention.to_v
+
+
+def _tabulate(block: Any) -> None:
+    """Position embeddings as tables for `temporal_attention`: W (x + e) + b = (W x + b) + W e."""
+    if block.pos_embed is None:
+        return
+    for attention in (block.attn1, block.attn2):
+        if attention is not None:
+            weights = [projection.weight for projection in _projections(attention)]
+            embedding = block.pos_embed.pe[0].to(weights[0].dtype)
+            table = torch.stack([F.linear(embedding, weight) for weight in weights]).detach()
+            attention.register_buffer(TABLE, table, persistent=False)
+
+
+def forget_table(module: nn.Module) -> None:
+    """Drops what `patch_temporal_attention` keeps in a module."""
+    if TABLE in module._buffers:
+        delattr(module, TABLE)
+
+
 def _is_plain_attention(attention: Any) -> bool:
-    projections = (attention.to_q, attention.to_k, attention.to_v)
+    projections = _projections(attention)
     return (
         type(attention.processor).__name__ in ("AttnProcessor", "AttnProcessor2_0")
         and all(type(projection) is nn.Linear for projection in projections)
@@ -126,19 +151,15 @@ def _block(block: Any, tokens: Tensor, frames: int) -> Tensor:
     """`BasicTransformerBlock` over frames, of tokens [B · F, H · W, C]."""
     for norm, attention in ((block.norm1, block.attn1), (block.norm2, block.attn2)):
         if attention is not None:
-            tokens = _attend(attention, norm(tokens), frames, block.pos_embed) + tokens
+            tokens = _attend(attention, norm(tokens), frames) + tokens
     out: Tensor = block.ff(block.norm3(tokens)) + tokens
     return out
 
 
-def _attend(attention: Any, tokens: Tensor, frames: int, embedding: Any) -> Tensor:
-    projections = (attention.to_q, attention.to_k, attention.to_v)
-    position = None
-    if embedding is not None:
-        # W (x + e) + b = (W x + b) + W e: the embedding becomes a table of `frames` rows, added inside the attention.
-        table = embedding.pe[0, :frames].to(tokens.dtype)
-        position = torch.stack([F.linear(table, projection.weight) for projection in projections])
-    q, k, v = (projection(tokens) for projection in projections)
+def _attend(attention: Any, tokens: Tensor, frames: int) -> Tensor:
+    table = getattr(attention, TABLE, None)
+    position = None if table is None else table[:, :frames].to(tokens.dtype)
+    q, k, v = (projection(tokens) for projection in _projections(attention))
     mixed = temporal_attention(q, k, v, frames, attention.heads, attention.scale, position)
     for layer in attention.to_out:
         mixed = layer(mixed)

@@ -1,0 +1,89 @@
+"""``framecast::upsample_conv``: the convolution of an enlarged picture, without the enlarged picture.
+
+Where every pixel stands four times, the nine taps of an output read four pixels only. Which four, and which taps fall
+together, depends on whether its line and column are even or odd: four convolutions of 2 × 2 whose weights are sums of
+the nine, each for a quarter of the outputs. Four ninths of the arithmetic, and the picture is neither written nor read.
+Inference only, no backward.
+"""
+
+import torch
+from torch import Tensor
+from torch.library import custom_op
+from torch.nn import functional as F
+
+from framecast.kernels.checks import require, require_float, require_shape
+from framecast.kernels.conv.config import padded
+from framecast.kernels.conv.launch import dense, empty, launch
+
+_SUMS = (((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1)))  # of an even and an odd output: which of 3 taps fall together
+_PLACES = tuple((y, x) for y in (0, 1) for x in (0, 1))
+
+
+def pack(weight: Tensor) -> Tensor:
+    """A convolution's weight [O, C, 3, 3] as `upsample_conv` takes it: [4, O, 4 · c], summed in float32.
+
+    C is filled up with zeros to c, a multiple of the kernel's step; the first axis is (even, odd) line × column.
+    """
+    require(weight.dim() == 4 and weight.shape[2:] == (3, 3), f"weight: {tuple(weight.shape)} is not [O, C, 3, 3].")
+    out, channels = weight.shape[:2]
+    sums = torch.tensor(_SUMS, dtype=torch.float32, device=weight.device)
+    taps = torch.einsum("oclm,yal,xbm->yxoabc", weight.float(), sums, sums).reshape(4, out, 4, channels)
+    return F.pad(taps, (0, padded(channels, weight.element_size()) - channels)).reshape(4, out, -1).to(weight.dtype)
+
+
+def upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolution of 3 × 3 of x enlarged twice along each axis by repeating pixels, borders of zeros.
+
+    Args:
+        x: float [N, C, H, W]; channels-last memory is read in place, other layouts are copied to it first.
+        weight: of `pack`, in the dtype of x.
+        bias: [O] in the dtype of x.
+
+    Returns:
+        [N, O, 2 · H, 2 · W] in the dtype of x and channels-last memory.
+
+    Raises:
+        ValueError: an argument of the wrong shape or dtype, named.
+    """
+    out: Tensor = _upsample_conv(x, weight, bias)
+    return out
+
+
+@custom_op("framecast::upsample_conv", mutates_args=())
+def _upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    _check(x, weight, bias)
+    out = empty(x, bias.shape[0], x.dtype, enlarged=2)
+    if x.numel() == 0:
+        return out
+    aligned = x.shape[1] * x.element_size() % 16 == 0 and bias.shape[0] * x.element_size() % 16 == 0
+    kernel = x.device.type == "cuda" and aligned  # the copy engine's strides are multiples of 16 bytes
+    x = dense(x)
+    for part, (line, column) in zip(weight, _PLACES, strict=True):
+        quarter = out[:, :, line::2, column::2]
+        if kernel:
+            launch(x, part, None, bias, quarter, 2, (line - 1, column - 1))
+        else:
+            quarter.copy_(_quarter(x, part, bias, line, column))
+    return out
+
+
+def _quarter(x: Tensor, part: Tensor, bias: Tensor, line: int, column: int) -> Tensor:
+    taps = part.reshape(part.shape[0], 2, 2, -1)[..., : x.shape[1]].permute(0, 3, 1, 2)
+    return F.conv2d(F.pad(x, (1 - column, column, 1 - line, line)), taps, bias)
+
+
+def _upsample_conv_fake(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    _check(x, weight, bias)
+    return empty(x, bias.shape[0], x.dtype, enlarged=2)
+
+
+_upsample_conv.register_fake(_upsample_conv_fake)
+
+
+def _check(x: Tensor, weight: Tensor, bias: Tensor) -> None:
+    require(x.dim() == 4, f"x: shape {tuple(x.shape)} is not [N, C, H, W].")
+    require_float("x", x)
+    require(bias.dim() == 1, f"bias: shape {tuple(bias.shape)} is not [O].")
+    require_shape("weight", weight, (4, bias.shape[0], 4 * padded(x.shape[1], x.element_size())))
+    require(weight.dtype == x.dtype, f"weight: {weight.dtype} is not {x.dtype}, the dtype of x.")
+    require(bias.dtype == x.dtype, f"bias: {bias.dtype} is not {x.dtype}, the dtype of x.")
