@@ -47,6 +47,7 @@ def _geglu(x: Tensor) -> Call:
 _CALLS: dict[str, Callable[..., Call]] = {
     "group_norm_silu": _norm,
     "add_group_norm_silu": _added_norm,
+    "shift_group_norm_silu": _added_norm,
     "temporal_attention": _attention,
     "geglu": _geglu,
 }

@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     benches = parser.add_subparsers(dest="bench", required=True)
     suite = benches.add_parser("suite", help="everything, within the time it is given")
     suite.add_argument("--only", action="append", metavar="SECTION", help=", ".join(s.name for s in SECTIONS))
-    suite.add_argument("--warm", action="store_true", help="compiled code is in TORCHINDUCTOR_CACHE_DIR")
+    suite.add_argument(
+        "--jobs", type=int, default=0, help="of the section on models, the first so many; 0: all of them"
+    )
     suite.add_argument("--one-process", action="store_true", help="do not give each section a process of its own")
     kernels = benches.add_parser("kernels", help="our kernels beside torch's")
     kernels.add_argument("--heaviest", type=int, default=0, help="shapes of each op and family; 0: all of them")
@@ -59,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     section.add_argument("--dtype", required=True)
     section.add_argument("--rows", type=Path, required=True)
     section.add_argument("--seconds", type=float, required=True)
-    section.add_argument("--warm", action="store_true")
+    section.add_argument("--jobs", type=int, default=0)
     job = benches.add_parser("job", help="one job of the section on models, as that starts it")
     job.add_argument("rung", metavar="RUNG")
     job.add_argument("workloads", nargs="+", metavar="WORKLOAD")
@@ -99,7 +101,7 @@ def _default(bench: str) -> Path:
 
 def _section(options: argparse.Namespace) -> int:
     emit = RowFile(options.rows, options.name)
-    scale = replace(SCALES[options.scale], dtype=options.dtype, compiled=options.warm)
+    scale = replace(SCALES[options.scale], dtype=options.dtype, jobs=options.jobs)
     section_named(options.name).run(scale, emit, Deadline(options.seconds))
     return 0
 
@@ -119,7 +121,7 @@ def _suite(options: argparse.Namespace, scale: Scale, output: Path, command: str
 
     record = run_suite(
         SuiteOptions(
-            replace(scale, compiled=options.warm),
+            replace(scale, jobs=options.jobs),
             options.seconds,
             [section_named(name) for name in options.only or ()] or SECTIONS,
             isolate=scale is not TINY and not options.one_process,

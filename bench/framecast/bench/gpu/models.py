@@ -140,7 +140,9 @@ def step_inputs(scale: Scale, dtype: torch.dtype, *, guided: bool = True) -> tup
     device, width = torch.device(scale.device), _UNETS[scale.name]["cross_attention_dim"]
     make = torch.Generator(device).manual_seed(2)
     latents = torch.randn(1, 4, scale.frames, scale.latent_side, scale.latent_side, generator=make, device=device)
-    states = torch.randn(1 + guided, TEXT_TOKENS, width, generator=make, device=device).repeat_interleave(scale.frames, dim=0)
+    states = torch.randn(1 + guided, TEXT_TOKENS, width, generator=make, device=device).repeat_interleave(
+        scale.frames, dim=0
+    )
     coefficients = torch.tensor([[0.98, -0.05, 0.0, 0.0]], device=device)
     guidance = torch.tensor([7.5 if guided else 1.0], device=device)
     return latents.to(dtype), torch.tensor([601], device=device), states.to(dtype), guidance, coefficients

@@ -18,7 +18,7 @@ class Scale:
         seconds: that a time is sampled for, and energy ten times as long.
         compile: whether torch.compile compiles; where it does not, its call is made and does nothing.
         shapes: heaviest shapes of an op and family in the suite; 0 leaves out none.
-        compiled: compiled code of an earlier run is at hand, so that compiling takes a third of its time.
+        jobs: of the section on models, the first so many; 0 leaves out none.
     """
 
     name: str
@@ -32,11 +32,7 @@ class Scale:
     seconds: float
     compile: bool
     shapes: int
-    compiled: bool = False
-
-    def compiling(self, seconds: float) -> float:
-        """How long something compiles that takes so many seconds from nothing."""
-        return seconds / 3 if self.compiled else seconds
+    jobs: int = 0
 
     @property
     def latent_side(self) -> int:

@@ -91,7 +91,8 @@ def _isolated(section: Section, scale: Scale, rows: Path, seconds: float) -> Out
         str(rows),
         "--seconds",
         f"{seconds - GRACE:.1f}",
-        *(["--warm"] if scale.compiled else []),
+        "--jobs",
+        str(scale.jobs),
     ]
     return watched(section.name, command, seconds, rows.with_suffix(f".{section.name}.log"))
 

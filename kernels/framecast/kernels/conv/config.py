@@ -27,7 +27,7 @@ class ConvConfig:
     wide: int
     block_in: int
     block_out: int = 128
-    specialize: bool = True
+    specialize: bool = False
     flatten: bool = False
     stages: int = 4
     warps: int = 8
@@ -39,9 +39,8 @@ class ConvConfig:
         rows = min(_PIXELS // wide, next_power_of_two(height))
         return cls(_PIXELS // wide // rows, rows, wide, block_in)
 
-    def constants(self, channels: int, taps: int) -> dict[str, Constant]:
+    def constants(self, taps: int) -> dict[str, Constant]:
         return {
-            "CHANNELS": channels,
             "TAPS": taps,
             "IMAGES": self.images,
             "ROWS": self.rows,

@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["images", "height", "width", "out_channels", "steps", "first_y", "first_x"])
 def conv_kernel(
     x_desc,
     weight_desc,
@@ -15,9 +15,9 @@ def conv_kernel(
     height,
     width,
     out_channels,
+    steps,
     first_y,
     first_x,
-    CHANNELS: tl.constexpr,
     TAPS: tl.constexpr,
     IMAGES: tl.constexpr,
     ROWS: tl.constexpr,
@@ -32,13 +32,12 @@ def conv_kernel(
     The first of TAPS × TAPS taps reads first_y lines below and first_x columns right of its output. A tile is
     IMAGES × ROWS × WIDE pixels by BLOCK_OUT channels. The copy engine loads each tap's window from [N, H, W, C] itself,
     and writes zeros where the window leaves the picture or its channels end: no padding, no masks, no index arithmetic.
-    Weights are [O, TAPS² · C], taps outermost; C is rounded up to whole blocks there.
+    Weights are [O, TAPS² · C], taps outermost; C is rounded up there to `steps` blocks of BLOCK_IN.
     """
     across = tl.cdiv(out_channels, BLOCK_OUT)
     columns = tl.cdiv(width, WIDE)
     lines = tl.cdiv(height, ROWS)
     tiles = tl.cdiv(images, IMAGES) * lines * columns * across
-    steps: tl.constexpr = (CHANNELS + BLOCK_IN - 1) // BLOCK_IN
     pixels: tl.constexpr = IMAGES * ROWS * WIDE
     for tile in tl.range(tl.program_id(0), tiles, tl.num_programs(0), flatten=FLATTEN, warp_specialize=SPECIALIZE):
         out = (tile % across) * BLOCK_OUT
@@ -47,7 +46,7 @@ def conv_kernel(
         y = (place // columns % lines) * ROWS
         image = place // columns // lines * IMAGES
         sums = tl.zeros((pixels, BLOCK_OUT), tl.float32)
-        for step in range(0, TAPS * TAPS * steps):
+        for step in range(TAPS * TAPS * steps):
             tap = step // steps
             channel = step % steps * BLOCK_IN
             window = x_desc.load([image, y + tap // TAPS + first_y, x + tap % TAPS + first_x, channel])

@@ -49,8 +49,9 @@ def launch(
         height,
         width,
         outputs,
+        -(-channels // config.block_in),
         *first,
-        **config.constants(channels, taps),
+        **config.constants(taps),
         num_warps=config.warps,
         num_stages=config.stages,
     )

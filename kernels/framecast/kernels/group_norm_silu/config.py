@@ -139,7 +139,8 @@ def apply_spec(config: GroupNormConfig, dtype: str, *, eps: float, silu: bool, v
         "x_row": "i32",
         "out_ptr": f"*{dtype}",
     }
-    constants = config.apply_constants(eps, silu)
+    constants: dict[str, Constant] = config.apply_constants(eps, silu)
+    constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None}
     return KernelSpec(
         "group_norm_silu",
         variant,

@@ -13,16 +13,16 @@ _FP8 = torch.float8_e4m3fn
 
 
 def group_norm_silu_fp8(
-    x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float = 1e-5
+    x: Tensor, shift: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float = 1e-5
 ) -> Tensor:
-    """SiLU(GroupNorm(x + residual)) in e4m3, with no scale.
+    """SiLU(GroupNorm(x + shift)) in e4m3, with no scale.
 
     What a norm gives is of the order of one, and e4m3 is a float: from 2⁻⁶ to 448 it has three bits after the first
     wherever the value is, so that a scale would gain nothing and a search for the largest value would cost a pass.
 
     Args:
         x: float [N, C, …], any strides, see `group_norm_silu`.
-        residual: added first; broadcasts to x and has its dtype; None for nothing.
+        shift: added first, see `shift_group_norm_silu`; None for nothing.
         weight, bias: float [C].
         groups: of channels; divides C.
         eps: added to the variance.
@@ -33,25 +33,25 @@ def group_norm_silu_fp8(
     Raises:
         ValueError: an argument of the wrong shape or dtype, named.
     """
-    out: Tensor = _group_norm_silu_fp8(x, residual, weight, bias, groups, eps)
+    out: Tensor = _group_norm_silu_fp8(x, shift, weight, bias, groups, eps)
     return out
 
 
 @triton_op("framecast::group_norm_silu_fp8", mutates_args=())
 def _group_norm_silu_fp8(
-    x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float
+    x: Tensor, shift: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float
 ) -> Tensor:
-    check(x, weight, bias, groups, residual)
+    check(x, weight, bias, groups, shift)
     if x.numel() == 0:
         return _empty(x)
     if x.device.type != "cuda":
-        total = x if residual is None else x + residual
+        total = x if shift is None else x + shift
         return channels_last(quantise(naive.group_norm_silu(total, weight, bias, groups, eps)))
-    return launch(x, residual, weight, bias, groups, eps, True, dtype=_FP8)[0]
+    return launch(x, shift, weight, bias, groups, eps, True, dtype=_FP8, keep=False)[0]
 
 
-def _fake(x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
-    check(x, weight, bias, groups, residual)
+def _fake(x: Tensor, shift: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
+    check(x, weight, bias, groups, shift)
     return _empty(x)
 
 

@@ -30,7 +30,9 @@ def stats_kernel(
     BLOCK_CHANNELS: tl.constexpr,
     STAGES: tl.constexpr,
 ):
-    """Mean and squared deviation of every group in each block of ROWS rows; with a residual also the sum.
+    """Mean and squared deviation of every group in each block of ROWS rows of x, or of the sum of x and a residual.
+
+    The sum is written where there is a place for it.
 
     Grid: (ceil(length / ROWS), ceil(GROUPS / TILE_GROUPS), samples). partial: float32 [N, blocks, 2, GROUPS].
     """
@@ -47,7 +49,8 @@ def stats_kernel(
     shift = tl.load(x_ptr + channel, mask=inside, other=0.0).to(tl.float32)
     if residual_ptr is not None:
         residual_ptr += sample * residual_sample + first * residual_row
-        sum_ptr += (sample * length + first) * (GROUPS * WIDTH)
+        if sum_ptr is not None:
+            sum_ptr += (sample * length + first) * (GROUPS * WIDTH)
         shift += tl.load(residual_ptr + channel, mask=inside, other=0.0).to(tl.float32)
 
     linear = tl.zeros((BLOCK_ROWS, BLOCK_CHANNELS), tl.float32)
@@ -58,8 +61,9 @@ def stats_kernel(
         tile = tl.load(x_ptr + at * x_row + channel[None, :], mask=mask, other=0.0).to(tl.float32)
         if residual_ptr is not None:
             residual = tl.load(residual_ptr + at * residual_row + channel[None, :], mask=mask, other=0.0)
-            rounded = (tile + residual.to(tl.float32)).to(sum_ptr.dtype.element_ty)
-            tl.store(sum_ptr + at * (GROUPS * WIDTH) + channel[None, :], rounded, mask=mask)
+            rounded = (tile + residual.to(tl.float32)).to(x_ptr.dtype.element_ty)
+            if sum_ptr is not None:
+                tl.store(sum_ptr + at * (GROUPS * WIDTH) + channel[None, :], rounded, mask=mask)
             tile = rounded.to(tl.float32)  # the statistics are those of the sum that is handed on
         deviation = tl.where(mask, tile - shift[None, :], 0.0)
         linear += deviation
@@ -86,12 +90,15 @@ def stats_kernel(
 @triton.jit
 def apply_kernel(
     x_ptr,
+    residual_ptr,
     partial_ptr,
     weight_ptr,
     bias_ptr,
     length,
     x_sample,
     x_row,
+    residual_sample,
+    residual_row,
     out_ptr,
     GROUPS: tl.constexpr,
     WIDTH: tl.constexpr,
@@ -106,6 +113,8 @@ def apply_kernel(
     SILU: tl.constexpr,
 ):
     """Normalises, scales, and optionally applies SiLU; the grid is that of `stats_kernel`, out is dense [N, L, C].
+
+    With a residual it is their sum that is normalised, rounded as there.
 
     Blocks are taken from the last to the first: what the statistics read last is still in the L2 cache.
     """
@@ -152,10 +161,15 @@ def apply_kernel(
     rows = tl.minimum(length - block * ROWS, ROWS)
     x_ptr += sample * x_sample + first * x_row
     out_ptr += (sample * length + first) * (GROUPS * WIDTH)
+    if residual_ptr is not None:
+        residual_ptr += sample * residual_sample + first * residual_row
     for start in tl.range(0, rows, BLOCK_ROWS, num_stages=STAGES):
         at = (start + row)[:, None]
         mask = (at < rows) & inside[None, :]
         tile = tl.load(x_ptr + at * x_row + channel[None, :], mask=mask, other=0.0).to(tl.float32)
+        if residual_ptr is not None:
+            residual = tl.load(residual_ptr + at * residual_row + channel[None, :], mask=mask, other=0.0)
+            tile = (tile + residual.to(tl.float32)).to(x_ptr.dtype.element_ty).to(tl.float32)
         tile = (tile - centre[None, :]) * scale[None, :] + bias[None, :]
         if SILU:
             tile = tile * tl.sigmoid(tile)

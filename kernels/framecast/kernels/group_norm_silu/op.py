@@ -1,4 +1,4 @@
-"""``framecast::group_norm_silu`` and ``framecast::add_group_norm_silu``; inference only, no backward."""
+"""``framecast::group_norm_silu`` and its forms that add first; inference only, no backward."""
 
 import torch
 from torch import Tensor
@@ -52,6 +52,21 @@ def add_group_norm_silu(
     return naive.add_group_norm_silu(x, residual, weight, bias, groups, eps, silu)
 
 
+def shift_group_norm_silu(
+    x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float = 1e-5, silu: bool = True
+) -> Tensor:
+    """`group_norm_silu` of x + shift, which nobody else needs and is not written.
+
+    `shift` is what every pixel has in common, a time embedding or the bias of the convolution before: [N, C, 1, …] or
+    [1, C, 1, …], or anything else that broadcasts to x. Otherwise as `add_group_norm_silu`.
+    """
+    if enabled("group_norm_silu"):
+        out: Tensor = _shift_group_norm_silu(x, shift, weight, bias, groups, eps, silu)
+        return out
+    check(x, weight, bias, groups, shift)
+    return naive.add_group_norm_silu(x, shift, weight, bias, groups, eps, silu)[0]
+
+
 @triton_op("framecast::group_norm_silu", mutates_args=())
 def _group_norm_silu(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool) -> Tensor:
     check(x, weight, bias, groups)
@@ -93,6 +108,28 @@ def _add_group_norm_silu_fake(
 _add_group_norm_silu.register_fake(_add_group_norm_silu_fake)
 
 
+@triton_op("framecast::shift_group_norm_silu", mutates_args=())
+def _shift_group_norm_silu(
+    x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
+) -> Tensor:
+    check(x, weight, bias, groups, shift)
+    if x.numel() == 0:
+        return image_of(empty_rows(x), x)
+    if x.device.type != "cuda":
+        return channels_last(naive.add_group_norm_silu(x, shift, weight, bias, groups, eps, silu)[0])
+    return launch(x, shift, weight, bias, groups, eps, silu, keep=False)[0]
+
+
+def _shift_group_norm_silu_fake(
+    x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
+) -> Tensor:
+    check(x, weight, bias, groups, shift)
+    return image_of(empty_rows(x), x)
+
+
+_shift_group_norm_silu.register_fake(_shift_group_norm_silu_fake)
+
+
 def launch(
     x: Tensor,
     residual: Tensor | None,
@@ -103,15 +140,18 @@ def launch(
     silu: bool,
     config: GroupNormConfig | None = None,
     dtype: torch.dtype | None = None,
+    keep: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Runs both kernels on checked arguments; without a residual the second result is x.
+    """Runs both kernels on checked arguments; the second result is the sum, or x where there is none or none is kept.
 
     `config` is for measuring others than the one that would be chosen, `dtype` that of the first result if not of x.
+    Without `keep` the second kernel adds once more what the first has added.
     """
     rows = rows_of(x)
     samples, length, channels = rows.shape
     added = None if residual is None else rows_of(residual.expand(x.shape))
-    total = rows if added is None else empty_rows(x)
+    strides = (0, 0) if added is None else (added.stride(0), added.stride(1))
+    total = empty_rows(x) if added is not None and keep else None
     config = config or GroupNormConfig.choose(groups, channels, length)
     blocks = -(-length // config.rows)
     grid = (blocks, config.group_tiles, samples)
@@ -122,27 +162,30 @@ def launch(
         length,
         rows.stride(0),
         rows.stride(1),
-        0 if added is None else added.stride(0),
-        0 if added is None else added.stride(1),
-        None if added is None else total,
+        *strides,
+        total,
         partial,
         **config.constants(),
         num_warps=config.warps,
     )
     out = torch.empty((samples, length, channels), dtype=dtype or x.dtype, device=x.device)
+    normed = rows if total is None else total
+    again = added if total is None else None
     wrap_triton(apply_kernel)[grid](
-        total,
+        normed,
+        again,
         partial,
         weight.contiguous(),
         bias.contiguous(),
         length,
-        total.stride(0),
-        total.stride(1),
+        normed.stride(0),
+        normed.stride(1),
+        *((0, 0) if again is None else strides),
         out,
         **config.apply_constants(eps, silu),
         num_warps=config.warps,
     )
-    return image_of(out, x), x if added is None else image_of(total, x)
+    return image_of(out, x), x if total is None else image_of(total, x)
 
 
 def check(x: Tensor, weight: Tensor, bias: Tensor, groups: int, residual: Tensor | None = None) -> None:

@@ -1,8 +1,9 @@
 """Products in e4m3: convolutions behind a norm, projections behind a layer norm, and the way out of feed-forward layers.
 
 Half the bytes and, on Hopper and later, twice the operations a second of bfloat16, for three significant bits: this is
-not the same result. Weights have a scale for each output channel. What a norm gives needs none (see
-`group_norm_silu_fp8`); what leaves a GEGLU has one for each token, taken from its largest value.
+not the same result. What a norm gives needs no scale (see `group_norm_silu_fp8`), and one scale for the whole weight is
+then the fastest product; what leaves a GEGLU has a scale for each token, taken from its largest value, and the weight
+one for each output channel.
 """
 
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from framecast.kernels.conv.naive import quantise
 from framecast.kernels.conv.fp8 import FP8, pack
+from framecast.kernels.conv.naive import quantise
 from framecast.kernels.patches.forward import is_replaced, replace_forward
 
 WEIGHT, SCALE = "weight_fp8", "scale_fp8"  # buffers of a module that multiplies in e4m3
@@ -36,8 +37,8 @@ def patch_fp8(model: nn.Module) -> int:
             for conv in (blocks.conv1, blocks.conv2):
                 count += _pack_conv(conv)
         elif type(module) is BasicTransformerBlock and module.norm_type == "layer_norm":
-            count += sum(_pack_linear(linear, _behind_norm) for linear in _projections(module))
-            count += _pack_linear(module.ff.net[2], _scaled_by_token)
+            count += sum(_pack_linear(linear, by_token=False) for linear in _projections(module))
+            count += _pack_linear(module.ff.net[2], by_token=True)
     return count
 
 
@@ -78,13 +79,14 @@ def _pack_conv(conv: Any) -> bool:
     return plain and pays
 
 
-def _pack_linear(linear: Any, forward: Any) -> bool:
+def _pack_linear(linear: Any, *, by_token: bool) -> bool:
     if type(linear) is not nn.Linear or is_replaced(linear) or linear.in_features % 16 or linear.out_features % 16:
         return False
     weight = linear.weight.detach().float()
-    scale = weight.abs().amax(1, keepdim=True).clamp(min=1e-12) / _LARGEST
-    _keep(linear, quantise(weight / scale), scale.t().contiguous())
-    replace_forward(linear, forward)
+    largest = weight.abs().amax(1, keepdim=True) if by_token else weight.abs().max()
+    scale = largest.clamp(min=1e-12) / _LARGEST
+    _keep(linear, quantise(weight / scale), scale.t().contiguous() if by_token else scale)
+    replace_forward(linear, _scaled_by_token if by_token else _behind_norm)
     return True
 
 
@@ -94,8 +96,7 @@ def _keep(module: nn.Module, weight: Tensor, scale: Tensor) -> None:
 
 
 def _behind_norm(self: Any, x: Tensor) -> Tensor:
-    ones = torch.ones((x.numel() // x.shape[-1], 1), dtype=torch.float32, device=x.device)
-    return _product(self, quantise(x), ones, x)
+    return _product(self, quantise(x), torch.ones((), dtype=torch.float32, device=x.device), x)
 
 
 def _scaled_by_token(self: Any, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from framecast.kernels.conv.fp8 import conv_fp8
 from framecast.kernels.group_norm_silu.fp8 import group_norm_silu_fp8
-from framecast.kernels.group_norm_silu.op import add_group_norm_silu, group_norm_silu
+from framecast.kernels.group_norm_silu.op import group_norm_silu, shift_group_norm_silu
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
 from framecast.kernels.patches.fp8 import in_fp8
 from framecast.kernels.switches import enabled
@@ -98,10 +98,11 @@ def _resnet(self: Any, input_tensor: Tensor, temb: Tensor | None, *args: Any, **
         hidden = apply_norm(self.norm1, input_tensor, silu=True)
         input_tensor, hidden = resample(input_tensor), resample(hidden)
         hidden = self.conv1(hidden)
-    elif time is not None and type(self.conv1) is nn.Conv2d and self.conv1.bias is not None and not in_fp8(self.conv1):
-        # The bias goes the way of the time embedding, which costs nothing, and not through a pass of its own.
+    elif type(self.conv1) is nn.Conv2d and self.conv1.bias is not None and not in_fp8(self.conv1):
+        # The bias is added where the norm reads anyway, with the time embedding, and not in a pass of its own.
         hidden = self.conv1._conv_forward(apply_norm(self.norm1, input_tensor, silu=True), self.conv1.weight, None)
-        time = time + self.conv1.bias[:, None, None]
+        bias = self.conv1.bias[None, :, None, None]
+        time = bias if time is None else time + bias
     else:
         hidden = _normed_conv(self.norm1, self.conv1, input_tensor, None)
     hidden = _normed_conv(self.norm2, self.conv2, hidden, time)
@@ -110,18 +111,14 @@ def _resnet(self: Any, input_tensor: Tensor, temb: Tensor | None, *args: Any, **
     return (input_tensor + hidden) / self.output_scale_factor
 
 
-def _normed_conv(norm: Any, conv: Any, x: Tensor, residual: Tensor | None) -> Tensor:
-    """`conv` of SiLU of `norm` of x + residual."""
+def _normed_conv(norm: Any, conv: Any, x: Tensor, shift: Tensor | None) -> Tensor:
+    """`conv` of SiLU of `norm` of x + shift."""
     if in_fp8(conv):
-        return conv_fp8(
-            group_norm_silu_fp8(x, residual, norm.weight, norm.bias, norm.num_groups, norm.eps),
-            conv.weight_fp8,
-            conv.scale_fp8,
-            conv.bias,
-        )
-    if residual is None:
+        normed = group_norm_silu_fp8(x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps)
+        return conv_fp8(normed, conv.weight_fp8, conv.scale_fp8, conv.bias)
+    if shift is None:
         hidden = apply_norm(norm, x, silu=True)
     else:
-        hidden, _ = add_group_norm_silu(x, residual, norm.weight, norm.bias, norm.num_groups, norm.eps)
+        hidden = shift_group_norm_silu(x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps)
     out: Tensor = conv(hidden)
     return out
