@@ -72,7 +72,7 @@ def run_job(job: Job, scale: Scale, emit: Emit, turn: Callable[[], None] = lambd
     Args:
         job: what to measure.
         scale: see `Scale`.
-        emit: takes rows of times, energy, heaviest kernels and clips; a workload that was wrong has one row that says so.
+        emit: takes rows of times, energy, heaviest kernels and clips; a wrong workload has one row that says so.
         turn: returns when nothing else uses the device.
     """
     with ExitStack() as open_:

@@ -28,7 +28,7 @@ class Switches:
         compile: torch.compile.
         regional: block by block: blocks of one shape are compiled once, in a third of the time; the CUDA graph around
             them makes up for what is called in between.
-        loose_bias: Inductor adds biases where it adds anyway, and not inside the product, whose kernels then are slower.
+        loose_bias: Inductor adds biases where it adds anyway, not inside the product, which is slower with one.
         cuda_graph: the whole step is one CUDA graph; elsewhere than on CUDA it says nothing.
         fp8: products in e4m3 where it pays. The only one that changes the result, so it is off unless asked for.
     """
@@ -81,7 +81,7 @@ RUNGS = {rung.name: rung for rung in (EAGER, PLAIN_COMPILE, UNCOMPILED, OURS, FP
 
 
 def climbing() -> tuple[Rung, ...]:
-    """Everything off, then one more on at a time. Compilation comes last, it takes longest; then fp8, which changes the result."""
+    """Everything off, then one more on at a time; what compiles late, for it takes longest, and fp8 last."""
     rungs, now = [Rung("eager", _OFF)], _OFF
     last = ("compile", "regional", "loose_bias", "fp8")
     order = ("cuda_graph", *(name for name in NAMES if name not in ("cuda_graph", *last)), *last)

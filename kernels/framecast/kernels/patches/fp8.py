@@ -1,4 +1,4 @@
-"""Products in e4m3: convolutions behind a norm, projections behind a layer norm, and the way out of feed-forward layers.
+"""Products in e4m3: convolutions behind a norm, projections behind a layer norm, the way out of feed-forward layers.
 
 Half the bytes and, on Hopper and later, twice the operations a second of bfloat16, for three significant bits: this is
 not the same result. What a norm gives needs no scale (see `group_norm_silu_fp8`), and one scale for the whole weight is
@@ -119,4 +119,5 @@ def _product(self: Any, values: Tensor, scale: Tensor, x: Tensor) -> Tensor:
             out_dtype=x.dtype,
             use_fast_accum=True,
         )
-    return out.reshape(*x.shape[:-1], self.out_features)
+    product: Tensor = out.reshape(*x.shape[:-1], self.out_features)
+    return product
