@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from framecast.kernels.compile import Compiled, compile_kernel
-from framecast.kernels.spec import KernelSpec
+from framecast.kernels.spec import CAPABILITIES, KernelSpec
 from framecast.kernels.switches import OPS
-
-CAPABILITIES = (80, 90, 100, 120)
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,15 @@ class Row:
 
 
 def all_specs() -> list[KernelSpec]:
-    """Every shape class of every op."""
-    return [spec for op in OPS for spec in importlib.import_module(f"framecast.kernels.{op}.config").specs()]
+    """Every shape class of every op, those in e4m3 last."""
+    folders = (*OPS, "fp8")
+    return [spec for name in folders for spec in importlib.import_module(f"framecast.kernels.{name}.config").specs()]
 
 
 def compile_all(capabilities: tuple[int, ...] = CAPABILITIES) -> list[Row]:
     """All specs for all `capabilities`, spec by spec. Raises ValueError where a kernel does not fit."""
-    return [Row(spec, compile_kernel(spec, capability)) for spec in all_specs() for capability in capabilities]
+    wanted = ((spec, capability) for spec in all_specs() for capability in capabilities if capability in spec.capabilities)
+    return [Row(spec, compile_kernel(spec, capability)) for spec, capability in wanted]
 
 
 def write(rows: list[Row], folder: Path) -> None:
@@ -70,7 +70,7 @@ def markdown(rows: list[Row]) -> str:
     for row in rows:
         found.setdefault((row.spec.name, row.spec.variant), {})[row.compiled.capability] = row.compiled
     for (name, variant), compiled in found.items():
-        cells = (_cell(compiled[capability]) for capability in capabilities)
+        cells = (_cell(compiled[capability]) if capability in compiled else "–" for capability in capabilities)
         threads = next(iter(compiled.values())).threads
         lines.append(f"| {name} | {variant} | {threads} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

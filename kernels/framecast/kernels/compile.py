@@ -11,6 +11,7 @@ from framecast.kernels.spec import KernelSpec
 
 # Oldest PTX that knows the architecture, and so the oldest driver that loads it (PTX ISA 9.x manual, release notes).
 PTX_VERSIONS = {80: 80, 90: 80, 100: 86, 120: 87}
+_COPY_ENGINE = 86  # the oldest PTX with all that Triton 3.9 writes for the copy engine
 # Shared memory a block may have, bytes (CUDA C++ programming guide, compute capabilities).
 SHARED_LIMITS = {80: 166912, 90: 232448, 100: 232448, 120: 101376}
 _PTXAS_FLAGS = ("-lineinfo", "--regAllocOptLevel=2")  # as Triton 3.9 calls it; they change what is spilled
@@ -22,7 +23,8 @@ class Compiled:
 
     Attributes:
         name: entry point.
-        ptx: assembly; its parameters are the spec's run-time arguments in order, and nothing else.
+        ptx: assembly; its parameters are the spec's run-time arguments in order, and nothing else (not so where the spec
+            is `described`).
         capability: 80, 90, 100 or 120.
         threads: of a block.
         registers: of a thread.
@@ -66,7 +68,7 @@ def compile_kernel(spec: KernelSpec, capability: int) -> Compiled:
     options = {
         "num_warps": spec.num_warps,
         "num_stages": spec.num_stages,
-        "ptx_version": PTX_VERSIONS[capability],
+        "ptx_version": max(PTX_VERSIONS[capability], _COPY_ENGINE if spec.described else 0),
         "enable_fp_fusion": True,  # Triton 3.10 changes the default
     }
     kernel = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
@@ -78,7 +80,9 @@ def compile_kernel(spec: KernelSpec, capability: int) -> Compiled:
         )
     if kernel.metadata.global_scratch_size or kernel.metadata.profile_scratch_size:
         raise ValueError(f"spec: {spec.name} ({spec.variant}) needs scratch memory, which nobody would pass to it.")
-    ptx = plain_parameters(str(kernel.asm["ptx"]), len(spec.arguments))
+    ptx = str(kernel.asm["ptx"])
+    if not spec.described:
+        ptx = plain_parameters(ptx, len(spec.arguments))
     registers, spilled = assemble(ptx, capability)
     return Compiled(
         name=str(kernel.metadata.name),

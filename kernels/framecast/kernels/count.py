@@ -44,12 +44,17 @@ def _geglu(x: Tensor) -> Call:
     return ("geglu", x.numel() // x.shape[-1], x.shape[-1] // 2)
 
 
+def _upsample(x: Tensor, weight: Tensor, bias: Tensor) -> Call:
+    return ("upsample_conv", x.shape[0], x.shape[1], bias.shape[0], x.shape[2], x.shape[3])
+
+
 _CALLS: dict[str, Callable[..., Call]] = {
     "group_norm_silu": _norm,
     "add_group_norm_silu": _added_norm,
     "shift_group_norm_silu": _added_norm,
     "temporal_attention": _attention,
     "geglu": _geglu,
+    "upsample_conv": _upsample,
 }
 
 

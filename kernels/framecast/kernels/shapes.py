@@ -158,6 +158,21 @@ _GEGLUS: dict[str, tuple[tuple[int, int, int], ...]] = {
     STORYBOOK: ((6144, 128, 1), (1536, 512, 8)),
 }
 
+# (images, channels, outputs, height, width, calls), before it is enlarged
+_UPSAMPLES: dict[str, tuple[tuple[int, int, int, int, int, int], ...]] = {
+    ANIMATEDIFF: (
+        (32, 1280, 1280, 8, 8, 1),
+        (32, 1280, 1280, 16, 16, 1),
+        (32, 640, 640, 32, 32, 1),
+        # The VAE decoder, 16 frames.
+        (16, 512, 512, 64, 64, 1),
+        (16, 512, 512, 128, 128, 1),
+        (16, 256, 256, 256, 256, 1),
+    ),
+    MODELSCOPE: ((32, 1280, 1280, 4, 4, 1), (32, 1280, 1280, 8, 8, 1), (32, 640, 640, 16, 16, 1)),
+    STORYBOOK: ((24, 128, 128, 8, 8, 1),),
+}
+
 # (samples, elements of a sample); one call a step
 _STEPS = {ANIMATEDIFF: (1, 16 * 4 * 64 * 64), MODELSCOPE: (1, 16 * 4 * 32 * 32), STORYBOOK: (1, 12 * 80 * 16 * 16)}
 
@@ -192,6 +207,11 @@ def _family(family: str, item: int) -> Iterator[Shape]:
     for rows, width, calls in _GEGLUS[family]:
         moved = 3 * rows * width * item
         yield Shape("geglu", family, {"rows": rows, "width": width}, calls, moved, moved, 6 * rows * width)
+    for images, channels, outputs, height, width, calls in _UPSAMPLES[family]:
+        sizes = {"images": images, "channels": channels, "outputs": outputs, "height": height, "width": width}
+        pixels = images * height * width
+        moved = (pixels * (channels + 4 * outputs) + 16 * channels * outputs) * item
+        yield Shape("upsample_conv", family, sizes, calls, moved, moved, 2 * 16 * pixels * channels * outputs)
     samples, elements = _STEPS[family]
     moved = 5 * samples * elements * item  # latents, both outputs in; latents and the guided output out
     yield Shape(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Constant = int | float | bool | None
+CAPABILITIES = (80, 90, 100, 120)
+SINCE_HOPPER = CAPABILITIES[1:]
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class KernelSpec:
         constants: value of every other argument.
         divisible: arguments (pointers, strides) that are multiples of 16.
         num_warps, num_stages: as Triton means them.
+        capabilities: what it is compiled for; the copy engine and e4m3 begin with 90.
     """
 
     op: str
@@ -29,6 +32,12 @@ class KernelSpec:
     divisible: tuple[str, ...] = ()
     num_warps: int = 4
     num_stages: int = 2
+    capabilities: tuple[int, ...] = CAPABILITIES
+
+    @property
+    def described(self) -> bool:
+        """Whether it takes tensors with their shape, each of which is several parameters: none but Triton starts it."""
+        return any(kind.startswith("tensordesc") for kind in self.arguments.values())
 
     @property
     def name(self) -> str:

@@ -25,13 +25,19 @@ def _poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Corrects Triton 3.9's interpreter: it truncates to bfloat16 where a GPU rounds; tl.dot multiplies the bits."""
+def _rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Corrects Triton 3.9's interpreter where a GPU rounds to nearest.
+
+    To bfloat16 it truncates, and tl.dot multiplies the bits; to e4m3 a rounding that carries loses the carry, so that
+    1.97 becomes 1.
+    """
     import numpy as np
+    import torch
     import triton.language as tl
     from triton.runtime.interpreter import InterpreterBuilder, TensorHandle
 
     cast, dot = InterpreterBuilder.cast_impl, InterpreterBuilder.create_dot
+    convert = InterpreterBuilder.create_fp_to_fp
 
     def widen(data: Any) -> Any:
         return (data.astype(np.uint32) << 16).view(np.float32)
@@ -50,6 +56,13 @@ def _bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
             a, b = (TensorHandle(widen(x.data), tl.float32) for x in (a, b))
         return dot(self, a, b, *rest)
 
+    def to_fp8(self: Any, src: Any, kind: Any, mode: Any) -> Any:
+        if src.dtype.scalar == tl.float32 and kind.scalar == tl.float8e4nv:
+            values = torch.from_numpy(np.array(src.data)).to(torch.float8_e4m3fn)
+            return TensorHandle(values.view(torch.uint8).numpy(), tl.float8e4nv)
+        return convert(self, src, kind, mode)
+
+    monkeypatch.setattr(InterpreterBuilder, "create_fp_to_fp", to_fp8)
     monkeypatch.setattr(InterpreterBuilder, "cast_impl", rounded_cast)
     monkeypatch.setattr(InterpreterBuilder, "create_dot", wide_dot)
 

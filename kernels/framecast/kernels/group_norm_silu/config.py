@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from framecast.kernels.spec import Constant, KernelSpec, next_power_of_two
+from framecast.kernels.spec import CAPABILITIES, SINCE_HOPPER, Constant, KernelSpec, next_power_of_two
 
 MAX_WIDTH = 4096  # channels of a group that one tile holds
 _TILE = 4096  # elements: of a block of 4 warps, 32 a thread, four 16-byte loads in half precision
@@ -125,8 +125,10 @@ def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: 
     )
 
 
-def apply_spec(config: GroupNormConfig, dtype: str, *, eps: float, silu: bool, variant: str) -> KernelSpec:
-    """The second kernel, for dense rows of `dtype`."""
+def apply_spec(
+    config: GroupNormConfig, dtype: str, *, eps: float, silu: bool, variant: str, out: str | None = None
+) -> KernelSpec:
+    """The second kernel, for dense rows of `dtype`; `out` is the type of its result if it has another."""
     from framecast.kernels.group_norm_silu.kernel import apply_kernel
 
     arguments = {
@@ -137,18 +139,19 @@ def apply_spec(config: GroupNormConfig, dtype: str, *, eps: float, silu: bool, v
         "length": "i32",
         "x_sample": "i32",
         "x_row": "i32",
-        "out_ptr": f"*{dtype}",
+        "out_ptr": f"*{out or dtype}",
     }
     constants: dict[str, Constant] = config.apply_constants(eps, silu)
     constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None}
     return KernelSpec(
-        "group_norm_silu",
+        "group_norm_silu" if out is None else "fp8",
         variant,
         apply_kernel,
         arguments,
         constants,
         _divisible(config, arguments),
         num_warps=config.warps,
+        capabilities=CAPABILITIES if out is None else SINCE_HOPPER,
     )
 
 

@@ -2,8 +2,8 @@
 
 Half the bytes and, on Hopper and later, twice the operations a second of bfloat16, for three significant bits: this is
 not the same result. What a norm gives needs no scale (see `group_norm_silu_fp8`), and one scale for the whole weight is
-then the fastest product; what leaves a GEGLU has a scale for each token, taken from its largest value, and the weight
-one for each output channel.
+then the fastest product; what leaves a GEGLU has a scale for each token (`geglu_fp8`), and the weight one for each
+output channel.
 """
 
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from framecast.kernels.conv.fp8 import FP8, pack
-from framecast.kernels.conv.naive import quantise
+from framecast.kernels.fp8.conv import pack
+from framecast.kernels.fp8.geglu import geglu_fp8
+from framecast.kernels.fp8.naive import LARGEST, quantise, quantise_rows
 from framecast.kernels.patches.forward import is_replaced, replace_forward
+from framecast.kernels.upsample_conv.launch import has_copy_engine
 
 WEIGHT, SCALE = "weight_fp8", "scale_fp8"  # buffers of a module that multiplies in e4m3
-_LARGEST = torch.finfo(FP8).max
 _WIDTH = 128  # output channels of the convolution's tile
 _DEEP = 640  # input channels from which it is the faster one even where a tile is half empty (docs/log.md)
 
@@ -24,21 +25,26 @@ _DEEP = 640  # input channels from which it is the faster one even where a tile 
 def patch_fp8(model: nn.Module) -> int:
     """Makes the layers where it pays multiply in e4m3; the number of them.
 
-    Convolutions take part where `patch` has replaced their residual block. Weights are packed as they are now: patch
-    again after loading others.
+    Convolutions take part where `patch` has replaced their residual block. Weights are packed as they are now: `unpatch`
+    and patch again after loading others. On a CPU the numbers are those of a GPU and the speed is not.
+
+    Raises:
+        ValueError: the model is on a GPU older than compute capability 9.0.
     """
+    device = next(model.parameters()).device
+    if device.type == "cuda" and not has_copy_engine(device):
+        major, minor = torch.cuda.get_device_capability(device)
+        raise ValueError(f"fp8: compute capability {major}.{minor} is older than 9.0; leave fp8 off on this GPU.")
     from diffusers.models.attention import BasicTransformerBlock
     from diffusers.models.resnet import ResnetBlock2D
 
     count = 0
     for module in model.modules():
+        block: Any = module
         if type(module) is ResnetBlock2D and is_replaced(module):
-            blocks: Any = module
-            for conv in (blocks.conv1, blocks.conv2):
-                count += _pack_conv(conv)
+            count += _pack_conv(block.conv1) + _pack_conv(block.conv2)
         elif type(module) is BasicTransformerBlock and module.norm_type == "layer_norm":
-            count += sum(_pack_linear(linear, by_token=False) for linear in _projections(module))
-            count += _pack_linear(module.ff.net[2], by_token=True)
+            count += sum(map(_pack_behind_norm, _projections(block))) + _pack_feed_forward(block.ff)
     return count
 
 
@@ -56,7 +62,7 @@ def unpack(module: nn.Module) -> None:
 
 def _projections(block: Any) -> list[Any]:
     """What a layer norm feeds."""
-    found = [block.attn1.to_q, block.attn1.to_k, block.attn1.to_v, block.ff.net[0].proj]
+    found = [block.attn1.to_q, block.attn1.to_k, block.attn1.to_v]
     if block.attn2 is not None:
         found.append(block.attn2.to_q)
         if not block.attn2.is_cross_attention:
@@ -79,15 +85,34 @@ def _pack_conv(conv: Any) -> bool:
     return plain and pays
 
 
-def _pack_linear(linear: Any, *, by_token: bool) -> bool:
-    if type(linear) is not nn.Linear or is_replaced(linear) or linear.in_features % 16 or linear.out_features % 16:
+def _pack_behind_norm(linear: Any) -> bool:
+    if not _fits(linear) or is_replaced(linear):
         return False
-    weight = linear.weight.detach().float()
-    largest = weight.abs().amax(1, keepdim=True) if by_token else weight.abs().max()
-    scale = largest.clamp(min=1e-12) / _LARGEST
-    _keep(linear, quantise(weight / scale), scale.t().contiguous() if by_token else scale)
-    replace_forward(linear, _scaled_by_token if by_token else _behind_norm)
+    _keep_whole(linear)
+    replace_forward(linear, _behind_norm)
     return True
+
+
+def _pack_feed_forward(layer: Any) -> int:
+    from diffusers.models.activations import GEGLU
+
+    if is_replaced(layer) or type(layer.net[0]) is not GEGLU or not (_fits(layer.net[0].proj) and _fits(layer.net[2])):
+        return 0
+    _keep_whole(layer.net[0].proj)
+    values, scale = quantise_rows(layer.net[2].weight.detach())
+    _keep(layer.net[2], values, scale.t().contiguous())
+    replace_forward(layer, _feed_forward)
+    return 2
+
+
+def _fits(linear: Any) -> bool:
+    return type(linear) is nn.Linear and linear.in_features % 16 == linear.out_features % 16 == 0
+
+
+def _keep_whole(linear: Any) -> None:
+    weight = linear.weight.detach().float()
+    scale = weight.abs().max().clamp(min=1e-12) / LARGEST
+    _keep(linear, quantise(weight / scale), scale)
 
 
 def _keep(module: nn.Module, weight: Tensor, scale: Tensor) -> None:
@@ -96,28 +121,29 @@ def _keep(module: nn.Module, weight: Tensor, scale: Tensor) -> None:
 
 
 def _behind_norm(self: Any, x: Tensor) -> Tensor:
-    return _product(self, quantise(x), torch.ones((), dtype=torch.float32, device=x.device), x)
+    return _product(self, quantise(x), torch.ones((), dtype=torch.float32, device=x.device), x.dtype)
 
 
-def _scaled_by_token(self: Any, x: Tensor) -> Tensor:
-    scale = x.float().abs().amax(-1, keepdim=True).clamp(min=1e-12) / _LARGEST
-    return _product(self, quantise(x.float() / scale), scale.reshape(-1, 1), x)
+def _feed_forward(self: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    values, scale = geglu_fp8(_behind_norm(self.net[0].proj, hidden_states))
+    return _product(self.net[2], values, scale.reshape(-1, 1), hidden_states.dtype)
 
 
-def _product(self: Any, values: Tensor, scale: Tensor, x: Tensor) -> Tensor:
+def _product(linear: Any, values: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """scale · values · weightᵀ + bias of e4m3 [..., c], with one scale or one for each row."""
     rows = values.reshape(-1, values.shape[-1])
     if not values.is_cuda:
-        out = (rows.float() @ self.weight_fp8.float().t()) * scale * self.scale_fp8
-        out = (out if self.bias is None else out + self.bias.float()).to(x.dtype)
+        out = (rows.float() @ linear.weight_fp8.float().t()) * scale * linear.scale_fp8
+        out = (out if linear.bias is None else out + linear.bias.float()).to(dtype)
     else:
         out = torch._scaled_mm(
             rows,
-            self.weight_fp8.t(),
+            linear.weight_fp8.t(),
             scale_a=scale,
-            scale_b=self.scale_fp8,
-            bias=self.bias,
-            out_dtype=x.dtype,
+            scale_b=linear.scale_fp8,
+            bias=linear.bias,
+            out_dtype=dtype,
             use_fast_accum=True,
         )
-    product: Tensor = out.reshape(*x.shape[:-1], self.out_features)
+    product: Tensor = out.reshape(*values.shape[:-1], linear.out_features)
     return product

@@ -1,9 +1,12 @@
 """Both halves of classifier-free guidance are alike until the text is heard: what comes before is computed once.
 
 The two halves of the batch have the same latents and the same time; they part at the first cross-attention. Until
-there stand a convolution, a residual block and the widest self-attention of the network. Exact, not an approximation.
+there stand the first convolution, whole blocks without attention, a residual block and, in Stable Diffusion, the widest
+self-attention of the network. Exact, not an approximation.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import MethodType
 from typing import Any
 
@@ -18,32 +21,68 @@ def share_halves(model: Any) -> int:
     whose forwards it wraps; `unpatch` undoes both.
 
     Args:
-        model: a UNetMotionModel or UNet2DConditionModel whose first block attends.
+        model: a UNet2DConditionModel, UNet3DConditionModel or UNetMotionModel.
 
     Returns:
-        The number of modules; 0 where the first block has no attention.
+        The number of modules.
     """
-    block = model.down_blocks[0]
-    if not getattr(block, "attentions", None):
-        return 0
-    transformer = block.attentions[0]
-    first = transformer.transformer_blocks[0]
-    modules = (model.conv_in, block.resnets[0], transformer.norm, transformer.proj_in, first.norm1, first.attn1)
+    modules = _before_the_text(model)
     for module in modules:
         _halve(module)
     return len(modules)
 
 
+@contextmanager
+def shared_halves(model: Any) -> Iterator[None]:
+    """`share_halves` inside a ``with`` block; afterwards every forward is what it was."""
+    before = {module: module.__dict__.get("forward") for module in _before_the_text(model)}
+    share_halves(model)
+    try:
+        yield
+    finally:
+        for module, forward in before.items():
+            del module.__dict__["forward"]
+            if forward is not None:
+                module.__dict__["forward"] = forward
+
+
+def _before_the_text(model: Any) -> list[nn.Module]:
+    found = [model.conv_in]
+    if getattr(model, "transformer_in", None) is not None:  # attends over frames
+        found.append(model.transformer_in)
+    for block in model.down_blocks:
+        if not getattr(block, "attentions", None):
+            found.append(block)
+            continue
+        transformer = block.attentions[0]
+        first = transformer.transformer_blocks[0]
+        found.append(block.resnets[0])
+        found += list(block.temp_convs[:1]) if hasattr(block, "temp_convs") else []
+        return [*found, transformer.norm, transformer.proj_in, first.norm1, first.attn1]
+    return found
+
+
 def _halve(module: nn.Module) -> None:
     inner = module.forward
 
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Tensor:
-        named = {name: _half(value) for name, value in kwargs.items()}
-        out: Tensor = inner(*map(_half, args), **named)
-        return torch.cat([out, out])
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return _twice(inner(*map(_half, args), **{name: _half(value) for name, value in kwargs.items()}))
 
     module.__dict__["forward"] = MethodType(forward, module)
 
 
 def _half(value: Any) -> Any:
-    return value[: value.shape[0] // 2] if isinstance(value, Tensor) else value
+    if not isinstance(value, Tensor):
+        return value
+    return value.reshape(2, value.shape[0] // 2, *value.shape[1:])[0]
+
+
+def _twice(value: Any) -> Any:
+    """Tensors repeated, wherever a block's output has them."""
+    if isinstance(value, Tensor):
+        return torch.cat([value, value])
+    if isinstance(value, tuple | list):
+        return type(value)(map(_twice, value))
+    if hasattr(value, "sample"):  # a diffusers output
+        return type(value)(sample=_twice(value.sample))
+    return value

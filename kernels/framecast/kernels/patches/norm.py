@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from framecast.kernels.conv.fp8 import conv_fp8
-from framecast.kernels.group_norm_silu.fp8 import group_norm_silu_fp8
+from framecast.kernels.fp8.conv import conv_fp8
+from framecast.kernels.fp8.norm import group_norm_silu_fp8
 from framecast.kernels.group_norm_silu.op import group_norm_silu, shift_group_norm_silu
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
 from framecast.kernels.patches.fp8 import in_fp8

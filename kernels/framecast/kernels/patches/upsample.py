@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from framecast.kernels.conv.upsample import pack, upsample_conv
+from framecast.kernels.upsample_conv.op import pack, upsample_conv
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
 from framecast.kernels.switches import enabled
 

@@ -51,7 +51,7 @@ def conv_kernel(
             channel = step % steps * BLOCK_IN
             window = x_desc.load([image, y + tap // TAPS + first_y, x + tap % TAPS + first_x, channel])
             weight = weight_desc.load([out, step * BLOCK_IN])
-            sums = tl.dot(window.reshape(pixels, BLOCK_IN), weight.T, sums)
+            sums = tl.dot(window.reshape(pixels, BLOCK_IN), weight.T, sums, input_precision="ieee")
         lane = out + tl.arange(0, BLOCK_OUT)
         known = lane < out_channels
         if scale_ptr is not None:

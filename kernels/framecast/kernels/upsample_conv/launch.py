@@ -1,9 +1,11 @@
 """Starts the convolution kernel on tensors [N, C, H, W] in channels-last memory."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from framecast.kernels.conv.config import ConvConfig, block_in
+from framecast.kernels.upsample_conv.config import ConvConfig, block_in
 
 
 def launch(
@@ -28,23 +30,21 @@ def launch(
         first: where the first tap reads, in lines and columns from its output.
         config: for measuring others than the one that would be chosen.
     """
-    from triton.tools.tensor_descriptor import TensorDescriptor
-
-    from framecast.kernels.conv.kernel import conv_kernel
+    from framecast.kernels.upsample_conv.kernel import conv_kernel
 
     images, channels, height, width = x.shape
     outputs = weight.shape[0]
-    config = config or ConvConfig.choose(height, width, block_in(x.element_size()))
+    programs, shared = _resources(x.device)
+    config = config or ConvConfig.choose(height, width, block_in(x.element_size()), shared)
     tile = [config.images, config.rows, config.wide]
     places = -(-images // config.images) * -(-height // config.rows) * -(-width // config.wide)
-    programs = min(places * -(-outputs // config.block_out), _multiprocessors(x.device))
-    describe = TensorDescriptor.from_tensor
+    programs = min(places * -(-outputs // config.block_out), programs)
     conv_kernel[(programs,)](
-        describe(x.permute(0, 2, 3, 1), [*tile, config.block_in]),
-        describe(weight, [config.block_out, config.block_in]),
+        _described(x.permute(0, 2, 3, 1), [*tile, config.block_in]),
+        _described(weight, [config.block_out, config.block_in]),
         scale,
         bias,
-        describe(out.permute(0, 2, 3, 1), [*tile, config.block_out]),
+        _described(out.permute(0, 2, 3, 1), [*tile, config.block_out]),
         images,
         height,
         width,
@@ -55,6 +55,15 @@ def launch(
         num_warps=config.warps,
         num_stages=config.stages,
     )
+
+
+def _described(x: Tensor, block: list[int]) -> Any:
+    """x for the copy engine, whose strides are multiples of 16 bytes, those of axes with one element too."""
+    from triton.tools.tensor_descriptor import TensorDescriptor
+
+    sizes = zip(x.shape, x.stride(), strict=True)
+    strides = [x.shape[-1] if size == 1 and axis < x.dim() - 1 else stride for axis, (size, stride) in enumerate(sizes)]
+    return TensorDescriptor(x, list(x.shape), strides, block)
 
 
 def dense(x: Tensor) -> Tensor:
@@ -69,7 +78,14 @@ def empty(x: Tensor, channels: int, dtype: torch.dtype, enlarged: int = 1) -> Te
     return torch.empty(shape, dtype=dtype, device=x.device).permute(0, 3, 1, 2)
 
 
-def _multiprocessors(device: torch.device) -> int:
+def has_copy_engine(device: torch.device) -> bool:
+    """Whether the kernel runs there: on Hopper and later, on tensors whose channels fill multiples of 16 bytes."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+
+
+def _resources(device: torch.device) -> tuple[int, int]:
+    """Multiprocessors, and bytes of shared memory that a block may have."""
     if device.type != "cuda":
-        return 2  # the interpreter: more than one tile a program
-    return int(torch.cuda.get_device_properties(device).multi_processor_count)
+        return 2, 0  # the interpreter: more than one tile a program
+    found = torch.cuda.get_device_properties(device)
+    return int(found.multi_processor_count), int(getattr(found, "shared_memory_per_block_optin", 0))

@@ -4,12 +4,10 @@ import torch
 from torch import Tensor
 from torch.library import triton_op
 
-from framecast.kernels.conv.naive import quantise
+from framecast.kernels.fp8.naive import FP8, quantise
 from framecast.kernels.group_norm_silu import naive
 from framecast.kernels.group_norm_silu.op import check, launch
 from framecast.kernels.layout import channels_last, image_of
-
-_FP8 = torch.float8_e4m3fn
 
 
 def group_norm_silu_fp8(
@@ -47,7 +45,7 @@ def _group_norm_silu_fp8(
     if x.device.type != "cuda":
         total = x if shift is None else x + shift
         return channels_last(quantise(naive.group_norm_silu(total, weight, bias, groups, eps)))
-    return launch(x, shift, weight, bias, groups, eps, True, dtype=_FP8, keep=False)[0]
+    return launch(x, shift, weight, bias, groups, eps, True, dtype=FP8, keep=False)[0]
 
 
 def _fake(x: Tensor, shift: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
@@ -60,4 +58,4 @@ _group_norm_silu_fp8.register_fake(_fake)
 
 def _empty(x: Tensor) -> Tensor:
     pixels = x.numel() // max(1, x.shape[0] * x.shape[1])
-    return image_of(torch.empty((x.shape[0], pixels, x.shape[1]), dtype=_FP8, device=x.device), x)
+    return image_of(torch.empty((x.shape[0], pixels, x.shape[1]), dtype=FP8, device=x.device), x)

@@ -12,11 +12,11 @@ from torch.library import custom_op
 from torch.nn import functional as F
 
 from framecast.kernels.checks import require, require_float, require_shape
-from framecast.kernels.conv.config import padded
-from framecast.kernels.conv.launch import dense, empty, launch
+from framecast.kernels.upsample_conv.config import padded
+from framecast.kernels.upsample_conv.launch import dense, empty, has_copy_engine, launch
 
 _SUMS = (((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1)))  # of an even and an odd output: which of 3 taps fall together
-_PLACES = tuple((y, x) for y in (0, 1) for x in (0, 1))
+PLACES = tuple((y, x) for y in (0, 1) for x in (0, 1))  # line and column of the first output of each quarter
 
 
 def pack(weight: Tensor) -> Tensor:
@@ -55,10 +55,9 @@ def _upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     out = empty(x, bias.shape[0], x.dtype, enlarged=2)
     if x.numel() == 0:
         return out
-    aligned = x.shape[1] * x.element_size() % 16 == 0 and bias.shape[0] * x.element_size() % 16 == 0
-    kernel = x.device.type == "cuda" and aligned  # the copy engine's strides are multiples of 16 bytes
+    kernel = has_copy_engine(x.device) and not (x.shape[1] | bias.shape[0]) * x.element_size() % 16
     x = dense(x)
-    for part, (line, column) in zip(weight, _PLACES, strict=True):
+    for part, (line, column) in zip(weight, PLACES, strict=True):
         quarter = out[:, :, line::2, column::2]
         if kernel:
             launch(x, part, None, bias, quarter, 2, (line - 1, column - 1))

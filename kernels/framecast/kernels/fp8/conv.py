@@ -5,11 +5,10 @@ from torch import Tensor
 from torch.library import custom_op
 
 from framecast.kernels.checks import require, require_float, require_shape
-from framecast.kernels.conv import naive
-from framecast.kernels.conv.config import padded
-from framecast.kernels.conv.launch import dense, empty, launch
-
-FP8 = torch.float8_e4m3fn
+from framecast.kernels.fp8 import naive
+from framecast.kernels.fp8.naive import FP8, LARGEST
+from framecast.kernels.upsample_conv.config import padded
+from framecast.kernels.upsample_conv.launch import dense, empty, has_copy_engine, launch
 
 
 def pack(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -20,7 +19,7 @@ def pack(weight: Tensor) -> tuple[Tensor, Tensor]:
     """
     require(weight.dim() == 4 and weight.shape[2:] == (3, 3), f"weight: {tuple(weight.shape)} is not [O, C, 3, 3].")
     out, channels = weight.shape[:2]
-    scale = weight.float().abs().amax((1, 2, 3)).clamp(min=1e-12) / torch.finfo(FP8).max
+    scale = weight.float().abs().amax((1, 2, 3)).clamp(min=1e-12) / LARGEST
     taps = naive.quantise(weight.float() / scale[:, None, None, None]).permute(0, 2, 3, 1)
     packed = torch.zeros(out, 9, padded(channels, 1), dtype=torch.uint8, device=weight.device)
     packed[:, :, :channels] = taps.reshape(out, 9, channels).view(torch.uint8)
@@ -48,7 +47,7 @@ def conv_fp8(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
 @custom_op("framecast::conv_fp8", mutates_args=())
 def _conv_fp8(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     _check(x, weight, scale, bias)
-    if x.device.type != "cuda" or x.numel() == 0:
+    if not has_copy_engine(x.device) or x.numel() == 0:
         return dense(naive.conv_fp8(x, weight, scale, bias))
     out = empty(x, bias.shape[0], bias.dtype)
     launch(dense(x), weight, scale, bias, out, 3, (-1, -1))

@@ -1,0 +1,40 @@
+"""Triton kernel of GEGLU in e4m3 with a scale for each row."""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def geglu_fp8_kernel(
+    x_ptr, x_row, out_ptr, scale_ptr, WIDTH: tl.constexpr, FIRST: tl.constexpr, REST: tl.constexpr
+):
+    """out · scale = x[c] · GELU(x[WIDTH + c]) of one row. Grid: (rows,).
+
+    A row stays in registers from its reading to its writing, as a tile of FIRST outputs and one of REST.
+    """
+    row = tl.program_id(0).to(tl.int64)
+    x_ptr += row * x_row
+    out_ptr += row * WIDTH
+    first, first_known, first_at = _gated(x_ptr, 0, WIDTH, FIRST)
+    rest, rest_known, rest_at = _gated(x_ptr, FIRST, WIDTH, REST)
+    largest = tl.maximum(tl.max(tl.abs(first), axis=0), tl.max(tl.abs(rest), axis=0))
+    scale = tl.maximum(largest, 1e-12) / 448.0
+    tl.store(scale_ptr + row, scale)
+    tl.store(out_ptr + first_at, _rounded(first, scale).to(out_ptr.dtype.element_ty), mask=first_known)
+    tl.store(out_ptr + rest_at, _rounded(rest, scale).to(out_ptr.dtype.element_ty), mask=rest_known)
+
+
+@triton.jit
+def _gated(x_ptr, start, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
+    """BLOCK outputs from `start`, zero beyond the row, with their mask and places."""
+    at = start + tl.arange(0, BLOCK)
+    known = at < WIDTH
+    hidden = tl.load(x_ptr + at, mask=known, other=0.0).to(tl.float32)
+    gate = tl.load(x_ptr + WIDTH + at, mask=known, other=0.0).to(tl.float32)
+    return hidden * (0.5 * gate * (1.0 + tl.erf(gate * 0.7071067811865476))), known, at
+
+
+@triton.jit
+def _rounded(values, scale):
+    """Divided by the scale and kept inside e4m3, which a rounding of the quotient could leave."""
+    return tl.clamp(values / scale, -448.0, 448.0)

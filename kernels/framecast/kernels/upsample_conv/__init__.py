@@ -1,0 +1,1 @@
+"""The convolution of an enlarged picture, without the enlarged picture; and the kernel that convolves."""
