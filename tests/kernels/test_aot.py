@@ -8,6 +8,7 @@ import pytest
 from framecast.kernels import aot
 from framecast.kernels.compile import SHARED_LIMITS, compile_kernel, parameter_count, plain_parameters
 from framecast.kernels.geglu.config import spec
+from framecast.kernels.spec import CAPABILITIES, SINCE_HOPPER
 from framecast.kernels.switches import OPS
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +24,11 @@ def test_every_kernel_for_every_architecture(tmp_path: Path) -> None:
     aot.main([str(tmp_path)])
     content = json.loads((tmp_path / "resources.json").read_text(encoding="utf-8"))
     kernels = content["kernels"]
-    assert {row["op"] for row in kernels} == set(OPS)
-    assert len(kernels) == len(aot.all_specs()) * len(aot.CAPABILITIES)
+    assert {row["op"] for row in kernels} == {*OPS, "fp8"}
+    assert len(kernels) == sum(len(spec.capabilities) for spec in aot.all_specs())
+    for op in {*OPS, "fp8"}:
+        wanted = set(CAPABILITIES) if op not in ("upsample_conv", "fp8") else set(SINCE_HOPPER)
+        assert {row["capability"] for row in kernels if row["op"] == op} == wanted
     for row in kernels:
         assert row["spilled_bytes"] == 0, row
         assert 0 < row["registers"] <= 255, row

@@ -11,6 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from framecast.kernels import switches
 from framecast.kernels.patch import PATCHABLE, patch, to_channels_last, unpatch
+from framecast.kernels.patches.fp8 import in_fp8, patch_fp8
+from framecast.kernels.patches.halves import share_halves, shared_halves
+from framecast.kernels.patches.wide_attention import patch_wide_attention
 
 
 class _Calls(TorchDispatchMode):
@@ -169,8 +172,8 @@ def test_the_tolerance_can_fail(what: str) -> None:
     for module in network.modules():
         if what == "eps" and isinstance(module, nn.GroupNorm):
             module.eps *= 100
-        elif what == "position" and hasattr(module, "pe"):
-            module.pe.mul_(0.99)
+        elif what == "position" and hasattr(module, "position_table"):
+            module.position_table.mul_(0.99)
         elif what == "scale" and hasattr(module, "scale") and hasattr(module, "to_q"):
             module.scale *= 1.01
     assert _error(_run(network, inputs), before) > 5 * TOLERANCE
@@ -198,3 +201,91 @@ def test_other_attention_arguments_take_the_original_path() -> None:
 def test_unknown_ops_are_refused() -> None:
     with pytest.raises(ValueError, match="yuv420 is not one of"):
         patch(nn.Linear(1, 1), ["yuv420"])
+
+
+class _Rows:
+    """How many rows a module is called on."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.seen: list[int] = []
+        self._module = module
+
+    def __enter__(self) -> "_Rows":
+        self._hook = self._module.register_forward_hook(lambda _, inputs, __: self.seen.append(inputs[0].shape[0]))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._hook.remove()
+
+
+def test_halves_of_guidance_that_are_alike_are_computed_once() -> None:
+    """Every model gives what it gave, with half the rows in front of the first cross-attention."""
+    torch.manual_seed(0)
+    for make in (_motion, _unet3d):
+        model, (x, time, text) = make()
+        network: Any = _randomised(model)
+        twice = (torch.cat([x[:1], x[:1]]), time, text)
+        before = _run(network, twice)
+        with _Rows(network.down_blocks[0].resnets[0].conv1) as rows:
+            _run(network, twice)
+            with shared_halves(network):
+                assert _error(_run(network, twice), before) < TOLERANCE
+        assert rows.seen[0] == 2 * rows.seen[1]
+        assert torch.equal(_run(network, twice), before)
+        patch(network)
+        assert share_halves(network) >= 6
+        assert _error(_run(network, twice), before) < TOLERANCE
+        other = (torch.cat([x[:1], x[:1] + 1]), time, text)
+        assert _error(_run(network, other), before) < TOLERANCE, "the second half is not looked at"
+        unpatch(network)
+        assert torch.equal(_run(network, twice), before)
+
+
+def test_wide_attention_is_two_products() -> None:
+    torch.manual_seed(0)
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8, 512),
+        norm_num_groups=4,
+    ).eval()
+    latents = torch.randn(2, 4, 6, 5)
+    with torch.no_grad():
+        before = vae.decode(latents, return_dict=False)[0]
+        assert patch_wide_attention(vae) == 2  # the encoder has one too
+        assert patch_wide_attention(vae) == 0
+        assert _error(vae.decode(latents, return_dict=False)[0], before) < TOLERANCE
+        attention: Any = vae.decoder.mid_block
+        attention.attentions[0].scale *= 1.1
+        assert _error(vae.decode(latents, return_dict=False)[0], before) > 5 * TOLERANCE
+        unpatch(vae)
+        assert torch.equal(vae.decode(latents, return_dict=False)[0], before)
+
+
+def test_products_in_e4m3_are_near_and_taken_back() -> None:
+    torch.manual_seed(0)
+    network = UNetMotionModel(
+        block_out_channels=(128, 256),
+        down_block_types=("CrossAttnDownBlockMotion", "DownBlockMotion"),
+        up_block_types=("UpBlockMotion", "CrossAttnUpBlockMotion"),
+        cross_attention_dim=16,
+        num_attention_heads=2,
+        motion_num_attention_heads=2,
+        layers_per_block=1,
+        norm_num_groups=8,
+    ).eval()
+    inputs = (torch.randn(2, 4, 3, 8, 8), torch.tensor(7), torch.randn(6, 5, 16))
+    before, keys = _run(network, inputs), list(network.state_dict())
+    patch(network)
+    resnets = sum(type(module).__name__ == "ResnetBlock2D" for module in network.modules())
+    layers = patch_fp8(network)
+    assert sum(map(in_fp8, network.modules())) == layers
+    assert sum(in_fp8(module) for module in network.modules() if isinstance(module, nn.Conv2d)) == 2 * resnets
+    assert patch_fp8(network) == 2 * resnets  # packed anew; what is replaced stays
+    assert list(network.state_dict()) == keys
+    out = _run(network, inputs)
+    snr = 10 * torch.log10(before.square().mean() / (out - before).square().mean())
+    assert 20 < snr < 60, "three bits after the first, and not the same"
+    unpatch(network)
+    assert torch.equal(_run(network, inputs), before)
+    assert not any(map(in_fp8, network.modules()))

@@ -76,7 +76,7 @@ def test_the_list_is_what_the_models_call(family: str, run: Callable[[], Counter
     for shape in shapes(family):
         call: tuple[Any, ...] = (shape.op, *shape.sizes.values())
         if shape.op == "group_norm_silu":
-            call = (*call, "silu" in shape.options, "residual" in shape.options)
+            call = (*call, "silu" in shape.options, "shift" in shape.options)
         if shape.op not in ("guided_step", "yuv420"):
             listed[call] += shape.calls
     assert run() == listed

@@ -35,4 +35,4 @@ def test_environment_variable() -> None:
     command = "from framecast.kernels.switches import OPS, enabled; print(*filter(enabled, OPS))"
     environment = {**os.environ, switches.VARIABLE: " geglu, group_norm_silu,"}
     done = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["temporal_attention", "guided_step", "yuv420"]
+    assert done.stdout.split() == ["temporal_attention", "upsample_conv", "guided_step", "yuv420"]

@@ -45,7 +45,9 @@ def all_specs() -> list[KernelSpec]:
 
 def compile_all(capabilities: tuple[int, ...] = CAPABILITIES) -> list[Row]:
     """All specs for all `capabilities`, spec by spec. Raises ValueError where a kernel does not fit."""
-    wanted = ((spec, capability) for spec in all_specs() for capability in capabilities if capability in spec.capabilities)
+    wanted = (
+        (spec, capability) for spec in all_specs() for capability in capabilities if capability in spec.capabilities
+    )
     return [Row(spec, compile_kernel(spec, capability)) for spec, capability in wanted]
 
 

@@ -23,8 +23,8 @@ class Compiled:
 
     Attributes:
         name: entry point.
-        ptx: assembly; its parameters are the spec's run-time arguments in order, and nothing else (not so where the spec
-            is `described`).
+        ptx: assembly; its parameters are the spec's run-time arguments in order, and nothing else, unless the spec is
+            `described`.
         capability: 80, 90, 100 or 120.
         threads: of a block.
         registers: of a thread.

@@ -30,7 +30,7 @@ def _norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu
     return ("group_norm_silu", x.shape[0], x[0, 0].numel(), x.shape[1], groups, silu, False)
 
 
-def _added_norm(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool) -> Call:
+def _shifted_norm(x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool) -> Call:
     return ("group_norm_silu", x.shape[0], x[0, 0].numel(), x.shape[1], groups, silu, True)
 
 
@@ -50,8 +50,7 @@ def _upsample(x: Tensor, weight: Tensor, bias: Tensor) -> Call:
 
 _CALLS: dict[str, Callable[..., Call]] = {
     "group_norm_silu": _norm,
-    "add_group_norm_silu": _added_norm,
-    "shift_group_norm_silu": _added_norm,
+    "shift_group_norm_silu": _shifted_norm,
     "temporal_attention": _attention,
     "geglu": _geglu,
     "upsample_conv": _upsample,

@@ -25,7 +25,7 @@ class Shape:
         floor_bytes: every input read once, every output written once.
         kernel_bytes: what our kernels ask of memory; more than the floor where they read twice.
         flops: additions, multiplications and transcendental functions, one each.
-        options: what else the call asks for, of ``silu``, ``residual`` (broadcast over pixels) and ``position``.
+        options: what else the call asks for, of ``silu``, ``shift`` (one value for all pixels) and ``position``.
     """
 
     op: str
@@ -43,7 +43,7 @@ class Shape:
         return " ".join((self.op, "×".join(str(size) for size in self.sizes.values()), *self.options))
 
 
-# (samples, length, channels, groups, SiLU, residual, calls)
+# (samples, length, channels, groups, SiLU, shift, calls)
 _NORMS: dict[str, tuple[tuple[int, int, int, int, bool, bool, int], ...]] = {
     ANIMATEDIFF: (
         (32, 4096, 320, 32, True, True, 5),
@@ -73,12 +73,16 @@ _NORMS: dict[str, tuple[tuple[int, int, int, int, bool, bool, int], ...]] = {
         (32, 64, 1280, 32, True, False, 4),
         (32, 64, 2560, 32, True, False, 3),
         # The VAE decoder, 16 frames.
-        (16, 262144, 128, 32, True, False, 6),
+        (16, 262144, 128, 32, True, False, 3),
+        (16, 262144, 128, 32, True, True, 3),
         (16, 262144, 256, 32, True, False, 1),
-        (16, 65536, 256, 32, True, False, 5),
+        (16, 65536, 256, 32, True, False, 2),
+        (16, 65536, 256, 32, True, True, 3),
         (16, 65536, 512, 32, True, False, 1),
-        (16, 16384, 512, 32, True, False, 6),
-        (16, 4096, 512, 32, True, False, 10),
+        (16, 16384, 512, 32, True, False, 3),
+        (16, 16384, 512, 32, True, True, 3),
+        (16, 4096, 512, 32, True, False, 5),
+        (16, 4096, 512, 32, True, True, 5),
         (16, 4096, 512, 32, False, False, 1),
     ),
     MODELSCOPE: (
@@ -129,7 +133,8 @@ _NORMS: dict[str, tuple[tuple[int, int, int, int, bool, bool, int], ...]] = {
         (24, 256, 192, 16, True, False, 1),
         (24, 256, 128, 16, True, False, 1),
         # The VAE decoder, 12 latents.
-        (12, 256, 192, 8, True, False, 9),
+        (12, 256, 192, 8, True, False, 5),
+        (12, 256, 192, 8, True, True, 4),
     ),
 }
 
@@ -189,14 +194,12 @@ def shapes(family: str | None = None, *, itemsize: int = 2) -> list[Shape]:
 
 
 def _family(family: str, item: int) -> Iterator[Shape]:
-    for samples, length, channels, groups, silu, residual, calls in _NORMS[family]:
+    for samples, length, channels, groups, silu, shift, calls in _NORMS[family]:
         count = samples * length * channels
         sizes = {"samples": samples, "length": length, "channels": channels, "groups": groups}
-        # Without a residual: read, read again, write. With one that is broadcast: read, write the sum, read it, write.
-        moved = (4 if residual else 3) * count * item
-        floor = (3 if residual else 2) * count * item
-        flops = count * (8 + 3 * silu + residual)
-        options = tuple(name for name, there in (("silu", silu), ("residual", residual)) if there)
+        moved, floor = 3 * count * item, 2 * count * item  # read, read again, write
+        flops = count * (8 + 3 * silu + 2 * shift)
+        options = tuple(name for name, there in (("silu", silu), ("shift", shift)) if there)
         yield Shape("group_norm_silu", family, sizes, calls, floor, moved, flops, options)
     for images, pixels, heads, width, frames, calls in _ATTENTIONS[family]:
         sizes = {"images": images, "pixels": pixels, "heads": heads, "width": width, "frames": frames}

@@ -66,6 +66,9 @@ def test_adds_a_residual(
     for ours, theirs, true in zip(kernel, plain, reference, strict=True):
         check(ours, theirs, true)
     assert torch.equal(kernel[1], plain[1])
+    unkept, x_again = launch(x, residual, weight, bias, 4, 1e-6, True, keep=False)
+    assert torch.equal(unkept, kernel[0])
+    assert x_again is x
 
 
 def test_more_blocks_than_one_program_merges_at_once(check: Callable[..., None]) -> None:

@@ -19,6 +19,8 @@ from framecast.kernels.guided_step.op import guided_step
 from framecast.kernels.shapes import Shape
 from framecast.kernels.temporal_attention import naive as attention_naive
 from framecast.kernels.temporal_attention import op as attention_op
+from framecast.kernels.upsample_conv import naive as upsample_naive
+from framecast.kernels.upsample_conv import op as upsample_op
 from framecast.kernels.yuv420 import naive as yuv_naive
 from framecast.kernels.yuv420 import op as yuv_op
 
@@ -84,20 +86,19 @@ def _norm(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
     x = random(sizes["samples"], sizes["length"], channels).movedim(-1, 1)  # channels last
     plain_x = x.contiguous()  # aten's group norm is faster there
     weight, bias = random(channels), random(channels)
-    added = random(sizes["samples"], channels, 1) if "residual" in shape.options else None
+    shift = random(sizes["samples"], channels, 1) if "shift" in shape.options else None
 
     def plain(x: Tensor) -> Outputs:  # naive casts weight and bias to the dtype of x
-        if added is None:
+        if shift is None:
             return (norm_naive.group_norm_silu(x, weight, bias, groups, 1e-5, silu),)
-        return norm_naive.add_group_norm_silu(x, added.to(x.dtype), weight, bias, groups, 1e-5, silu)
+        return norm_naive.add_group_norm_silu(x, shift.to(x.dtype), weight, bias, groups, 1e-5, silu)[:1]
 
     def ours(config: GroupNormConfig | None = None) -> Outputs:
         if config is not None:
-            out, total = norm_op.launch(x, added, weight, bias, groups, 1e-5, silu, config)
-            return (out,) if added is None else (out, total)
-        if added is None:
+            return norm_op.launch(x, shift, weight, bias, groups, 1e-5, silu, config, keep=False)[:1]
+        if shift is None:
             return (norm_op.group_norm_silu(x, weight, bias, groups, 1e-5, silu),)
-        return norm_op.add_group_norm_silu(x, added, weight, bias, groups, 1e-5, silu)
+        return (norm_op.shift_group_norm_silu(x, shift, weight, bias, groups, 1e-5, silu),)
 
     chosen = GroupNormConfig.choose(groups, channels, sizes["length"])
     others = [
@@ -149,6 +150,19 @@ def _geglu(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
     yield Case(shape, lambda: (geglu(x),), lambda: (geglu_naive.geglu(x),), lambda: (geglu_naive.geglu(x.float()),))
 
 
+def _upsample(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
+    sizes = shape.sizes
+    x = random(sizes["images"], sizes["height"], sizes["width"], sizes["channels"]).movedim(-1, 1)  # channels last
+    weight = random(sizes["outputs"], sizes["channels"], 3, 3) / (9 * sizes["channels"]) ** 0.5
+    weight, bias = weight.contiguous(memory_format=torch.channels_last), random(sizes["outputs"])
+    packed = upsample_op.pack(weight)
+
+    def plain(x: Tensor) -> Outputs:
+        return (upsample_naive.upsample_conv(x, weight.to(x.dtype), bias.to(x.dtype)),)
+
+    yield Case(shape, lambda: (upsample_op.upsample_conv(x, packed, bias),), lambda: plain(x), lambda: plain(x.float()))
+
+
 def _step(shape: Shape, random: Callable[..., Tensor]) -> Iterator[Case]:
     count, length = shape.sizes["samples"], shape.sizes["elements"]
     x, low, high = (random(count, length) for _ in range(3))
@@ -186,6 +200,7 @@ _BUILDERS: dict[str, Callable[[Shape, Callable[..., Tensor]], Iterator[Case]]] =
     "group_norm_silu": _norm,
     "temporal_attention": _attention,
     "geglu": _geglu,
+    "upsample_conv": _upsample,
     "guided_step": _step,
     "yuv420": _planes,
 }
@@ -206,9 +221,11 @@ def shrunk(shape: Shape, most: int = 4) -> Shape:
     for name in ("samples", "length", "pixels", "rows", "elements", "width", "height"):
         if name in sizes:
             sizes[name] = min(sizes[name], most)
-    if "channels" in sizes:
+    if "groups" in sizes:
         sizes["channels"] = 2 * sizes["groups"]
-    if "images" in sizes:
+    elif "outputs" in sizes:
+        sizes |= {"images": 1, "channels": 16, "outputs": 16}
+    if "heads" in sizes:
         sizes["images"], sizes["heads"] = sizes["frames"], 2
     elif "frames" in sizes:
         sizes["frames"] = 1

@@ -18,7 +18,7 @@ def geglu_warps(width: int) -> int:
 
 def geglu_spec(width: int, dtype: str, *, variant: str) -> KernelSpec:
     """For rows of `dtype` (fp16, bf16 or fp32)."""
-    from framecast.kernels.fp8.geglu_kernel import geglu_fp8_kernel
+    from framecast.kernels.fp8.kernel import geglu_fp8_kernel
 
     arguments = {"x_ptr": f"*{dtype}", "x_row": "i32", "out_ptr": "*fp8e4nv", "scale_ptr": "*fp32"}
     divisible = tuple(arguments) if width % 16 == 0 else ("x_ptr", "out_ptr", "scale_ptr")

@@ -9,8 +9,8 @@ from torch.library import triton_op, wrap_triton
 from framecast.kernels.checks import require, require_float
 from framecast.kernels.fp8 import naive
 from framecast.kernels.fp8.config import geglu_constants, geglu_warps
+from framecast.kernels.fp8.kernel import geglu_fp8_kernel
 from framecast.kernels.fp8.naive import FP8
-from framecast.kernels.fp8.geglu_kernel import geglu_fp8_kernel
 
 
 def geglu_fp8(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ def quantise(values: Tensor) -> Tensor:
 
 
 def quantise_rows(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Values [..., c] to e4m3 and a scale float32 [..., 1], which takes a row's largest value to the largest of e4m3."""
+    """Values [..., c] to e4m3 and a scale float32 [..., 1], with which a row's largest value is that of e4m3."""
     scale = values.float().abs().amax(-1, keepdim=True).clamp(min=1e-12) / LARGEST
     return quantise(values.float() / scale), scale
 

@@ -25,8 +25,8 @@ _DEEP = 640  # input channels from which it is the faster one even where a tile 
 def patch_fp8(model: nn.Module) -> int:
     """Makes the layers where it pays multiply in e4m3; the number of them.
 
-    Convolutions take part where `patch` has replaced their residual block. Weights are packed as they are now: `unpatch`
-    and patch again after loading others. On a CPU the numbers are those of a GPU and the speed is not.
+    Convolutions take part where `patch` has replaced their residual block. Weights are packed as they are now:
+    `unpatch` and patch again after loading others. On a CPU the numbers are those of a GPU and the speed is not.
 
     Raises:
         ValueError: the model is on a GPU older than compute capability 9.0.

@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from framecast.kernels.upsample_conv.op import pack, upsample_conv
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
 from framecast.kernels.switches import enabled
+from framecast.kernels.upsample_conv.op import pack, upsample_conv
 
 OP = "upsample_conv"
 WEIGHT = "weight_upsample"  # buffer of the convolution: see `pack`

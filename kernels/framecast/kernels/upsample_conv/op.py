@@ -12,6 +12,7 @@ from torch.library import custom_op
 from torch.nn import functional as F
 
 from framecast.kernels.checks import require, require_float, require_shape
+from framecast.kernels.switches import enabled
 from framecast.kernels.upsample_conv.config import padded
 from framecast.kernels.upsample_conv.launch import dense, empty, has_copy_engine, launch
 
@@ -45,30 +46,34 @@ def upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     Raises:
         ValueError: an argument of the wrong shape or dtype, named.
     """
-    out: Tensor = _upsample_conv(x, weight, bias)
-    return out
+    if enabled("upsample_conv"):
+        out: Tensor = _upsample_conv(x, weight, bias)
+        return out
+    _check(x, weight, bias)
+    return _plain(x, weight, bias)
 
 
 @custom_op("framecast::upsample_conv", mutates_args=())
 def _upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     _check(x, weight, bias)
+    aligned = not (x.shape[1] | bias.shape[0]) * x.element_size() % 16
+    if x.numel() == 0 or not (aligned and has_copy_engine(x.device)):
+        return _plain(x, weight, bias)
     out = empty(x, bias.shape[0], x.dtype, enlarged=2)
-    if x.numel() == 0:
-        return out
-    kernel = has_copy_engine(x.device) and not (x.shape[1] | bias.shape[0]) * x.element_size() % 16
     x = dense(x)
     for part, (line, column) in zip(weight, PLACES, strict=True):
-        quarter = out[:, :, line::2, column::2]
-        if kernel:
-            launch(x, part, None, bias, quarter, 2, (line - 1, column - 1))
-        else:
-            quarter.copy_(_quarter(x, part, bias, line, column))
+        launch(x, part, None, bias, out[:, :, line::2, column::2], 2, (line - 1, column - 1))
     return out
 
 
-def _quarter(x: Tensor, part: Tensor, bias: Tensor, line: int, column: int) -> Tensor:
-    taps = part.reshape(part.shape[0], 2, 2, -1)[..., : x.shape[1]].permute(0, 3, 1, 2)
-    return F.conv2d(F.pad(x, (1 - column, column, 1 - line, line)), taps, bias)
+def _plain(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The same four convolutions by torch."""
+    out = empty(x, bias.shape[0], x.dtype, enlarged=2)
+    for part, (line, column) in zip(weight, PLACES, strict=True):
+        taps = part.reshape(part.shape[0], 2, 2, -1)[..., : x.shape[1]].permute(0, 3, 1, 2)
+        padded_x = F.pad(x, (1 - column, column, 1 - line, line))
+        out[:, :, line::2, column::2] = F.conv2d(padded_x, taps, bias)
+    return out
 
 
 def _upsample_conv_fake(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -5,9 +5,7 @@ import triton.language as tl
 
 
 @triton.jit
-def geglu_fp8_kernel(
-    x_ptr, x_row, out_ptr, scale_ptr, WIDTH: tl.constexpr, FIRST: tl.constexpr, REST: tl.constexpr
-):
+def geglu_fp8_kernel(x_ptr, x_row, out_ptr, scale_ptr, WIDTH: tl.constexpr, FIRST: tl.constexpr, REST: tl.constexpr):
     """out · scale = x[c] · GELU(x[WIDTH + c]) of one row. Grid: (rows,).
 
     A row stays in registers from its reading to its writing, as a tile of FIRST outputs and one of REST.
