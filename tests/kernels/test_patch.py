@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from framecast.kernels import switches
 from framecast.kernels.patch import PATCHABLE, patch, to_channels_last, unpatch
+from framecast.kernels.patches.bias import loosen_biases
 from framecast.kernels.patches.fp8 import in_fp8, patch_fp8
 from framecast.kernels.patches.halves import share_halves, shared_halves
 from framecast.kernels.patches.wide_attention import patch_wide_attention
@@ -239,6 +240,34 @@ def test_halves_of_guidance_that_are_alike_are_computed_once() -> None:
         assert _error(_run(network, other), before) < TOLERANCE, "the second half is not looked at"
         unpatch(network)
         assert torch.equal(_run(network, twice), before)
+
+
+def test_loose_biases_are_added_after_the_product() -> None:
+    torch.manual_seed(0)
+    model, inputs = _motion()
+    network = _randomised(model)
+    before = _run(network, inputs)
+    patch(network)
+    assert loosen_biases(network) == sum(
+        5 if type(module).__name__ == "AnimateDiffTransformer3D" else 3
+        for module in network.modules()
+        if type(module).__name__ in ("AnimateDiffTransformer3D", "Transformer2DModel")
+    )
+    assert loosen_biases(network) == 0
+    assert _error(_run(network, inputs), before) < TOLERANCE
+    graphs: list[str] = []
+
+    def recorded(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., Any]:
+        graphs.append(graph.code)
+        return graph
+
+    layer = next(module for module in network.modules() if type(module).__name__ == "FeedForward")
+    torch.compiler.reset()
+    torch.compile(layer.get_submodule("net.2"), backend=recorded)(torch.randn(2, 3, 64))
+    assert "torch._C._nn.linear" in graphs[0]
+    assert "linear + " in graphs[0], "the addition is a node of its own"
+    unpatch(network)
+    assert torch.equal(_run(network, inputs), before)
 
 
 def test_wide_attention_is_two_products() -> None:

@@ -62,7 +62,7 @@ def test_achieved_is_bytes_over_time() -> None:
 
 
 def test_a_step_that_is_wrong_has_no_time() -> None:
-    work = Workload.of("step", models.unet(TINY), lambda dtype: models.step_inputs(TINY, dtype), TINY, 1.0)
+    work = Workload.of("step", models.step(TINY), lambda dtype: models.step_inputs(TINY, dtype), TINY, 1.0)
     rows: list[dict[str, Any]] = []
     wrong = replace(work, reference=tuple(out * 1.01 for out in work.reference))
     with ready(wrong, Rung("eager", Switches.none()), TINY, lambda **row: rows.append(row)) as made:
@@ -72,7 +72,7 @@ def test_a_step_that_is_wrong_has_no_time() -> None:
 
 
 def test_switches_are_set_and_taken_back() -> None:
-    module = models.unet(TINY)
+    module = models.step(TINY)
     weight = next(parameter for parameter in module.parameters() if parameter.dim() == 4 and parameter.shape[2] > 1)
     patched = lambda: [name for name, part in module.named_modules() if "forward" in part.__dict__]  # noqa: E731
     with applied(module, Switches(geglu=False, compile=False)) as called:
@@ -92,14 +92,16 @@ def test_switches_are_set_and_taken_back() -> None:
 def test_ladders_change_one_switch_a_rung() -> None:
     climbed = climbing()
     assert climbed[0].switches == Switches.none()
-    assert climbed[-1].switches == Switches()
+    assert climbed[-1].switches == replace(Switches(), fp8=True)
+    assert climbed[-2].switches == Switches()
     for below, above in pairwise(climbed):
         changed = [
             name for name in vars(above.switches) if getattr(above.switches, name) != getattr(below.switches, name)
         ]
         assert above.name == f"+ {changed[0]}"
         assert len(changed) == 1
-    assert len(leaving_out(compiled=True)) == len(vars(Switches())) + 1
+    assert len(leaving_out(compiled=True)) == len(vars(Switches()))  # all, and all but each; fp8 is never on
+    assert not any(rung.switches.fp8 for rung in leaving_out(compiled=True))
     assert not any(rung.switches.compile for rung in leaving_out(compiled=False))
 
 

@@ -6,16 +6,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from framecast.bench.cli import app
 from framecast.bench.gpu.command import main
+from framecast.bench.gpu.denoise import Job
+from framecast.bench.gpu.jobs import JOBS, side_by_side
 from framecast.bench.gpu.rows import Deadline
 from framecast.bench.gpu.scale import TINY
 from framecast.bench.gpu.sections import SECTIONS, Section
 from framecast.bench.gpu.suite import SuiteOptions, run_suite, watched
-from framecast.bench.gpu.switches import SUITE
+from framecast.bench.gpu.switches import EAGER, FP8, UNCOMPILED, Rung, Switches
 from framecast.bench.record import Record
 from framecast.kernels.shapes import shapes
 from framecast.kernels.switches import OPS
@@ -55,14 +58,20 @@ def test_every_op_of_every_family_is_right_and_timed(record: Record) -> None:
     assert any("channels last" in row["shape"] for row in found)
 
 
-@pytest.mark.parametrize(("section", "what"), [("unet", "unet step"), ("vae", "vae decode")])
-def test_every_rung_is_timed(record: Record, section: str, what: str) -> None:
-    assert [row["rung"] for row in rows(record, section, what=what)] == [rung.name for rung in SUITE]
-    assert all(row["call_us"] > 0 for row in rows(record, section, what=what))
+@pytest.mark.parametrize(
+    ("workload", "what"), [("step", "unet step"), ("distilled", "distilled step"), ("decode", "vae decode")]
+)
+def test_every_job_is_timed(record: Record, workload: str, what: str) -> None:
+    found = rows(record, "models", what=what)
+    assert [row["rung"] for row in found] == [job.rung.name for job in JOBS if workload in job.workloads]
+    for row in found:
+        assert row["call_us"] > 0
+        assert row["snr_db"] > (25 if row["rung"] == FP8.name else 100)
 
 
 def test_clips_tokens_and_other_runtimes_are_there(record: Record) -> None:
-    assert [row["rung"] for row in rows(record, "unet", what="clip of 2 steps")] == ["ours"]
+    clips = [(row["rung"], row["guidance"]) for row in rows(record, "models", what="clip of 2 steps")]
+    assert clips == [(job.rung.name, "step" in job.workloads) for job in JOBS if len(job.workloads) == 2]
     planned = rows(record, "planner")
     assert len(planned) == 3
     assert all(row["tokens"] == TINY.tokens and row["tokens_as_eager"] == 1 for row in planned)
@@ -94,6 +103,21 @@ def test_sections_in_processes_of_their_own_end_in_time(tmp_path: Path) -> None:
     assert alive.stat().st_mtime_ns == before
     failed = watched("bad", [sys.executable, "-c", "raise SystemExit('no such card')"], 30.0, tmp_path / "bad.log")
     assert (failed.state, failed.words) == ("failed", "exit 1: no such card")
+
+
+def test_jobs_side_by_side_measure_in_turn_and_none_is_left() -> None:
+    """Real processes: two that are measured, one that dies; then none that is ready in time."""
+    found: list[dict[str, Any]] = []
+    jobs = (Job(EAGER, ("step",)), Job(Rung("lost", Switches.none()), ("decode",)), Job(UNCOMPILED, ("decode",)))
+    side_by_side(jobs, TINY, lambda **row: found.append(row), Deadline(300))
+    measured = [(row["what"], row["rung"]) for row in found if "call_us" in row]
+    assert measured == [("unet step", "eager"), ("vae decode", "ours without compile")]
+    assert [row["rung"] for row in found if row.get("ready_after_s", 0) > 0].count("eager") == 1
+    assert [row["failed"] for row in found if "failed" in row] == ["KeyError: 'lost'"]
+    found.clear()
+    side_by_side(jobs[:1], TINY, lambda **row: found.append(row), Deadline(0.0))
+    assert found == [{"what": "step", "rung": "eager", "skipped": "not compiled in time"}]
+    assert psutil.Process().children(recursive=True) == []
 
 
 def test_sections_are_processes_that_need_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +160,7 @@ def test_ablation_replays_both_ladders_and_keeps_a_log(tmp_path: Path) -> None:
     for what in ("unet step", "vae decode"):
         climbed = [row["rung"] for row in samples if row["what"] == what and row["ladder"] == "one more on"]
         assert climbed[0] == "eager"
-        assert climbed[-1] == "+ compile"
+        assert climbed[-1] == "+ fp8"
         left = [row["rung"] for row in samples if row["what"] == what and row["ladder"] == "all but one"]
         assert {"all", "all but group_norm_silu", "all but cuda_graph"} <= set(left)
     text = log.read_text(encoding="utf-8")

@@ -1,8 +1,8 @@
 """Jobs side by side: all of them compile at once, each in a process of its own, and one after another measures.
 
 Compiling takes minutes of one core and none of the GPU. A child writes its rows on stdout, one JSON object a line; the
-object ``{"ready": true}`` says that its models are compiled and right, and then it waits for a line on its stdin before
-it measures: nothing else uses the device meanwhile.
+object ``{"ready": seconds}`` says that its models are compiled and right, and then it waits for a line on its stdin
+before it measures: nothing else uses the device meanwhile.
 """
 
 import json
@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any
@@ -23,14 +24,12 @@ from framecast.bench.gpu.rows import Deadline, Emit
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.switches import EAGER, FP8, OURS, PLAIN_COMPILE, UNCOMPILED
 
-MEASURING = 8.0  # seconds that one job may take to measure
-
 #: What the suite compares; what the bars are about comes first.
 JOBS = (
     Job(OURS, ("step",)),
     Job(PLAIN_COMPILE, ("step",)),
-    Job(FP8, ("step",)),
     Job(OURS, ("distilled", "decode")),
+    Job(FP8, ("step",)),
     Job(FP8, ("distilled", "decode")),
     Job(UNCOMPILED, ("step", "decode")),
     Job(EAGER, ("step", "decode")),
@@ -53,12 +52,14 @@ def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
 def child(job: Job, scale: Scale) -> None:
     """What a child does; it talks with its parent over stdin and stdout."""
 
+    began = time.monotonic()
+
     def say(**row: Any) -> None:
         sys.stdout.write(json.dumps(row) + "\n")
         sys.stdout.flush()
 
     def turn() -> None:
-        say(ready=True)
+        say(ready=time.monotonic() - began)
         if not sys.stdin.readline():
             raise RuntimeError("whoever started this job is gone")
 
@@ -81,7 +82,7 @@ def side_by_side(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadli
         children = [
             _Child(job, scale, Path(folder) / f"{index}.log", said, ends, threads) for index, job in enumerate(jobs)
         ]
-        waiting, prepared = set(children), set[_Child]()
+        waiting, prepared, given_up = set(children), set[_Child](), set[_Child]()
 
         def hear(until: set[_Child], seconds: float) -> None:
             """Passes rows on until no child of `until` is left, or for so long."""
@@ -93,26 +94,29 @@ def side_by_side(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadli
                     return
                 if row is None:
                     until.discard(who)
-                    if who.process.wait():
+                    if who.process.wait() and who not in given_up:
                         emit(**_name(who.job), failed=who.last_words())
                 elif "ready" in row:
                     waiting.discard(who)
                     prepared.add(who)
+                    emit(**_name(who.job), ready_after_s=row["ready"])
                 else:
                     emit(**row)
 
-        while waiting and deadline.left > MEASURING * max(1, len(prepared)):
+        while waiting and deadline.left > sum(each.job.seconds for each in prepared):
             hear(waiting, min(1.0, deadline.left))  # a moment at a time: who is ready takes from the time of the others
         for late in waiting:
             emit(**_name(late.job), skipped="not compiled in time")
+            given_up.add(late)
             late.process.kill()
         for each in children:
             if each in prepared:
                 each.measure()
                 measured = {each}
-                hear(measured, min(3 * MEASURING, max(1.0, deadline.left)))
+                hear(measured, min(3 * each.job.seconds, max(1.0, deadline.left)))
                 if measured:
                     emit(**_name(each.job), failed="did not end in time")
+                    given_up.add(each)
                     each.process.kill()
 
 
@@ -138,15 +142,16 @@ class _Child:
         )
         listener = threading.Thread(target=self._listen, args=(said,), daemon=True)
         listener.start()
+        ends.enter_context(self.process)  # undone from the last to the first: killed, heard to its end, closed
         ends.callback(listener.join)
-        ends.callback(self.process.wait)
         ends.callback(self.process.kill)
 
     def measure(self) -> None:
         """Gives it its turn."""
         if self.process.stdin is not None:
-            self.process.stdin.write("go\n")
-            self.process.stdin.flush()
+            with suppress(BrokenPipeError):  # it is gone, which its listener tells
+                self.process.stdin.write("go\n")
+                self.process.stdin.flush()
 
     def last_words(self) -> str:
         self._log.seek(0)

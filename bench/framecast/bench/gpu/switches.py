@@ -11,6 +11,7 @@ from torch import nn
 from framecast.bench.gpu.models import Step
 from framecast.kernels import switches as kernel_switches
 from framecast.kernels.patch import PATCHABLE, patch, to_channels_last, unpatch
+from framecast.kernels.patches.bias import loosen_biases
 from framecast.kernels.patches.fp8 import patch_fp8
 from framecast.kernels.patches.halves import share_halves
 from framecast.kernels.patches.wide_attention import patch_wide_attention
@@ -28,7 +29,8 @@ class Switches:
         compile: torch.compile.
         regional: block by block: blocks of one shape are compiled once, in a third of the time; the CUDA graph around
             them makes up for what is called in between.
-        loose_bias: Inductor adds biases where it adds anyway, not inside the product, which is slower with one.
+        loose_bias: biases are added where something is added anyway, not inside the product, which is slower with one.
+            Only with `compile`.
         cuda_graph: the whole step is one CUDA graph; elsewhere than on CUDA it says nothing.
         fp8: products in e4m3 where it pays. The only one that changes the result, so it is off unless asked for.
     """
@@ -75,8 +77,7 @@ EAGER = Rung("eager", _OFF)
 PLAIN_COMPILE = Rung("compile", replace(_OFF, channels_last=True, compile=True, cuda_graph=True))
 UNCOMPILED = Rung("ours without compile", replace(_ON, compile=False))
 OURS = Rung("ours", _ON)
-# What leaves a GEGLU is scaled by token: left to Inductor, activation, scale and cast are one kernel.
-FP8 = Rung("ours, fp8", replace(_ON, fp8=True, geglu=False))
+FP8 = Rung("ours, fp8", replace(_ON, fp8=True))
 RUNGS = {rung.name: rung for rung in (EAGER, PLAIN_COMPILE, UNCOMPILED, OURS, FP8)}
 
 
@@ -119,6 +120,8 @@ def applied(module: nn.Module, switches: Switches, *, compile_: bool = True) -> 
         patch_wide_attention(module)
     if switches.fp8:
         patch_fp8(module)
+    if switches.compile and switches.loose_bias:
+        loosen_biases(module)
     if switches.shared_halves and isinstance(module, Step) and module.guided:
         share_halves(module.unet)
     try:
@@ -137,7 +140,7 @@ def applied(module: nn.Module, switches: Switches, *, compile_: bool = True) -> 
 def _compiled(module: nn.Module, switches: Switches, *, disable: bool) -> Iterator[Any]:
     torch._dynamo.reset()
     blocks = _blocks(module) if switches.regional else []
-    arguments: dict[str, Any] = {"dynamic": False, "disable": disable, "options": _options(switches)}
+    arguments: dict[str, Any] = {"dynamic": False, "disable": disable}
     try:
         if not blocks:
             yield torch.compile(module, **arguments)
@@ -161,13 +164,6 @@ def _blocks(module: nn.Module) -> list[Any]:
             found.append(part)
             inner |= set(part.modules())
     return found
-
-
-def _options(switches: Switches) -> dict[str, Any]:
-    from torch._inductor import config
-
-    name = "keep_addmm_fused_for_half_dtypes"  # newer than the oldest torch that this runs on
-    return {name: False} if switches.loose_bias and hasattr(config, name) else {}
 
 
 @contextmanager
