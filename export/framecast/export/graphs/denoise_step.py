@@ -1,6 +1,7 @@
 """A denoise step as one graph: classifier-free guidance, UNet and sampler update inside."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from framecast.export.onnx_graph import export_onnx
 from framecast.export.parity import batch_independence, compare, gaussian
 from framecast.export.precision import FP32, Precision, lowered
 from framecast.export.torch_graph import TorchGraph
+from framecast.kernels.patches.halves import shared_halves
 
 
 class DenoiseStep(nn.Module):
@@ -31,10 +33,12 @@ class DenoiseStep(nn.Module):
         rescale: share of the guided output that is brought back to the conditional one's deviation (Lin et al. 2023,
             arXiv:2305.08891, section 3.4); 0 for none.
         precision: of the UNet; guidance and sampler compute in single.
+        shared: compute what comes before the text once for both halves of guidance, which are alike until there.
     """
 
-    def __init__(self, unet: Any, *, rescale: float = 0.0, precision: Precision = FP32) -> None:
+    def __init__(self, unet: Any, *, rescale: float = 0.0, precision: Precision = FP32, shared: bool = False) -> None:
         super().__init__()
+        self.shared = shared
         self.unet = lowered(unet, precision)
         self.dtype = precision.dtype
         self.family: Family = family_of(unet)
@@ -83,12 +87,13 @@ class DenoiseStep(nn.Module):
         self, sample: Tensor, timestep: Tensor, embedding: Tensor, negative_embedding: Tensor, guidance: Tensor
     ) -> Tensor:
         """Output [B, F, C, h, w] for a sample [B, C, F, h, w], as diffusers has it."""
-        out = self.family.call(
-            self.unet,
-            torch.cat([sample, sample]).to(self.dtype),
-            torch.cat([timestep, timestep]),
-            torch.cat([negative_embedding, embedding]).to(self.dtype),
-        ).to(sample.dtype)
+        with shared_halves(self.unet) if self.shared else nullcontext():
+            out = self.family.call(
+                self.unet,
+                torch.cat([sample, sample]).to(self.dtype),
+                torch.cat([timestep, timestep]),
+                torch.cat([negative_embedding, embedding]).to(self.dtype),
+            ).to(sample.dtype)
         count = sample.shape[0]
         unconditional, conditional = torch.split(out.transpose(1, 2), [count, count])
         guided: Tensor = unconditional + guidance[:, None, None, None, None] * (conditional - unconditional)
@@ -122,7 +127,7 @@ def export_denoise_step(
     Raises:
         ParityError: it differs from torch, or a sample depends on its neighbours.
     """
-    step = DenoiseStep(unet, rescale=rescale, precision=precision).eval()
+    step = DenoiseStep(unet, rescale=rescale, precision=precision, shared=True).eval()
     multiple = 2 ** (len(unet.config.block_out_channels) - 1)  # the UNet halves height and width so often
     # A motion module knows so many positions in time and no more.
     longest = int(getattr(unet.config, "motion_max_seq_length", None) or 256)
