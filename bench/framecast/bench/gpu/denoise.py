@@ -17,7 +17,6 @@ from framecast.bench.gpu.rows import Emit
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.switches import Rung
 
-COMPILE_SECONDS = 110.0  # that compiling a step may take on cores of its own
 _CLIPS = 3
 
 
