@@ -23,6 +23,8 @@ def test_half_graphs_are_close_and_take_single_inputs(tmp_path: Path) -> None:
     unet, vae = tiny_unet(), tiny_vae()
     step = export_denoise_step(unet, tmp_path / "unet.onnx", opset=23, precision=FP16)
     decoder = export_decode_yuv(vae, Fold(), tmp_path / "vae.onnx", opset=23, precision=FP16)
+    assert step.graph.module.shared, "halves of guidance are computed once"
+    assert not step.exact.shared, "and what it is compared with computes both"
     for exported, name in ((step, "unet"), (decoder, "vae")):
         assert exported.engine is not None
         assert all(info.dtype == "float32" for info in exported.engine.inputs)

@@ -11,6 +11,11 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from framecast.kernels import switches
+from framecast.kernels.fp8.conv import conv_fp8
+from framecast.kernels.fp8.conv import pack as pack_fp8
+from framecast.kernels.fp8.geglu import geglu_fp8
+from framecast.kernels.fp8.naive import quantise
+from framecast.kernels.fp8.norm import group_norm_silu_fp8
 from framecast.kernels.geglu.op import geglu
 from framecast.kernels.group_norm_silu.op import add_group_norm_silu, group_norm_silu, shift_group_norm_silu
 from framecast.kernels.guided_step.op import guided_step
@@ -176,6 +181,32 @@ def test_empty_inputs(case: Case) -> None:
     torch.library.opcheck(case.overload, (*tensors, *case.rest))
 
 
+def test_ops_in_eight_bits() -> None:
+    """Their fakes are right, empty inputs stay empty, wrong ones are named."""
+    x, weight, scale = torch.randn(2, 16, 5, 6), *pack_fp8(torch.randn(32, 16, 3, 3))
+    norm, bias = torch.ops.framecast.group_norm_silu_fp8.default, torch.randn(16)
+    opcheck = torch.library.opcheck
+    opcheck(norm, (x, None, bias, bias, 4, 1e-5))
+    opcheck(norm, (x, x[:1, :, :1, :1], bias, bias, 4, 1e-5))
+    opcheck(torch.ops.framecast.geglu_fp8.default, (torch.randn(3, 5, 32),))
+    values = quantise(x)
+    fakes = ("test_autograd_registration", "test_faketensor")  # torch compares schemas by numbers that e4m3 has not
+    opcheck(torch.ops.framecast.conv_fp8.default, (values, weight, scale, torch.randn(32)), test_utils=fakes)
+    assert conv_fp8(values[:0], weight, scale, torch.randn(32)).shape == (0, 32, 5, 6)
+    assert conv_fp8(values[:, :, :0], weight, scale, torch.randn(32)).shape == (2, 32, 0, 6)
+    assert group_norm_silu_fp8(x[:0], None, bias, bias, 4).shape == (0, 16, 5, 6)
+    assert geglu_fp8(torch.randn(0, 8))[1].shape == (0, 1)
+    for call, message in (
+        (lambda: conv_fp8(x, weight, scale, torch.randn(32)), "x: torch.float32"),
+        (lambda: conv_fp8(values, weight[:, :9], scale, torch.randn(32)), "weight: shape"),
+        (lambda: conv_fp8(values, weight, scale[:3], torch.randn(32)), "scale: shape"),
+        (lambda: group_norm_silu_fp8(x, x[:, :, :2], bias, bias, 4), "shift: shape"),
+        (lambda: geglu_fp8(torch.randn(3, 5)), "x: shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
 def test_registering_twice_is_harmless() -> None:
     module = importlib.import_module("framecast.kernels.geglu.op")
     x = torch.randn(3, 8)
@@ -209,7 +240,7 @@ Q, S, C = torch.zeros(8, 3, 20), torch.zeros(2, 5), torch.zeros(2, 4)
         (lambda: guided_step(S, S, S, torch.zeros(2), C[:, :3]), "coefficients: shape"),
         (lambda: guided_step(S, S[:1], S, torch.zeros(2), C), "unconditional: "),
         (lambda: guided_step(S, S, S, torch.zeros(2).half(), C), "guidance: torch.float16"),
-        (lambda: shift_group_norm_silu(X, X.half(), W, W, 4), "residual: torch.float16"),
+        (lambda: shift_group_norm_silu(X, X.half(), W, W, 4), "shift: torch.float16"),
         (lambda: upsample_conv(X, pack(torch.zeros(8, 12, 3, 3)), W), "weight: shape"),
         (lambda: upsample_conv(X, pack(torch.zeros(12, 12, 3, 3)).half(), W), "weight: torch.float16"),
         (lambda: upsample_conv(X, pack(torch.zeros(12, 12, 3, 3)), W.half()), "bias: torch.float16"),

@@ -1,5 +1,6 @@
 """Patched diffusers models give what they gave before."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -268,6 +269,57 @@ def test_loose_biases_are_added_after_the_product() -> None:
     assert "linear + " in graphs[0], "the addition is a node of its own"
     unpatch(network)
     assert torch.equal(_run(network, inputs), before)
+
+
+def test_what_others_put_on_a_module_is_kept() -> None:
+    """Hooks and forwards of others are called; shared twice is shared once; a copy is a copy."""
+    torch.manual_seed(0)
+    model, (x, time, text) = _motion()
+    network: Any = _randomised(model)
+    twice = (torch.cat([x, x]), time, torch.cat([text, text]))  # two clips in each half
+    before = _run(network, twice)
+    called: list[str] = []
+    block = network.down_blocks[0].resnets[0]
+    hook = block.conv1.register_forward_hook(lambda *_: called.append("conv1"))
+    upsampled = next(module for module in network.modules() if type(module).__name__ == "Upsample2D").conv
+    plain = upsampled.forward
+    upsampled.forward = lambda value: (called.append("upsampled"), plain(value))[1]
+    theirs = network.conv_in.forward
+    network.conv_in.forward = lambda value: (called.append("conv_in"), theirs(value))[1]
+    patch(network)
+    share_halves(network)
+    share_halves(network)
+    assert _error(_run(network, twice), before) < TOLERANCE
+    assert called == ["conv_in", "conv1", "upsampled"]
+    empty = copy.deepcopy(network)
+    for parameter in empty.parameters():
+        parameter.data.zero_()
+    ones = torch.ones(2, 16, 4, 4)
+    with torch.no_grad():
+        assert torch.equal(empty.down_blocks[0].resnets[0](ones, torch.ones(2, 64)), ones), "its weights are nothing"
+    unpatch(network)
+    called.clear()
+    assert torch.equal(_run(network, twice), before)
+    assert called == ["conv_in", "conv1", "upsampled"]
+    hook.remove()
+
+
+def test_under_autocast_and_with_other_borders() -> None:
+    torch.manual_seed(0)
+    model, inputs = _motion()
+    network = _randomised(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        before = _run(network, inputs)
+        patch(network)
+        assert _error(_run(network, inputs).float(), before.float()) < 0.1
+    unpatch(network)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.padding_mode = "circular"
+            module._reversed_padding_repeated_twice = [1, 1, 1, 1] if module.kernel_size == (3, 3) else [0, 0, 0, 0]
+    before = _run(network, inputs)
+    assert patch(network)["upsample_conv"] == 0
+    assert _error(_run(network, inputs), before) < TOLERANCE
 
 
 def test_wide_attention_is_two_products() -> None:

@@ -18,8 +18,9 @@ from framecast.export.bundle import Bundle
 from framecast.export.checks import ADAPTER
 from framecast.export.onnx_graph import weights_beside
 from framecast.export.source import versions
+from framecast.kernels.patches import halves
 
-# What a graph's file depends on, of this package.
+# What a graph's file depends on, of this package; and the halves of guidance.
 _CODE = ("graphs/*.py", "families.py", "precision.py", "onnx_graph.py", "rewrites.py", "torch_graph.py", "models.py")
 PARTS: Mapping[str, tuple[str, ...]] = {
     "planner": ("planner",),
@@ -43,7 +44,7 @@ class GraphCache:
     def entry(self, name: str, **settings: Any) -> Path:
         """Where the graph `name` with these settings, which JSON can hold, is or would be."""
         here, digest = Path(__file__).parent, hashlib.sha256()
-        code = [file for pattern in _CODE for file in sorted(here.glob(pattern))]
+        code = [file for pattern in _CODE for file in sorted(here.glob(pattern))] + [Path(halves.__file__)]
         parts = [self._bundle.part(part) for part in PARTS[name]]
         weights = [file for part in parts if part.is_dir() for file in sorted(part.rglob("*")) if file.is_file()]
         for file in (*code, *weights):

@@ -29,6 +29,9 @@ PATCHABLE = tuple(_PATCHES)
 def patch(model: nn.Module, ops: Sequence[str] = PATCHABLE) -> dict[str, int]:
     """Replaces what `ops` cover; patching twice changes nothing.
 
+    Weights, dtype and device come first: what is derived from weights (tables of positions, sums of taps) is derived
+    here, and kept in buffers that no state dict has. After a change, `unpatch` and patch again.
+
     Each op keeps its switch (`framecast.kernels.switches`): a module whose op is off runs its original forward.
 
     Args:
@@ -48,7 +51,7 @@ def patch(model: nn.Module, ops: Sequence[str] = PATCHABLE) -> dict[str, int]:
 
 
 def unpatch(model: nn.Module) -> None:
-    """Undoes `patch`, `patch_fp8` and `share_halves`."""
+    """Undoes `patch` and every other patch of `framecast.kernels.patches`."""
     for module in model.modules():
         restore_forward(module)
         unpack(module)

@@ -89,6 +89,48 @@ def test_switches_are_set_and_taken_back() -> None:
         assert not any(map(kernel_switches.enabled, kernel_switches.OPS))
 
 
+@pytest.mark.parametrize(
+    ("switch", "where"),
+    [
+        ("shared_halves", "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1"),
+        ("loose_bias", "unet.down_blocks.0.motion_modules.0.proj_out"),
+        ("fp8", "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"),
+        ("upsample_conv", "unet.up_blocks.0.upsamplers.0"),
+    ],
+)
+def test_every_patch_has_its_switch(switch: str, where: str) -> None:
+    module = models.step(TINY)
+    part = module.get_submodule(where)
+    rest = replace(Switches(fp8=True), **{switch: False})
+    with applied(module, rest, compile_=False):
+        assert "forward" not in part.__dict__
+    with applied(module, Switches(fp8=True), compile_=False):
+        assert "forward" in part.__dict__
+    assert "forward" not in part.__dict__
+
+
+def test_blocks_are_compiled_one_by_one_and_let_go() -> None:
+    module = models.step(TINY)
+    compiled = lambda: [name for name, part in module.named_modules() if part._compiled_call_impl is not None]  # noqa: E731
+    with applied(module, Switches(), compile_=False) as called:
+        assert called is module
+        assert "unet.down_blocks.0.resnets.0" in compiled()
+    assert compiled() == []
+    with applied(module, Switches(regional=False), compile_=False):
+        assert compiled() == []
+
+
+def test_a_patch_that_refuses_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Any) -> int:
+        raise ValueError("fp8: too old")
+
+    monkeypatch.setattr("framecast.bench.gpu.switches.patch_fp8", refuse)
+    module = models.step(TINY)
+    with pytest.raises(ValueError, match="too old"), applied(module, Switches(fp8=True)):
+        pass
+    assert not any("forward" in part.__dict__ for part in module.modules())
+
+
 def test_ladders_change_one_switch_a_rung() -> None:
     climbed = climbing()
     assert climbed[0].switches == Switches.none()

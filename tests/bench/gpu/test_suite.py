@@ -66,7 +66,8 @@ def test_every_job_is_timed(record: Record, workload: str, what: str) -> None:
     assert [row["rung"] for row in found] == [job.rung.name for job in JOBS if workload in job.workloads]
     for row in found:
         assert row["call_us"] > 0
-        assert row["snr_db"] > (25 if row["rung"] == FP8.name else 100)
+        eight_bits = row["rung"] == FP8.name and workload != "decode"  # the tiny decoder has no layer wide enough
+        assert (25 < row["snr_db"] < 100) if eight_bits else row["snr_db"] > 100
 
 
 def test_clips_tokens_and_other_runtimes_are_there(record: Record) -> None:
@@ -113,11 +114,27 @@ def test_jobs_side_by_side_measure_in_turn_and_none_is_left() -> None:
     measured = [(row["what"], row["rung"]) for row in found if "call_us" in row]
     assert measured == [("unet step", "eager"), ("vae decode", "ours without compile")]
     assert [row["rung"] for row in found if row.get("ready_after_s", 0) > 0].count("eager") == 1
-    assert [row["failed"] for row in found if "failed" in row] == ["KeyError: 'lost'"]
+    assert [row["failed"] for row in found if "failed" in row] == [
+        "framecast bench: job: lost is not one of eager, compile, ours without compile, ours, ours, fp8"
+    ]
     found.clear()
     side_by_side(jobs[:1], TINY, lambda **row: found.append(row), Deadline(0.0))
     assert found == [{"what": "step", "rung": "eager", "skipped": "not compiled in time"}]
     assert psutil.Process().children(recursive=True) == []
+
+
+def test_a_job_that_says_it_is_ready_and_dies_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what a library prints among the rows is none of them."""
+    executable = tmp_path / "python"
+    executable.write_text("#!/bin/sh\necho '{not json}'\necho '{\"ready\": 1.0}'\necho gone >&2\nexit 3\n")
+    executable.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(executable))
+    found: list[dict[str, Any]] = []
+    before = Deadline(0)
+    side_by_side((Job(EAGER, ("step",)),), TINY, lambda **row: found.append(row), Deadline(60))
+    assert [row.get("failed") for row in found] == [None, "gone"]
+    assert found[0]["ready_after_s"] == 1.0
+    assert before.left > -30, "nobody waits for the dead"
 
 
 def test_sections_are_processes_that_need_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +153,8 @@ def test_sections_are_processes_that_need_little(tmp_path: Path, monkeypatch: py
     [
         (["suite", "--dry-run", "--only", "cooling"], "--only cooling is no section"),
         (["kernels", "--dry-run", "--seconds", "0"], "--seconds is 0"),
+        (["suite", "--dry-run", "--jobs", "-1"], "--jobs is -1"),
+        (["job", "ours", "sing", "--scale", "tiny", "--dtype", "float32"], "job: sing is not one of step, distilled"),
     ],
 )
 def test_bad_options_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

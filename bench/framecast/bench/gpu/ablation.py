@@ -26,7 +26,7 @@ def run(scale: Scale, emit: Emit, deadline: Deadline, *, compiled: bool = False)
         scale: see `Scale`.
         emit: takes a row for each rung, failed and wrong ones too.
         deadline: rungs that no longer fit are said to be left out.
-        compiled: compile every rung of the second ladder, a minute each, and not the last of the first alone.
+        compiled: compile every rung of the second ladder too, a minute or two each, and not the last of the first only.
     """
     ladders = (("one more on", climbing()), ("all but one", leaving_out(compiled=compiled)))
     for make in (stepping, decoding):

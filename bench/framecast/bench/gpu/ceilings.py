@@ -16,7 +16,8 @@ from framecast.bench.gpu.timing import measure
 COPY_TB_S = 4.3
 MATMUL_TFLOP_S = 790.0
 
-# Floors on an H200 in bf16, ms: FLOP ÷ 790 TFLOP/s, of one denoise step with guidance and of one decoded frame.
+# Floors on an H200 in bf16, ms: FLOP ÷ 790 TFLOP/s, of one denoise step with guidance and of one decoded frame, as
+# diffusers computes them: halves that are shared, sums of taps and eight bits go below.
 STEP_FLOOR_MS = 44.9  # AnimateDiff on Stable Diffusion 1.5, 512 × 512, 16 frames
 DISTILLED_FLOOR_MS = STEP_FLOOR_MS / 2  # the same without guidance
 FRAME_FLOOR_MS = 3.2  # Stable Diffusion's VAE, 512 × 512

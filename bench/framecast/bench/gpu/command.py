@@ -82,6 +82,8 @@ def _scale(options: argparse.Namespace) -> Scale:
         import triton  # noqa: F401
     except ImportError as error:
         raise ValueError(f"{error.name} is missing; run: pip install 'framecast[kernels]'") from error
+    if getattr(options, "jobs", 0) < 0:
+        raise ValueError(f"--jobs is {options.jobs}; give 0 for all of them, or how many")
     if options.seconds <= 0:
         raise ValueError(f"--seconds is {options.seconds:g}; give more than 0")
     if options.dry_run or not torch.cuda.is_available():
@@ -107,10 +109,14 @@ def _section(options: argparse.Namespace) -> int:
 
 
 def _job(options: argparse.Namespace) -> int:
-    from framecast.bench.gpu.denoise import Job
+    from framecast.bench.gpu.denoise import WORKLOADS, Job
     from framecast.bench.gpu.jobs import child
     from framecast.bench.gpu.switches import RUNGS
 
+    known = {options.rung: list(RUNGS)} | {name: list(WORKLOADS) for name in options.workloads}
+    for given, names in known.items():
+        if given not in names:
+            raise ValueError(f"job: {given} is not one of {', '.join(names)}")
     scale = replace(SCALES[options.scale], dtype=options.dtype)
     child(Job(RUNGS[options.rung], tuple(options.workloads)), scale)
     return 0

@@ -38,7 +38,7 @@ JOBS = (
 
 def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
     """`JOBS`, or the first of them: in this process where nothing is compiled, else side by side."""
-    jobs = JOBS[: scale.jobs or None]
+    jobs = [job for job in JOBS[: scale.jobs or None] if scale.dtype != "float16" or not job.rung.switches.fp8]
     if scale.compile:
         side_by_side(jobs, scale, emit, deadline)
         return
@@ -94,8 +94,11 @@ def side_by_side(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadli
                     return
                 if row is None:
                     until.discard(who)
+                    prepared.discard(who)
                     if who.process.wait() and who not in given_up:
                         emit(**_name(who.job), failed=who.last_words())
+                elif "ready" in row and who in given_up:
+                    continue
                 elif "ready" in row:
                     waiting.discard(who)
                     prepared.add(who)
@@ -137,9 +140,8 @@ class _Child:
         command = [sys.executable, "-m", "framecast.bench.gpu", "job", job.rung.name, *job.workloads]
         command += ["--scale", scale.name, "--dtype", scale.dtype]
         pipe, environment = subprocess.PIPE, {**os.environ, "TORCHINDUCTOR_COMPILE_THREADS": str(threads)}
-        self.process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=self._log, text=True, encoding="utf-8", env=environment
-        )
+        text: dict[str, Any] = {"text": True, "encoding": "utf-8", "errors": "replace"}
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, env=environment, **text)
         listener = threading.Thread(target=self._listen, args=(said,), daemon=True)
         listener.start()
         ends.enter_context(self.process)  # undone from the last to the first: killed, heard to its end, closed
@@ -147,11 +149,11 @@ class _Child:
         ends.callback(self.process.kill)
 
     def measure(self) -> None:
-        """Gives it its turn."""
+        """Gives it its turn; there is only one."""
         if self.process.stdin is not None:
             with suppress(BrokenPipeError):  # it is gone, which its listener tells
                 self.process.stdin.write("go\n")
-                self.process.stdin.flush()
+                self.process.stdin.close()
 
     def last_words(self) -> str:
         self._log.seek(0)
@@ -159,10 +161,14 @@ class _Child:
         return lines[-1][:300] if lines else "no words"
 
     def _listen(self, said: "Queue[tuple[_Child, dict[str, Any] | None]]") -> None:
-        for line in self.process.stdout or ():
-            if line.startswith("{"):
-                said.put((self, json.loads(line)))
-        said.put((self, None))
+        try:
+            for line in self.process.stdout or ():
+                with suppress(ValueError):  # what a library prints is no row
+                    row = json.loads(line)
+                    if isinstance(row, dict):
+                        said.put((self, row))
+        finally:
+            said.put((self, None))
 
 
 def _name(job: Job) -> dict[str, str]:

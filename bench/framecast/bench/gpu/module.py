@@ -83,12 +83,10 @@ class Ready:
 
     Attributes:
         call: gives the outputs, with CUDA graphs always the same tensors.
-        graph: whether it is a CUDA graph.
         row: what is known of it so far.
     """
 
     call: Callable[[], Tensors]
-    graph: bool
     row: dict[str, Any]
 
 
@@ -128,7 +126,7 @@ def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[
         row |= {"cuda_graph": graph is not None, "snr_db": workload.decibels(found)}
         if device.type == "cuda":
             row["peak_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
-        yield Ready(replayed, graph is not None, row)
+        yield Ready(replayed, row)
 
 
 def timed(workload: Workload, made: Ready, scale: Scale, emit: Emit) -> Timing:

@@ -114,6 +114,21 @@ def applied(module: nn.Module, switches: Switches, *, compile_: bool = True) -> 
         compile_: False makes torch.compile's call and lets it do nothing.
     """
     off = tuple(op for op in kernel_switches.OPS if op not in switches.ops)
+    try:
+        _patch(module, switches)
+        with _off(off):
+            if switches.compile:
+                with _compiled(module, switches, disable=not compile_) as compiled:
+                    yield compiled
+            else:
+                yield module
+    finally:
+        unpatch(module)
+        layout(module, channels_last=False)
+
+
+def _patch(module: nn.Module, switches: Switches) -> None:
+    """Everything that changes the module itself."""
     layout(module, channels_last=switches.channels_last)
     patch(module, tuple(op for op in PATCHABLE if op in switches.ops))
     if switches.wide_attention:
@@ -124,16 +139,6 @@ def applied(module: nn.Module, switches: Switches, *, compile_: bool = True) -> 
         loosen_biases(module)
     if switches.shared_halves and isinstance(module, Step) and module.guided:
         share_halves(module.unet)
-    try:
-        with _off(off):
-            if switches.compile:
-                with _compiled(module, switches, disable=not compile_) as compiled:
-                    yield compiled
-            else:
-                yield module
-    finally:
-        unpatch(module)
-        layout(module, channels_last=False)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def pack(weight: Tensor) -> tuple[Tensor, Tensor]:
     out, channels = weight.shape[:2]
     scale = weight.float().abs().amax((1, 2, 3)).clamp(min=1e-12) / LARGEST
     taps = naive.quantise(weight.float() / scale[:, None, None, None]).permute(0, 2, 3, 1)
-    packed = torch.zeros(out, 9, padded(channels, 1), dtype=torch.uint8, device=weight.device)
+    packed = torch.zeros(out, 9, padded(channels), dtype=torch.uint8, device=weight.device)
     packed[:, :, :channels] = taps.reshape(out, 9, channels).view(torch.uint8)
     return packed.reshape(out, -1).view(FP8), scale
 
@@ -47,9 +47,11 @@ def conv_fp8(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
 @custom_op("framecast::conv_fp8", mutates_args=())
 def _conv_fp8(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     _check(x, weight, scale, bias)
-    if not has_copy_engine(x.device) or x.numel() == 0:
-        return dense(naive.conv_fp8(x, weight, scale, bias))
     out = empty(x, bias.shape[0], bias.dtype)
+    if x.numel() == 0:
+        return out
+    if not has_copy_engine(x.device) or bias.element_size() != 2:
+        return dense(naive.conv_fp8(x, weight, scale, bias))
     launch(dense(x), weight, scale, bias, out, 3, (-1, -1))
     return out
 
@@ -68,6 +70,6 @@ def _check(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
     require(x.shape[1] % 16 == 0, f"x: {x.shape[1]} channels are no multiple of 16.")
     require_float("bias", bias)
     require(bias.dim() == 1 and bias.shape[0] % 16 == 0, f"bias: shape {tuple(bias.shape)} is no multiple of 16.")
-    require_shape("weight", weight, (bias.shape[0], 9 * padded(x.shape[1], 1)))
+    require_shape("weight", weight, (bias.shape[0], 9 * padded(x.shape[1])))
     require(weight.dtype == FP8, f"weight: {weight.dtype} is not {FP8}.")
     require_shape("scale", scale, (bias.shape[0],))

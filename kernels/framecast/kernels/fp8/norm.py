@@ -39,7 +39,7 @@ def group_norm_silu_fp8(
 def _group_norm_silu_fp8(
     x: Tensor, shift: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float
 ) -> Tensor:
-    check(x, weight, bias, groups, shift)
+    check(x, weight, bias, groups, shift, "shift")
     if x.numel() == 0:
         return _empty(x)
     if x.device.type != "cuda":
@@ -49,7 +49,7 @@ def _group_norm_silu_fp8(
 
 
 def _fake(x: Tensor, shift: Tensor | None, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
-    check(x, weight, bias, groups, shift)
+    check(x, weight, bias, groups, shift, "shift")
     return _empty(x)
 
 

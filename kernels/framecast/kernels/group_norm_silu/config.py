@@ -94,8 +94,8 @@ class GroupNormConfig:
         return {**self.constants(), "BLOCK_PARTIALS": 64, "EPS": eps, "SILU": silu}
 
 
-def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: str) -> KernelSpec:
-    """The first kernel, for dense rows of `dtype` (fp16, bf16 or fp32)."""
+def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: str, keep: bool = True) -> KernelSpec:
+    """The first kernel, for dense rows of `dtype` (fp16, bf16 or fp32); without `keep` a sum is not written."""
     from framecast.kernels.group_norm_silu.kernel import stats_kernel
 
     arguments = {"x_ptr": f"*{dtype}", "length": "i32", "x_sample": "i32", "x_row": "i32", "partial_ptr": "*fp32"}
@@ -112,6 +112,9 @@ def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: 
             "sum_ptr": f"*{dtype}",
             "partial_ptr": "*fp32",
         }
+        if not keep:
+            del arguments["sum_ptr"]
+            constants["sum_ptr"] = None
     else:
         constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None, "sum_ptr": None}
     return KernelSpec(
@@ -126,9 +129,19 @@ def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: 
 
 
 def apply_spec(
-    config: GroupNormConfig, dtype: str, *, eps: float, silu: bool, variant: str, out: str | None = None
+    config: GroupNormConfig,
+    dtype: str,
+    *,
+    eps: float,
+    silu: bool,
+    variant: str,
+    out: str | None = None,
+    shift: bool = False,
 ) -> KernelSpec:
-    """The second kernel, for dense rows of `dtype`; `out` is the type of its result if it has another."""
+    """The second kernel, for dense rows of `dtype`; `out` is the type of its result if it has another.
+
+    With `shift` it adds once more what the first has added.
+    """
     from framecast.kernels.group_norm_silu.kernel import apply_kernel
 
     arguments = {
@@ -142,7 +155,17 @@ def apply_spec(
         "out_ptr": f"*{out or dtype}",
     }
     constants: dict[str, Constant] = config.apply_constants(eps, silu)
-    constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None}
+    if shift:
+        arguments = {
+            "x_ptr": f"*{dtype}",
+            "residual_ptr": f"*{dtype}",
+            **{name: kind for name, kind in arguments.items() if name not in ("x_ptr", "out_ptr")},
+            "residual_sample": "i32",
+            "residual_row": "i32",
+            "out_ptr": f"*{out or dtype}",
+        }
+    else:
+        constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None}
     return KernelSpec(
         "group_norm_silu" if out is None else "fp8",
         variant,
@@ -175,4 +198,6 @@ def specs() -> list[KernelSpec]:
         found.append(apply_spec(config, "fp16", eps=1e-5, silu=True, variant=f"{name}, fp16"))
     config = GroupNormConfig.choose(32, 320, 4096)
     found.append(stats_spec(config, "bf16", residual=True, variant="unet 64², 320, residual, bf16"))
+    found.append(stats_spec(config, "bf16", residual=True, keep=False, variant="unet 64², 320, shift, bf16"))
+    found.append(apply_spec(config, "bf16", eps=1e-5, silu=True, shift=True, variant="unet 64², 320, shift, bf16"))
     return found

@@ -63,7 +63,7 @@ def shift_group_norm_silu(
     if enabled("group_norm_silu"):
         out: Tensor = _shift_group_norm_silu(x, shift, weight, bias, groups, eps, silu)
         return out
-    check(x, weight, bias, groups, shift)
+    check(x, weight, bias, groups, shift, "shift")
     return naive.add_group_norm_silu(x, shift, weight, bias, groups, eps, silu)[0]
 
 
@@ -112,7 +112,7 @@ _add_group_norm_silu.register_fake(_add_group_norm_silu_fake)
 def _shift_group_norm_silu(
     x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
 ) -> Tensor:
-    check(x, weight, bias, groups, shift)
+    check(x, weight, bias, groups, shift, "shift")
     if x.numel() == 0:
         return image_of(empty_rows(x), x)
     if x.device.type != "cuda":
@@ -123,7 +123,7 @@ def _shift_group_norm_silu(
 def _shift_group_norm_silu_fake(
     x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, silu: bool
 ) -> Tensor:
-    check(x, weight, bias, groups, shift)
+    check(x, weight, bias, groups, shift, "shift")
     return image_of(empty_rows(x), x)
 
 
@@ -188,7 +188,9 @@ def launch(
     return image_of(out, x), x if total is None else image_of(total, x)
 
 
-def check(x: Tensor, weight: Tensor, bias: Tensor, groups: int, residual: Tensor | None = None) -> None:
+def check(
+    x: Tensor, weight: Tensor, bias: Tensor, groups: int, added: Tensor | None = None, name_of_added: str = "residual"
+) -> None:
     require(x.dim() >= 2, f"x: shape {tuple(x.shape)} is not [N, C, …].")
     require_float("x", x)
     channels = x.shape[1]
@@ -199,9 +201,9 @@ def check(x: Tensor, weight: Tensor, bias: Tensor, groups: int, residual: Tensor
     for name, value in (("weight", weight), ("bias", bias)):
         require_float(name, value)
         require_shape(name, value, (channels,))
-    if residual is not None:
-        require(residual.dtype == x.dtype, f"residual: {residual.dtype} is not {x.dtype}, the dtype of x.")
-        fits = residual.dim() <= x.dim() and all(
-            theirs in (1, ours) for theirs, ours in zip(reversed(residual.shape), reversed(x.shape), strict=False)
+    if added is not None:
+        require(added.dtype == x.dtype, f"{name_of_added}: {added.dtype} is not {x.dtype}, the dtype of x.")
+        fits = added.dim() <= x.dim() and all(
+            theirs in (1, ours) for theirs, ours in zip(reversed(added.shape), reversed(x.shape), strict=False)
         )
-        require(fits, f"residual: shape {tuple(residual.shape)} does not broadcast to {tuple(x.shape)}.")
+        require(fits, f"{name_of_added}: shape {tuple(added.shape)} does not broadcast to {tuple(x.shape)}.")

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+_WRAPPED = "_wrapped_forward"  # in a module: the forward it had of its own, or None
+
 
 def replace_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
     """Makes `forward(module, ...)` what the module computes. A module that has a forward of its own keeps it."""
@@ -23,8 +25,36 @@ def original(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     return type(module).forward(module, *args, **kwargs)
 
 
+def is_hooked(module: nn.Module) -> bool:
+    """Whether calling the module does more than its class's forward: others have a forward or hooks there."""
+    return is_replaced(module) or bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def wrap_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
+    """Puts `forward(module, ...)` around what the module computes now, once; it calls `wrapped`."""
+    if _WRAPPED not in module.__dict__:
+        module.__dict__[_WRAPPED] = module.__dict__.get("forward")
+        module.__dict__["forward"] = MethodType(forward, module)
+
+
+def wrapped(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    """What the module computes inside `wrap_forward`."""
+    inner = module.__dict__[_WRAPPED]
+    return original(module, *args, **kwargs) if inner is None else inner(*args, **kwargs)
+
+
+def unwrap_forward(module: nn.Module) -> None:
+    """Undoes `wrap_forward`."""
+    if _WRAPPED in module.__dict__:
+        inner = module.__dict__.pop(_WRAPPED)
+        del module.__dict__["forward"]
+        if inner is not None:
+            module.__dict__["forward"] = inner
+
+
 def restore_forward(module: nn.Module) -> None:
-    """Undoes `replace_forward`; a forward that others put there, for example accelerate's hooks, stays."""
+    """Undoes `wrap_forward` and `replace_forward`; a forward that others put there, accelerate's hooks say, stays."""
+    unwrap_forward(module)
     own = module.__dict__.get("forward")
     if isinstance(own, MethodType) and own.__func__.__module__.startswith("framecast.kernels."):
         del module.__dict__["forward"]

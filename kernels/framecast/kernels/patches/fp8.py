@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from framecast.kernels.fp8 import naive
 from framecast.kernels.fp8.conv import pack
 from framecast.kernels.fp8.geglu import geglu_fp8
 from framecast.kernels.fp8.naive import LARGEST, quantise, quantise_rows
 from framecast.kernels.patches.forward import is_replaced, replace_forward
+from framecast.kernels.switches import enabled
 from framecast.kernels.upsample_conv.launch import has_copy_engine
 
 WEIGHT, SCALE = "weight_fp8", "scale_fp8"  # buffers of a module that multiplies in e4m3
@@ -23,18 +25,21 @@ _DEEP = 640  # input channels from which it is the faster one even where a tile 
 
 
 def patch_fp8(model: nn.Module) -> int:
-    """Makes the layers where it pays multiply in e4m3; the number of them.
+    """Makes the layers where it pays multiply in e4m3; the number of layers packed now.
 
     Convolutions take part where `patch` has replaced their residual block. Weights are packed as they are now:
-    `unpatch` and patch again after loading others. On a CPU the numbers are those of a GPU and the speed is not.
+    `unpatch` and patch again after loading others, and after changing dtype. On a CPU the numbers are those of a GPU,
+    the speed is not.
 
     Raises:
-        ValueError: the model is on a GPU older than compute capability 9.0.
+        ValueError: the model is on a GPU older than compute capability 9.0, or there and not in bfloat16.
     """
-    device = next(model.parameters()).device
-    if device.type == "cuda" and not has_copy_engine(device):
-        major, minor = torch.cuda.get_device_capability(device)
+    weight = next(model.parameters())
+    if weight.is_cuda and not has_copy_engine(weight.device):
+        major, minor = torch.cuda.get_device_capability(weight.device)
         raise ValueError(f"fp8: compute capability {major}.{minor} is older than 9.0; leave fp8 off on this GPU.")
+    if weight.is_cuda and weight.dtype != torch.bfloat16:
+        raise ValueError(f"fp8: the model is in {weight.dtype}; move it to torch.bfloat16 first.")
     from diffusers.models.attention import BasicTransformerBlock
     from diffusers.models.resnet import ResnetBlock2D
 
@@ -77,6 +82,7 @@ def _pack_conv(conv: Any) -> bool:
         and conv.kernel_size == (3, 3)
         and conv.stride == conv.padding == conv.dilation == (1, 1)
         and conv.groups == 1
+        and conv.padding_mode == "zeros"
         and conv.bias is not None
         and conv.in_channels % 16 == conv.out_channels % 16 == 0
     )
@@ -125,7 +131,8 @@ def _behind_norm(self: Any, x: Tensor) -> Tensor:
 
 
 def _feed_forward(self: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    values, scale = geglu_fp8(_behind_norm(self.net[0].proj, hidden_states))
+    projected = _behind_norm(self.net[0].proj, hidden_states)
+    values, scale = geglu_fp8(projected) if enabled("geglu") else naive.geglu_fp8(projected)
     return _product(self.net[2], values, scale.reshape(-1, 1), hidden_states.dtype)
 
 

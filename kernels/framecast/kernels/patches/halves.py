@@ -7,18 +7,19 @@ self-attention of the network. Exact, not an approximation.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from framecast.kernels.patches.forward import unwrap_forward, wrap_forward, wrapped
 
 
 def share_halves(model: Any) -> int:
     """Makes the modules in front of the first cross-attention compute the first half of the batch and repeat it.
 
     For whoever calls the model with the same latents and time in both halves, and only for them. Comes after `patch`,
-    whose forwards it wraps; `unpatch` undoes both.
+    whose forwards it wraps; twice is once, and `unpatch` undoes both.
 
     Args:
         model: a UNet2DConditionModel, UNet3DConditionModel or UNetMotionModel.
@@ -28,22 +29,19 @@ def share_halves(model: Any) -> int:
     """
     modules = _before_the_text(model)
     for module in modules:
-        _halve(module)
+        wrap_forward(module, _once)
     return len(modules)
 
 
 @contextmanager
 def shared_halves(model: Any) -> Iterator[None]:
     """`share_halves` inside a ``with`` block; afterwards every forward is what it was."""
-    before = {module: module.__dict__.get("forward") for module in _before_the_text(model)}
     share_halves(model)
     try:
         yield
     finally:
-        for module, forward in before.items():
-            del module.__dict__["forward"]
-            if forward is not None:
-                module.__dict__["forward"] = forward
+        for module in _before_the_text(model):
+            unwrap_forward(module)
 
 
 def _before_the_text(model: Any) -> list[nn.Module]:
@@ -54,21 +52,19 @@ def _before_the_text(model: Any) -> list[nn.Module]:
         if not getattr(block, "attentions", None):
             found.append(block)
             continue
-        transformer = block.attentions[0]
-        first = transformer.transformer_blocks[0]
         found.append(block.resnets[0])
         found += list(block.temp_convs[:1]) if hasattr(block, "temp_convs") else []
-        return [*found, transformer.norm, transformer.proj_in, first.norm1, first.attn1]
+        transformer = block.attentions[0]
+        if not hasattr(transformer, "transformer_blocks"):
+            return found
+        first = transformer.transformer_blocks[0]
+        found += [transformer.norm, transformer.proj_in, first.norm1]
+        return found if first.only_cross_attention else [*found, first.attn1]
     return found
 
 
-def _halve(module: nn.Module) -> None:
-    inner = module.forward
-
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return _twice(inner(*map(_half, args), **{name: _half(value) for name, value in kwargs.items()}))
-
-    module.__dict__["forward"] = MethodType(forward, module)
+def _once(self: Any, *args: Any, **kwargs: Any) -> Any:
+    return _twice(wrapped(self, *map(_half, args), **{name: _half(value) for name, value in kwargs.items()}))
 
 
 def _half(value: Any) -> Any:

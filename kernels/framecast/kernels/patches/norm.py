@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from framecast.kernels.fp8.conv import conv_fp8
 from framecast.kernels.fp8.norm import group_norm_silu_fp8
 from framecast.kernels.group_norm_silu.op import group_norm_silu, shift_group_norm_silu
-from framecast.kernels.patches.forward import is_replaced, original, replace_forward
+from framecast.kernels.patches.forward import is_hooked, is_replaced, original, replace_forward
 from framecast.kernels.patches.fp8 import in_fp8
 from framecast.kernels.switches import enabled
 
@@ -98,21 +98,26 @@ def _resnet(self: Any, input_tensor: Tensor, temb: Tensor | None, *args: Any, **
         hidden = apply_norm(self.norm1, input_tensor, silu=True)
         input_tensor, hidden = resample(input_tensor), resample(hidden)
         hidden = self.conv1(hidden)
-    elif type(self.conv1) is nn.Conv2d and self.conv1.bias is not None and not in_fp8(self.conv1):
+    elif _adds_bias_later(self.conv1):
         # The bias is added where the norm reads anyway, with the time embedding, and not in a pass of its own.
         hidden = self.conv1._conv_forward(apply_norm(self.norm1, input_tensor, silu=True), self.conv1.weight, None)
         bias = self.conv1.bias[None, :, None, None]
         time = bias if time is None else time + bias
     else:
         hidden = _normed_conv(self.norm1, self.conv1, input_tensor, None)
-    hidden = _normed_conv(self.norm2, self.conv2, hidden, time)
+    hidden = _normed_conv(self.norm2, self.conv2, hidden, time)  # no dropout: for inference only
     if self.conv_shortcut is not None:
         input_tensor = self.conv_shortcut(input_tensor)
     return (input_tensor + hidden) / self.output_scale_factor
 
 
+def _adds_bias_later(conv: Any) -> bool:
+    return type(conv) is nn.Conv2d and conv.bias is not None and not is_hooked(conv) and not in_fp8(conv)
+
+
 def _normed_conv(norm: Any, conv: Any, x: Tensor, shift: Tensor | None) -> Tensor:
-    """`conv` of SiLU of `norm` of x + shift."""
+    """`conv` of SiLU of `norm` of x + shift, which autocast may have left wider than x."""
+    shift = None if shift is None else shift.to(x.dtype)
     if in_fp8(conv):
         normed = group_norm_silu_fp8(x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps)
         return conv_fp8(normed, conv.weight_fp8, conv.scale_fp8, conv.bias)

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from framecast.kernels.patches.forward import is_replaced, original, replace_forward
+from framecast.kernels.patches.forward import is_hooked, is_replaced, original, replace_forward
 from framecast.kernels.switches import enabled
 from framecast.kernels.upsample_conv.op import pack, upsample_conv
 
@@ -39,11 +39,14 @@ def _is_plain(module: Any) -> bool:
         and conv.kernel_size == (3, 3)
         and conv.stride == conv.padding == conv.dilation == (1, 1)
         and conv.groups == 1
+        and conv.padding_mode == "zeros"
         and conv.bias is not None
     )
 
 
 def _upsample(self: Any, hidden_states: Tensor, output_size: Any = None, *args: Any, **kwargs: Any) -> Any:
-    if output_size is not None or not enabled(OP):
+    conv = self.conv
+    known = WEIGHT in conv._buffers and conv.weight_upsample.dtype == hidden_states.dtype  # autocast's is another
+    if output_size is not None or not enabled(OP) or not known or is_hooked(conv):
         return original(self, hidden_states, output_size, *args, **kwargs)
-    return upsample_conv(hidden_states, self.conv.weight_upsample, self.conv.bias)
+    return upsample_conv(hidden_states, conv.weight_upsample, conv.bias)

@@ -35,10 +35,16 @@ def _is_wide(attention: Any) -> bool:
     )
 
 
-def _attend(self: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, **kwargs: Any) -> Any:
-    plain = encoder_hidden_states is None and kwargs.get("attention_mask") is None and hidden_states.dim() == 4
+def _attend(
+    self: Any,
+    hidden_states: Tensor,
+    encoder_hidden_states: Tensor | None = None,
+    attention_mask: Tensor | None = None,
+    **kwargs: Any,
+) -> Any:
+    plain = encoder_hidden_states is None and attention_mask is None and hidden_states.dim() == 4
     if not plain or hidden_states.shape[0] * (hidden_states.shape[2] * hidden_states.shape[3]) ** 2 > _SCORES:
-        return original(self, hidden_states, encoder_hidden_states, **kwargs)
+        return original(self, hidden_states, encoder_hidden_states, attention_mask, **kwargs)
     normed = hidden_states if self.group_norm is None else self.group_norm(hidden_states)
     tokens = normed.flatten(2).transpose(1, 2)
     scores = (self.to_q(tokens) * self.scale) @ self.to_k(tokens).transpose(1, 2)

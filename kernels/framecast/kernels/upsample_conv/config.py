@@ -17,8 +17,6 @@ class ConvConfig:
         images, rows, wide: pixels of a tile along each axis.
         block_in: input channels of a step; weights are laid out for it.
         block_out: output channels of a tile.
-        specialize: warps of their own copy and multiply.
-        flatten: the loops over tiles and steps are one.
         stages: steps in flight.
         warps: that multiply.
     """
@@ -28,8 +26,6 @@ class ConvConfig:
     wide: int
     block_in: int
     block_out: int = 128
-    specialize: bool = False
-    flatten: bool = False
     stages: int = 4
     warps: int = 8
 
@@ -51,8 +47,6 @@ class ConvConfig:
             "WIDE": self.wide,
             "BLOCK_OUT": self.block_out,
             "BLOCK_IN": self.block_in,
-            "SPECIALIZE": self.specialize,
-            "FLATTEN": self.flatten,
         }
 
 
@@ -61,14 +55,13 @@ def block_in(itemsize: int) -> int:
     return _SWIZZLE // itemsize
 
 
-def padded(channels: int, itemsize: int) -> int:
-    """Channels rounded up to whole steps."""
-    step = block_in(itemsize)
-    return -(-channels // step) * step
+def padded(channels: int) -> int:
+    """Channels of a packed weight: rounded up to whole steps of any element."""
+    return -(-channels // _SWIZZLE) * _SWIZZLE
 
 
 def spec(side: int, operand: str, result: str, *, taps: int, variant: str, small: bool = False) -> KernelSpec:
-    """For pictures of side², operands and results of these types (fp16, bf16 or fp32; operands also fp8e4nv).
+    """For pictures of side², operands and results of these types (fp16 or bf16; operands also fp8e4nv).
 
     Operands in e4m3 have a scale. `small` is for GPUs with little shared memory.
     """

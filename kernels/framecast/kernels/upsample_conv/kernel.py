@@ -24,8 +24,6 @@ def conv_kernel(
     WIDE: tl.constexpr,
     BLOCK_OUT: tl.constexpr,
     BLOCK_IN: tl.constexpr,
-    SPECIALIZE: tl.constexpr,
-    FLATTEN: tl.constexpr,
 ):
     """out = scale · (x ∗ weight) + bias, stride 1, borders of zeros. Persistent: the grid is as wide as the GPU.
 
@@ -39,7 +37,7 @@ def conv_kernel(
     lines = tl.cdiv(height, ROWS)
     tiles = tl.cdiv(images, IMAGES) * lines * columns * across
     pixels: tl.constexpr = IMAGES * ROWS * WIDE
-    for tile in tl.range(tl.program_id(0), tiles, tl.num_programs(0), flatten=FLATTEN, warp_specialize=SPECIALIZE):
+    for tile in range(tl.program_id(0), tiles, tl.num_programs(0)):
         out = (tile % across) * BLOCK_OUT
         place = tile // across
         x = (place % columns) * WIDE

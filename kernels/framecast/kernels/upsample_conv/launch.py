@@ -16,7 +16,6 @@ def launch(
     out: Tensor,
     taps: int,
     first: tuple[int, int],
-    config: ConvConfig | None = None,
 ) -> None:
     """Writes the convolution of x to `out`.
 
@@ -28,14 +27,13 @@ def launch(
         out: [N, O, H, W] in channels-last order, pixels as far apart as one likes.
         taps: 3 or 2, along each axis.
         first: where the first tap reads, in lines and columns from its output.
-        config: for measuring others than the one that would be chosen.
     """
     from framecast.kernels.upsample_conv.kernel import conv_kernel
 
-    images, channels, height, width = x.shape
+    images, _, height, width = x.shape
     outputs = weight.shape[0]
     programs, shared = _resources(x.device)
-    config = config or ConvConfig.choose(height, width, block_in(x.element_size()), shared)
+    config = ConvConfig.choose(height, width, block_in(x.element_size()), shared)
     tile = [config.images, config.rows, config.wide]
     places = -(-images // config.images) * -(-height // config.rows) * -(-width // config.wide)
     programs = min(places * -(-outputs // config.block_out), programs)
@@ -49,7 +47,7 @@ def launch(
         height,
         width,
         outputs,
-        -(-channels // config.block_in),
+        weight.shape[1] // taps**2 // config.block_in,
         *first,
         **config.constants(taps),
         num_warps=config.warps,

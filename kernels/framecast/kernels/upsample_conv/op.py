@@ -29,7 +29,7 @@ def pack(weight: Tensor) -> Tensor:
     out, channels = weight.shape[:2]
     sums = torch.tensor(_SUMS, dtype=torch.float32, device=weight.device)
     taps = torch.einsum("oclm,yal,xbm->yxoabc", weight.float(), sums, sums).reshape(4, out, 4, channels)
-    return F.pad(taps, (0, padded(channels, weight.element_size()) - channels)).reshape(4, out, -1).to(weight.dtype)
+    return F.pad(taps, (0, padded(channels) - channels)).reshape(4, out, -1).to(weight.dtype)
 
 
 def upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -56,8 +56,8 @@ def upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 @custom_op("framecast::upsample_conv", mutates_args=())
 def _upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     _check(x, weight, bias)
-    aligned = not (x.shape[1] | bias.shape[0]) * x.element_size() % 16
-    if x.numel() == 0 or not (aligned and has_copy_engine(x.device)):
+    half = x.element_size() == 2 and not (x.shape[1] | bias.shape[0]) % 8  # 16 bytes; no tensor core takes float32
+    if not (half and has_copy_engine(x.device)) or x.numel() == 0:
         return _plain(x, weight, bias)
     out = empty(x, bias.shape[0], x.dtype, enlarged=2)
     x = dense(x)
@@ -69,6 +69,8 @@ def _upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def _plain(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """The same four convolutions by torch."""
     out = empty(x, bias.shape[0], x.dtype, enlarged=2)
+    if x.numel() == 0:
+        return out
     for part, (line, column) in zip(weight, PLACES, strict=True):
         taps = part.reshape(part.shape[0], 2, 2, -1)[..., : x.shape[1]].permute(0, 3, 1, 2)
         padded_x = F.pad(x, (1 - column, column, 1 - line, line))
@@ -88,6 +90,6 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor) -> None:
     require(x.dim() == 4, f"x: shape {tuple(x.shape)} is not [N, C, H, W].")
     require_float("x", x)
     require(bias.dim() == 1, f"bias: shape {tuple(bias.shape)} is not [O].")
-    require_shape("weight", weight, (4, bias.shape[0], 4 * padded(x.shape[1], x.element_size())))
+    require_shape("weight", weight, (4, bias.shape[0], 4 * padded(x.shape[1])))
     require(weight.dtype == x.dtype, f"weight: {weight.dtype} is not {x.dtype}, the dtype of x.")
     require(bias.dtype == x.dtype, f"bias: {bias.dtype} is not {x.dtype}, the dtype of x.")
