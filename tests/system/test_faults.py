@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -146,12 +147,18 @@ def test_a_killed_tritonserver_comes_back_and_the_stream_goes_on(tiny_repository
         assert isinstance(list(client.generate(scenes=[Scene("a", 1.0)], timeout=60))[-1], Done)
 
 
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it may end between the two questions
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def test_killing_the_gateway_leaves_no_orphans(tiny_repository: Path, tmp_path: Path) -> None:
     with running(tiny_repository, tmp_path / "log") as system:
         triton = system.triton
         family = [triton, *triton.children()]
         system.process.kill()
-        until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family), "no orphans")
+        until(lambda: not any(map(_runs, family)), "no orphans")
     killed = system.process.pid
     with running(tiny_repository, tmp_path / "log"):  # the next one tidies up
         left = [*Path(tempfile.gettempdir()).glob("framecast-triton-*"), *SHARED_MEMORY.glob("framecast_*")]
