@@ -1,5 +1,6 @@
 """Served repositories that the tests share, kept under build/ and made again only when their source changes."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,15 @@ from framecast.export.options import ExportOptions
 
 ROOT = Path(__file__).parents[1]
 GRAPH_CACHE = ROOT / "build" / "tests" / "cache"  # of traced graphs: another engine or precision need not trace again
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_trace_of_torch() -> None:
+    """pytest listens at every logger that does not propagate, and torch, once heard, writes out all graphs it traces.
+
+    That took a quarter of the time of an export.
+    """
+    logging.getLogger("torch.__trace").propagate = True
 
 
 @pytest.fixture(scope="session")
