@@ -16,6 +16,11 @@ _SMALL: dict[str, Any] = {
     "cross_attention_dim": 16,
     "norm_num_groups": 4,
 }
+_PICTURES: dict[str, Any] = {
+    "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    "attention_head_dim": 4,
+}
 FAMILIES: dict[str, tuple[type, dict[str, Any]]] = {
     "clips, text after a block": (
         UNet3DConditionModel,
@@ -34,23 +39,8 @@ FAMILIES: dict[str, tuple[type, dict[str, Any]]] = {
             "motion_num_attention_heads": 2,
         },
     ),
-    "pictures": (
-        UNet2DConditionModel,
-        {
-            "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
-            "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
-            "attention_head_dim": 4,
-        },
-    ),
-    "pictures that hear the text at once": (
-        UNet2DConditionModel,
-        {
-            "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
-            "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
-            "attention_head_dim": 4,
-            "only_cross_attention": True,
-        },
-    ),
+    "pictures": (UNet2DConditionModel, _PICTURES),
+    "pictures that hear the text at once": (UNet2DConditionModel, {**_PICTURES, "only_cross_attention": True}),
 }
 
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from framecast.kernels.patches.feed_forward import patch_geglu
 from framecast.kernels.patches.forward import restore_forward
-from framecast.kernels.patches.fp8 import unpack
+from framecast.kernels.patches.kept import forget
 from framecast.kernels.patches.norm import patch_norms
-from framecast.kernels.patches.temporal import forget_table, patch_temporal_attention
-from framecast.kernels.patches.upsample import forget_upsample, patch_upsamples
+from framecast.kernels.patches.temporal import patch_temporal_attention
+from framecast.kernels.patches.upsample import patch_upsamples
 
 # Temporal transformers first: they take their own norm along.
 _PATCHES = {
@@ -54,9 +54,7 @@ def unpatch(model: nn.Module) -> None:
     """Undoes `patch` and every other patch of `framecast.kernels.patches`."""
     for module in model.modules():
         restore_forward(module)
-        unpack(module)
-        forget_table(module)
-        forget_upsample(module)
+        forget(module)
 
 
 def to_channels_last(model: nn.Module) -> None:

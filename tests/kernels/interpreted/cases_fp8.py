@@ -11,7 +11,8 @@ from framecast.kernels.fp8.conv import pack
 from framecast.kernels.fp8.naive import FP8, quantise
 from framecast.kernels.group_norm_silu import naive as norm_naive
 from framecast.kernels.group_norm_silu import op as norm_op
-from framecast.kernels.upsample_conv.launch import dense, empty, launch
+from framecast.kernels.layout import channels_last
+from framecast.kernels.upsample_conv.launch import empty, launch
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -34,7 +35,7 @@ def test_convolution(
     shape: tuple[int, ...], dtype: torch.dtype, check: Callable[..., None], exact: Callable[[Any], Any]
 ) -> None:
     images, channels, outputs, height, width = shape
-    x = dense(quantise(torch.randn(images, channels, height, width)))
+    x = channels_last(quantise(torch.randn(images, channels, height, width)))
     weight, scale = pack(torch.randn(outputs, channels, 3, 3) / (9 * channels) ** 0.5)
     bias = torch.randn(outputs).to(dtype)
     out = empty(x, outputs, dtype)

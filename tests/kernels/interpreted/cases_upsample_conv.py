@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from framecast.kernels.upsample_conv.launch import dense, empty, launch
+from framecast.kernels.layout import channels_last
+from framecast.kernels.upsample_conv.launch import empty, launch
 from framecast.kernels.upsample_conv.naive import upsample_conv
 from framecast.kernels.upsample_conv.op import PLACES, pack
 
@@ -18,7 +19,7 @@ def by_kernel(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torc
     """What the op launches on a GPU."""
     out = empty(x, bias.shape[0], x.dtype, enlarged=2)
     for part, (line, column) in zip(pack(weight), PLACES, strict=True):
-        launch(dense(x), part, None, bias, out[:, :, line::2, column::2], 2, (line - 1, column - 1))
+        launch(channels_last(x), part, None, bias, out[:, :, line::2, column::2], 2, (line - 1, column - 1))
     return out
 
 
@@ -32,7 +33,7 @@ def test_equals_torch(
     weight = (torch.randn(outputs, channels, 3, 3) / (9 * channels) ** 0.5).to(dtype)
     bias = torch.randn(outputs).to(dtype)
     reference = upsample_conv(*map(exact, (x, weight, bias)))
-    for layout in (x, dense(x)):
+    for layout in (x, channels_last(x)):
         check(by_kernel(layout, weight, bias), upsample_conv(x, weight, bias), reference)
 
 
@@ -40,5 +41,5 @@ def test_a_tap_that_reads_a_pixel_too_far_is_seen() -> None:
     x, weight, bias = torch.randn(1, 16, 4, 4), torch.randn(16, 16, 3, 3), torch.zeros(16)
     wrong = empty(x, 16, x.dtype, enlarged=2)
     for part, (line, column) in zip(pack(weight), PLACES, strict=True):
-        launch(dense(x), part, None, bias, wrong[:, :, line::2, column::2], 2, (line - 1, column))
+        launch(channels_last(x), part, None, bias, wrong[:, :, line::2, column::2], 2, (line - 1, column))
     assert (wrong - upsample_conv(x, weight, bias)).abs().max() > 1

@@ -51,7 +51,6 @@ def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
 
 def child(job: Job, scale: Scale) -> None:
     """What a child does; it talks with its parent over stdin and stdout."""
-
     began = time.monotonic()
 
     def say(**row: Any) -> None:

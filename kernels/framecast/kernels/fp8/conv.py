@@ -7,8 +7,9 @@ from torch.library import custom_op
 from framecast.kernels.checks import require, require_float, require_shape
 from framecast.kernels.fp8 import naive
 from framecast.kernels.fp8.naive import FP8, LARGEST
+from framecast.kernels.layout import channels_last
 from framecast.kernels.upsample_conv.config import padded
-from framecast.kernels.upsample_conv.launch import dense, empty, has_copy_engine, launch
+from framecast.kernels.upsample_conv.launch import empty, has_copy_engine, launch
 
 
 def pack(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,8 +52,8 @@ def _conv_fp8(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     if x.numel() == 0:
         return out
     if not has_copy_engine(x.device) or bias.element_size() != 2:
-        return dense(naive.conv_fp8(x, weight, scale, bias))
-    launch(dense(x), weight, scale, bias, out, 3, (-1, -1))
+        return channels_last(naive.conv_fp8(x, weight, scale, bias))
+    launch(channels_last(x), weight, scale, bias, out, 3, (-1, -1))
     return out
 
 

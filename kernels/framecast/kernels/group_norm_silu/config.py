@@ -1,5 +1,6 @@
 """Block sizes of the group norm kernels by shape, and the specs that are compiled ahead of time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from framecast.kernels.spec import CAPABILITIES, SINCE_HOPPER, Constant, KernelSpec, next_power_of_two
@@ -7,6 +8,7 @@ from framecast.kernels.spec import CAPABILITIES, SINCE_HOPPER, Constant, KernelS
 MAX_WIDTH = 4096  # channels of a group that one tile holds
 _TILE = 4096  # elements: of a block of 4 warps, 32 a thread, four 16-byte loads in half precision
 _CHANNELS = 128  # a tile is at most about this wide: 256 bytes in half precision
+_RESIDUAL = ("residual_ptr", "residual_sample", "residual_row")  # arguments of what is added first
 _VECTOR = 8  # channels in a 16-byte load of half precision; a tile that starts at a multiple of it is read so
 # (longest sample, rows of a block): about a thousand blocks at the shapes of `framecast.kernels.shapes`.
 _ROWS = ((256, 64), (1024, 128), (16384, 256), (65536, 512), (1 << 31, 2048))
@@ -98,25 +100,19 @@ def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: 
     """The first kernel, for dense rows of `dtype` (fp16, bf16 or fp32); without `keep` a sum is not written."""
     from framecast.kernels.group_norm_silu.kernel import stats_kernel
 
-    arguments = {"x_ptr": f"*{dtype}", "length": "i32", "x_sample": "i32", "x_row": "i32", "partial_ptr": "*fp32"}
-    constants: dict[str, Constant] = config.constants()
-    if residual:
-        arguments = {
-            "x_ptr": f"*{dtype}",
-            "residual_ptr": f"*{dtype}",
-            "length": "i32",
-            "x_sample": "i32",
-            "x_row": "i32",
-            "residual_sample": "i32",
-            "residual_row": "i32",
-            "sum_ptr": f"*{dtype}",
-            "partial_ptr": "*fp32",
-        }
-        if not keep:
-            del arguments["sum_ptr"]
-            constants["sum_ptr"] = None
-    else:
-        constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None, "sum_ptr": None}
+    arguments = {
+        "x_ptr": f"*{dtype}",
+        "residual_ptr": f"*{dtype}",
+        "length": "i32",
+        "x_sample": "i32",
+        "x_row": "i32",
+        "residual_sample": "i32",
+        "residual_row": "i32",
+        "sum_ptr": f"*{dtype}",
+        "partial_ptr": "*fp32",
+    }
+    absent = (() if residual else _RESIDUAL) + (() if residual and keep else ("sum_ptr",))
+    arguments, constants = _without(absent, arguments, config.constants())
     return KernelSpec(
         "group_norm_silu",
         variant,
@@ -146,26 +142,18 @@ def apply_spec(
 
     arguments = {
         "x_ptr": f"*{dtype}",
+        "residual_ptr": f"*{dtype}",
         "partial_ptr": "*fp32",
         "weight_ptr": f"*{dtype}",
         "bias_ptr": f"*{dtype}",
         "length": "i32",
         "x_sample": "i32",
         "x_row": "i32",
+        "residual_sample": "i32",
+        "residual_row": "i32",
         "out_ptr": f"*{out or dtype}",
     }
-    constants: dict[str, Constant] = config.apply_constants(eps, silu)
-    if shift:
-        arguments = {
-            "x_ptr": f"*{dtype}",
-            "residual_ptr": f"*{dtype}",
-            **{name: kind for name, kind in arguments.items() if name not in ("x_ptr", "out_ptr")},
-            "residual_sample": "i32",
-            "residual_row": "i32",
-            "out_ptr": f"*{out or dtype}",
-        }
-    else:
-        constants |= {"residual_ptr": None, "residual_sample": None, "residual_row": None}
+    arguments, constants = _without(() if shift else _RESIDUAL, arguments, config.apply_constants(eps, silu))
     return KernelSpec(
         "group_norm_silu" if out is None else "fp8",
         variant,
@@ -176,6 +164,14 @@ def apply_spec(
         num_warps=config.warps,
         capabilities=CAPABILITIES if out is None else SINCE_HOPPER,
     )
+
+
+def _without(
+    absent: Sequence[str], arguments: dict[str, str], constants: dict[str, Constant]
+) -> tuple[dict[str, str], dict[str, Constant]]:
+    """Run-time arguments without those that are absent, which are constants then: None."""
+    present = {name: kind for name, kind in arguments.items() if name not in absent}
+    return present, {**constants, **dict.fromkeys(absent)}
 
 
 def _divisible(config: GroupNormConfig, arguments: dict[str, str]) -> tuple[str, ...]:

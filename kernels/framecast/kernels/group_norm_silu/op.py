@@ -191,6 +191,16 @@ def launch(
 def check(
     x: Tensor, weight: Tensor, bias: Tensor, groups: int, added: Tensor | None = None, name_of_added: str = "residual"
 ) -> None:
+    """Checks the arguments of every form of the op, which all of them document.
+
+    Args:
+        x, weight, bias, groups: see `group_norm_silu`.
+        added: what is added first, if anything; broadcasts to x and has its dtype.
+        name_of_added: as messages call it.
+
+    Raises:
+        ValueError: an argument of the wrong shape or dtype, named.
+    """
     require(x.dim() >= 2, f"x: shape {tuple(x.shape)} is not [N, C, …].")
     require_float("x", x)
     channels = x.shape[1]

@@ -15,7 +15,9 @@ from framecast.kernels.fp8 import naive
 from framecast.kernels.fp8.conv import pack
 from framecast.kernels.fp8.geglu import geglu_fp8
 from framecast.kernels.fp8.naive import LARGEST, quantise, quantise_rows
+from framecast.kernels.patches.convolution import is_plain_3x3
 from framecast.kernels.patches.forward import is_replaced, replace_forward
+from framecast.kernels.patches.kept import is_kept, keep
 from framecast.kernels.switches import enabled
 from framecast.kernels.upsample_conv.launch import has_copy_engine
 
@@ -55,14 +57,7 @@ def patch_fp8(model: nn.Module) -> int:
 
 def in_fp8(module: nn.Module) -> bool:
     """Whether the module's weight is packed."""
-    return WEIGHT in module._buffers
-
-
-def unpack(module: nn.Module) -> None:
-    """Forgets packed weights."""
-    for name in (WEIGHT, SCALE):
-        if name in module._buffers:
-            delattr(module, name)
+    return is_kept(module, WEIGHT)
 
 
 def _projections(block: Any) -> list[Any]:
@@ -76,19 +71,12 @@ def _projections(block: Any) -> list[Any]:
 
 
 def _pack_conv(conv: Any) -> bool:
-    pays = conv.in_channels >= _DEEP or (conv.in_channels >= _WIDTH and conv.out_channels % _WIDTH == 0)
-    plain = (
-        type(conv) is nn.Conv2d
-        and conv.kernel_size == (3, 3)
-        and conv.stride == conv.padding == conv.dilation == (1, 1)
-        and conv.groups == 1
-        and conv.padding_mode == "zeros"
-        and conv.bias is not None
-        and conv.in_channels % 16 == conv.out_channels % 16 == 0
-    )
-    if plain and pays:
+    if not is_plain_3x3(conv) or conv.in_channels % 16 or conv.out_channels % 16:
+        return False
+    pays: bool = conv.in_channels >= _DEEP or (conv.in_channels >= _WIDTH and conv.out_channels % _WIDTH == 0)
+    if pays:
         _keep(conv, *pack(conv.weight.detach()))
-    return plain and pays
+    return pays
 
 
 def _pack_behind_norm(linear: Any) -> bool:
@@ -122,8 +110,8 @@ def _keep_whole(linear: Any) -> None:
 
 
 def _keep(module: nn.Module, weight: Tensor, scale: Tensor) -> None:
-    module.register_buffer(WEIGHT, weight, persistent=False)
-    module.register_buffer(SCALE, scale, persistent=False)
+    keep(module, WEIGHT, weight)
+    keep(module, SCALE, scale)
 
 
 def _behind_norm(self: Any, x: Tensor) -> Tensor:

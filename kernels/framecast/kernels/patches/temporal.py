@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
+from framecast.kernels.patches.kept import keep
 from framecast.kernels.patches.norm import apply_norm
 from framecast.kernels.switches import enabled
 from framecast.kernels.temporal_attention.config import MAX_FRAMES, MAX_WIDTH
@@ -63,13 +64,7 @@ def _tabulate(block: Any) -> None:
             weights = [projection.weight for projection in _projections(attention)]
             embedding = block.pos_embed.pe[0].to(weights[0].dtype)
             table = torch.stack([F.linear(embedding, weight) for weight in weights]).detach()
-            attention.register_buffer(TABLE, table, persistent=False)
-
-
-def forget_table(module: nn.Module) -> None:
-    """Drops what `patch_temporal_attention` keeps in a module."""
-    if TABLE in module._buffers:
-        delattr(module, TABLE)
+            keep(attention, TABLE, table)
 
 
 def _is_plain_attention(attention: Any) -> bool:

@@ -64,11 +64,6 @@ def _described(x: Tensor, block: list[int]) -> Any:
     return TensorDescriptor(x, list(x.shape), strides, block)
 
 
-def dense(x: Tensor) -> Tensor:
-    """x in channels-last memory; copied unless it is there."""
-    return x.contiguous(memory_format=torch.channels_last)
-
-
 def empty(x: Tensor, channels: int, dtype: torch.dtype, enlarged: int = 1) -> Tensor:
     """Uninitialised [N, channels, H · enlarged, W · enlarged] in channels-last memory."""
     images, _, height, width = x.shape
@@ -77,7 +72,7 @@ def empty(x: Tensor, channels: int, dtype: torch.dtype, enlarged: int = 1) -> Te
 
 
 def has_copy_engine(device: torch.device) -> bool:
-    """Whether the kernel runs there: on Hopper and later, on tensors whose channels fill multiples of 16 bytes."""
+    """Whether the kernel runs there: on Hopper and later."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
 
 

@@ -12,9 +12,10 @@ from torch.library import custom_op
 from torch.nn import functional as F
 
 from framecast.kernels.checks import require, require_float, require_shape
+from framecast.kernels.layout import channels_last
 from framecast.kernels.switches import enabled
 from framecast.kernels.upsample_conv.config import padded
-from framecast.kernels.upsample_conv.launch import dense, empty, has_copy_engine, launch
+from framecast.kernels.upsample_conv.launch import empty, has_copy_engine, launch
 
 _SUMS = (((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1)))  # of an even and an odd output: which of 3 taps fall together
 PLACES = tuple((y, x) for y in (0, 1) for x in (0, 1))  # line and column of the first output of each quarter
@@ -60,7 +61,7 @@ def _upsample_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if not (half and has_copy_engine(x.device)) or x.numel() == 0:
         return _plain(x, weight, bias)
     out = empty(x, bias.shape[0], x.dtype, enlarged=2)
-    x = dense(x)
+    x = channels_last(x)
     for part, (line, column) in zip(weight, PLACES, strict=True):
         launch(x, part, None, bias, out[:, :, line::2, column::2], 2, (line - 1, column - 1))
     return out

@@ -1,0 +1,116 @@
+"""The commands that show and score what was trained: contact sheets, the judge, the evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framecast.train.options import Runs, StopAt, Threads, use_threads
+
+
+def sheet(
+    kind: Annotated[str, typer.Argument(help="world, vae or clips.")],
+    out: Path = Path("runs/sheet.png"),
+    runs: Runs = Path("runs"),
+    steps: int = 8,
+    guidance: float = 2.5,
+    latents: int = 12,
+    threads: Threads = 1,
+) -> None:
+    """Draws a contact sheet of the world, of reconstructions, or of generated clips."""
+    import random
+
+    from framecast.train import bundle as recipe
+    from framecast.train import sheet as sheets
+    from framecast.train.world.scene import sample_scene
+
+    use_threads(threads)
+    rng = random.Random(3)
+    scenes = [sample_scene(rng, seen=False) for _ in range(6)]
+    if kind == "world":
+        sheets.world_sheet(scenes, out)
+    elif kind == "vae":
+        sheets.vae_sheet(recipe.load_vae(runs, recipe.BundleConfig().vae), scenes, out)
+    elif kind == "clips":
+        pipe = recipe.pipeline(runs, recipe.BundleConfig())
+        sheets.clip_sheet(pipe, out, steps=steps, guidance=guidance, latents=latents)
+    else:
+        raise typer.BadParameter(f"expected world, vae or clips, got {kind!r}")
+    typer.echo(str(out))
+
+
+def judge(
+    runs: Runs = Path("runs"),
+    stop_at: StopAt = None,
+    out: Annotated[Path, typer.Option(help="Folder for the finished judge.")] = Path("bundles/judge"),
+    threads: Threads = 1,
+) -> None:
+    """Trains the judge on renders and says how often it is right on combinations no model has seen."""
+    from framecast.train import judge as recipe
+
+    use_threads(threads)
+    model = recipe.train(recipe.JudgeConfig(), runs / "judge", stop_at=stop_at)
+    shares = recipe.accuracy(model)
+    recipe.publish(model, shares, out)
+    typer.echo(str(shares))
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Option(help="The bundle that is scored.")] = Path("bundles/storybook"),
+    clips: Annotated[int, typer.Option(help="Generated clips to judge; half of them of unseen combinations.")] = 240,
+    stories: Annotated[int, typer.Option(help="Held-out stories for each language.")] = 128,
+    address: Annotated[
+        str, typer.Option(envvar="FRAMECAST_ADDRESS", help="Server that films; the diffusers pipeline when empty.")
+    ] = "",
+    referee: Annotated[Path, typer.Option(help="The judge's folder.")] = Path("bundles/judge"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for evaluation.json and the contact sheet; the page is beside it. Its remarks.md is kept."
+        ),
+    ] = Path("docs/storybook"),
+    threads: Threads = 1,
+) -> None:
+    """Scores planner, VAE and generated clips on what training never saw; writes the page and the contact sheet."""
+    import json
+
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    from framecast.train import evaluate as scoring
+    from framecast.train import judge as judging
+    from framecast.train import planner as plans
+    from framecast.train import vae as autoencoders
+    from framecast.train.bundle import BundleConfig
+    from framecast.train.models import read_pipeline, read_planner, read_vae
+    from framecast.train.quick import quicken
+    from framecast.train.report import page
+    from framecast.train.sheet import draw_sheet
+
+    use_threads(threads)
+    plain = {"dtype": torch.float32, "local_files_only": True}
+    if address:
+        film = scoring.served(address)
+    else:
+        pipe = read_pipeline(bundle, **plain)
+        quicken(pipe.unet)
+        film = scoring.piped(pipe, BundleConfig())
+    model, figures = judging.published(referee)
+    draw_sheet(scoring.captioned(film, scoring.fixed_scenes()), out / "sheet.png", tile=128)
+    judged = scoring.judge_clips(model, film, count=clips)
+    figures.update(autoencoders.measure(read_vae(bundle / "vae", **plain)))
+    planner = read_planner(bundle / "planner", **plain)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(bundle / "planner")
+    figures["planner_en"] = plans.exact(planner, tokenizer, "en", count=stories)
+    figures["planner_zh"] = plans.exact(planner, tokenizer, "zh", count=stories)
+    found = {**figures, "filmed_by": "a running server" if address else "the diffusers pipeline"}
+    scoring.write(judged, found, out / "evaluation.json")
+    written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    trained = json.loads((bundle / "framecast.json").read_text(encoding="utf-8"))["trained"]
+    seen = out / "remarks.md"
+    remarks = seen.read_text(encoding="utf-8") if seen.exists() else ""
+    told = page(written, trained, f"{out.name}/sheet.png", remarks)
+    out.with_suffix(".md").write_text(told, encoding="utf-8")
+    typer.echo(told)
