@@ -12,9 +12,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from framecast.kernels import switches
 from framecast.kernels.patch import PATCHABLE, patch, to_channels_last, unpatch
+from framecast.kernels.patches.attention import is_joint, projections
 from framecast.kernels.patches.bias import loosen_biases
-from framecast.kernels.patches.fp8 import in_fp8, patch_fp8
+from framecast.kernels.patches.fp8 import patch_fp8
 from framecast.kernels.patches.halves import share_halves, shared_halves
+from framecast.kernels.patches.joint import join_projections
+from framecast.kernels.patches.packed import in_fp8
 from framecast.kernels.patches.wide_attention import patch_wide_attention
 
 
@@ -343,7 +346,62 @@ def test_wide_attention_is_two_products() -> None:
         assert torch.equal(vae.decode(latents, return_dict=False)[0], before)
 
 
-def test_products_in_e4m3_are_near_and_taken_back() -> None:
+def _self_attentions(network: nn.Module) -> list[Any]:
+    return [m for m in network.modules() if type(m).__name__ == "Attention" and not m.is_cross_attention]
+
+
+@pytest.mark.parametrize("patched", [False, True], ids=["alone", "with our ops"])
+def test_projections_are_one_product(model: tuple[nn.Module, tuple[Tensor, ...]], patched: bool) -> None:
+    """Of every self-attention: their layers are not called any more. What they were told is heard."""
+    network, inputs = model
+    before, keys = _run(network, inputs), list(network.state_dict())
+    if patched:
+        patch(network)
+        patch_wide_attention(network)
+    attentions = [attention for attention in _self_attentions(network) if attention.group_norm is None]
+    assert join_projections(network) == len(attentions)
+    assert join_projections(network) == 0
+    called: list[str] = []
+    hooks = [
+        layer.register_forward_hook(lambda *_: called.append("a layer"))
+        for attention in attentions
+        for layer in projections(attention)
+    ]
+    assert _error(_run(network, inputs), before) < TOLERANCE
+    assert called == []
+    assert list(network.state_dict()) == keys
+    for hook in hooks:
+        hook.remove()
+    for attention in attentions[:1]:
+        attention.weight_qkv[-1] *= 1.1
+        assert _error(_run(network, inputs), before) > 5 * TOLERANCE
+    unpatch(network)
+    assert torch.equal(_run(network, inputs), before)
+    assert not any(map(is_joint, network.modules()))
+
+
+def test_what_is_hooked_or_masked_is_not_joint() -> None:
+    torch.manual_seed(0)
+    network, inputs = _motion()
+    _randomised(network)
+    first, second, *_ = _self_attentions(network)
+    tokens, mask = torch.randn(2, 5, first.to_q.in_features), torch.zeros(2, 1, 5)
+    mask[:, :, 3:] = -1e4
+    with torch.no_grad():
+        masked = first(tokens, attention_mask=mask)
+        called: list[str] = []
+        second.to_k.register_forward_hook(lambda *_: called.append("to_k"))
+        before = _run(network, inputs)
+        join_projections(network)
+        assert is_joint(first)
+        assert not is_joint(second)
+        assert torch.equal(first(tokens, attention_mask=mask), masked)
+    assert _error(_run(network, inputs), before) < TOLERANCE
+    assert len(called) == 2
+
+
+@pytest.mark.parametrize("joint", [False, True], ids=["three products", "one"])
+def test_products_in_e4m3_are_near_and_taken_back(joint: bool) -> None:
     torch.manual_seed(0)
     network = UNetMotionModel(
         block_out_channels=(128, 256),
@@ -358,9 +416,11 @@ def test_products_in_e4m3_are_near_and_taken_back() -> None:
     inputs = (torch.randn(2, 4, 3, 8, 8), torch.tensor(7), torch.randn(6, 5, 16))
     before, keys = _run(network, inputs), list(network.state_dict())
     patch(network)
+    joined = join_projections(network) if joint else 0
     resnets = sum(type(module).__name__ == "ResnetBlock2D" for module in network.modules())
     layers = patch_fp8(network)
-    assert sum(map(in_fp8, network.modules())) == layers
+    assert sum(map(in_fp8, network.modules())) == layers - 2 * joined
+    assert sum(in_fp8(attention) for attention in _self_attentions(network)) == joined
     assert sum(in_fp8(module) for module in network.modules() if isinstance(module, nn.Conv2d)) == 2 * resnets
     assert patch_fp8(network) == 2 * resnets  # packed anew; what is replaced stays
     assert list(network.state_dict()) == keys

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,20 @@ from typer.testing import CliRunner
 
 from framecast.bench.cli import app
 from framecast.bench.gpu.command import main
-from framecast.bench.gpu.denoise import Job
-from framecast.bench.gpu.jobs import JOBS, side_by_side
-from framecast.bench.gpu.rows import Deadline
-from framecast.bench.gpu.scale import TINY
+from framecast.bench.gpu.denoise import ModelJob
+from framecast.bench.gpu.job import Turn
+from framecast.bench.gpu.jobs import JOBS, job_named
+from framecast.bench.gpu.pool import side_by_side
+from framecast.bench.gpu.rows import Deadline, Emit
+from framecast.bench.gpu.scale import TINY, Scale
 from framecast.bench.gpu.sections import SECTIONS, Section
 from framecast.bench.gpu.suite import SuiteOptions, run_suite, watched
-from framecast.bench.gpu.switches import EAGER, FP8, UNCOMPILED, Rung, Switches
+from framecast.bench.gpu.switches import FP8
 from framecast.bench.record import Record
 from framecast.kernels.shapes import shapes
 from framecast.kernels.switches import OPS
+
+MODELS = [job for job in JOBS if isinstance(job, ModelJob)]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +68,7 @@ def test_every_op_of_every_family_is_right_and_timed(record: Record) -> None:
 )
 def test_every_job_is_timed(record: Record, workload: str, what: str) -> None:
     found = rows(record, "models", what=what)
-    assert [row["rung"] for row in found] == [job.rung.name for job in JOBS if workload in job.workloads]
+    assert [row["rung"] for row in found] == [job.rung.name for job in MODELS if workload in job.workloads]
     for row in found:
         assert row["call_us"] > 0
         eight_bits = row["rung"] == FP8.name and workload != "decode"  # the tiny decoder has no layer wide enough
@@ -72,12 +77,13 @@ def test_every_job_is_timed(record: Record, workload: str, what: str) -> None:
 
 def test_clips_tokens_and_other_runtimes_are_there(record: Record) -> None:
     clips = [(row["rung"], row["guidance"]) for row in rows(record, "models", what="clip of 2 steps")]
-    assert clips == [(job.rung.name, "step" in job.workloads) for job in JOBS if len(job.workloads) == 2]
-    planned = rows(record, "planner")
+    assert clips == [(job.rung.name, "step" in job.workloads) for job in MODELS if len(job.workloads) == 2]
+    planned = rows(record, "models", what="planner")
     assert len(planned) == 3
     assert all(row["tokens"] == TINY.tokens and row["tokens_as_eager"] == 1 for row in planned)
-    assert {row["what"] for row in rows(record, "runtimes")} == {"aoti", "onnxruntime", "tensorrt_rtx"}
-    assert all(row["skipped"] for row in rows(record, "runtimes"))
+    runtimes = [*rows(record, "models", what="aoti"), *rows(record, "runtimes")]
+    assert [row["what"] for row in runtimes] == ["aoti", "onnxruntime", "tensorrt_rtx"]
+    assert all(row["skipped"] for row in runtimes)
 
 
 def test_a_section_that_fails_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -106,20 +112,43 @@ def test_sections_in_processes_of_their_own_end_in_time(tmp_path: Path) -> None:
     assert (failed.state, failed.words) == ("failed", "exit 1: no such card")
 
 
-def test_jobs_side_by_side_measure_in_turn_and_none_is_left() -> None:
-    """Real processes: two that are measured, one that dies; then none that is ready in time."""
+@dataclass(frozen=True)
+class _Lost:
+    """A job that a child does not know."""
+
+    name: str = "lost"
+    seconds: float = 8.0
+
+    def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
+        raise NotImplementedError
+
+
+def test_jobs_side_by_side_measure_in_turn_and_none_is_left(borrowed: None) -> None:
+    """Real processes with as little as a borrowed machine has: some that are measured, one that dies."""
     found: list[dict[str, Any]] = []
-    jobs = (Job(EAGER, ("step",)), Job(Rung("lost", Switches.none()), ("decode",)), Job(UNCOMPILED, ("decode",)))
+    jobs = (job_named("eager: step, decode"), _Lost(), job_named("planner"), job_named("aoti"))
     side_by_side(jobs, TINY, lambda **row: found.append(row), Deadline(300))
-    measured = [(row["what"], row["rung"]) for row in found if "call_us" in row]
-    assert measured == [("unet step", "eager"), ("vae decode", "ours without compile")]
-    assert [row["rung"] for row in found if row.get("ready_after_s", 0) > 0].count("eager") == 1
-    assert [row["failed"] for row in found if "failed" in row] == [
-        "framecast bench: job: lost is not one of eager, compile, ours without compile, ours, ours, fp8"
+    assert [(row["what"], row["rung"]) for row in found if "call_us" in row] == [
+        ("unet step", "eager"),
+        ("vae decode", "eager"),
     ]
-    found.clear()
-    side_by_side(jobs[:1], TINY, lambda **row: found.append(row), Deadline(0.0))
-    assert found == [{"what": "step", "rung": "eager", "skipped": "not compiled in time"}]
+    assert [row["rung"] for row in found if row["what"] == "planner"] == [
+        "eager",
+        "static cache",
+        "static cache, compile",
+    ]
+    ready = [row["job"] for row in found if row.get("ready_after_s", 0) > 0]
+    assert sorted(ready) == ["aoti", "eager: step, decode", "planner"]
+    (lost,) = [row for row in found if "failed" in row]
+    assert lost["job"] == "lost"
+    assert lost["failed"].startswith("framecast bench: --job lost is no job; choose of ours: step; ")
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_a_job_that_is_not_ready_in_time_is_left_out() -> None:
+    found: list[dict[str, Any]] = []
+    side_by_side(JOBS[:1], TINY, lambda **row: found.append(row), Deadline(0.0))
+    assert found == [{"what": "jobs", "job": "ours: step", "skipped": "not compiled in time"}]
     assert psutil.Process().children(recursive=True) == []
 
 
@@ -131,17 +160,36 @@ def test_a_job_that_says_it_is_ready_and_dies_is_one_row(tmp_path: Path, monkeyp
     monkeypatch.setattr(sys, "executable", str(executable))
     found: list[dict[str, Any]] = []
     before = Deadline(0)
-    side_by_side((Job(EAGER, ("step",)),), TINY, lambda **row: found.append(row), Deadline(60))
+    side_by_side(JOBS[:1], TINY, lambda **row: found.append(row), Deadline(60))
     assert [row.get("failed") for row in found] == [None, "gone"]
     assert found[0]["ready_after_s"] == 1.0
     assert before.left > -30, "nobody waits for the dead"
 
 
-def test_sections_are_processes_that_need_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A borrowed machine has torch, triton, numpy and transformers."""
-    for module in ("typer", "rich", "grpc", "psutil", "pynvml", "onnxruntime", "onnx", "matplotlib"):
-        (tmp_path / f"{module}.py").write_text(f"raise ImportError('{module} is not here')", encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+MISSING = ("typer", "rich", "grpc", "psutil", "pynvml", "onnxruntime", "onnx", "matplotlib")
+NOT_THERE = f"""
+import sys
+from importlib.machinery import PathFinder
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in {MISSING} else super().find_spec(name, path, target)
+
+sys.meta_path[:] = [Finder if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+
+
+@pytest.fixture
+def borrowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children find what a borrowed machine has: torch, triton, numpy and transformers, and diffusers."""
+    folder = tmp_path / "missing"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(NOT_THERE, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+def test_sections_are_processes_that_need_little(tmp_path: Path, borrowed: None) -> None:
     environment = next(s for s in SECTIONS if s.name == "environment")
     found = run_suite(SuiteOptions(TINY, 300, [environment]), tmp_path / "suite.json", "test")
     assert found.results["section_environment"].startswith("done"), found.results
@@ -153,8 +201,7 @@ def test_sections_are_processes_that_need_little(tmp_path: Path, monkeypatch: py
     [
         (["suite", "--dry-run", "--only", "cooling"], "--only cooling is no section"),
         (["kernels", "--dry-run", "--seconds", "0"], "--seconds is 0"),
-        (["suite", "--dry-run", "--jobs", "-1"], "--jobs is -1"),
-        (["job", "ours", "sing", "--scale", "tiny", "--dtype", "float32"], "job: sing is not one of step, distilled"),
+        (["suite", "--dry-run", "--job", "ours: sing"], "--job ours: sing is no job; choose of ours: step;"),
     ],
 )
 def test_bad_options_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     suite = benches.add_parser("suite", help="everything, within the time it is given")
     suite.add_argument("--only", action="append", metavar="SECTION", help=", ".join(s.name for s in SECTIONS))
     suite.add_argument(
-        "--jobs", type=int, default=0, help="of the section on models, the first so many; 0: all of them"
+        "--job", action="append", metavar="JOB", help="of the section on models; all of them if not given"
     )
     suite.add_argument("--one-process", action="store_true", help="do not give each section a process of its own")
     kernels = benches.add_parser("kernels", help="our kernels beside torch's")
@@ -61,10 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     section.add_argument("--dtype", required=True)
     section.add_argument("--rows", type=Path, required=True)
     section.add_argument("--seconds", type=float, required=True)
-    section.add_argument("--jobs", type=int, default=0)
+    section.add_argument("--job", action="append")
     job = benches.add_parser("job", help="one job of the section on models, as that starts it")
-    job.add_argument("rung", metavar="RUNG")
-    job.add_argument("workloads", nargs="+", metavar="WORKLOAD")
+    job.add_argument("name", metavar="JOB")
     job.add_argument("--scale", choices=SCALES, required=True)
     job.add_argument("--dtype", required=True)
     for bench in (suite, kernels, ablation):
@@ -82,8 +81,6 @@ def _scale(options: argparse.Namespace) -> Scale:
         import triton  # noqa: F401
     except ImportError as error:
         raise ValueError(f"{error.name} is missing; run: pip install 'framecast[kernels]'") from error
-    if getattr(options, "jobs", 0) < 0:
-        raise ValueError(f"--jobs is {options.jobs}; give 0 for all of them, or how many")
     if options.seconds <= 0:
         raise ValueError(f"--seconds is {options.seconds:g}; give more than 0")
     if options.dry_run or not torch.cuda.is_available():
@@ -103,31 +100,27 @@ def _default(bench: str) -> Path:
 
 def _section(options: argparse.Namespace) -> int:
     emit = RowFile(options.rows, options.name)
-    scale = replace(SCALES[options.scale], dtype=options.dtype, jobs=options.jobs)
+    scale = replace(SCALES[options.scale], dtype=options.dtype, jobs=tuple(options.job or ()))
     section_named(options.name).run(scale, emit, Deadline(options.seconds))
     return 0
 
 
 def _job(options: argparse.Namespace) -> int:
-    from framecast.bench.gpu.denoise import WORKLOADS, Job
-    from framecast.bench.gpu.jobs import child
-    from framecast.bench.gpu.switches import RUNGS
+    from framecast.bench.gpu.jobs import job_named
+    from framecast.bench.gpu.pool import child
 
-    known = {options.rung: list(RUNGS)} | {name: list(WORKLOADS) for name in options.workloads}
-    for given, names in known.items():
-        if given not in names:
-            raise ValueError(f"job: {given} is not one of {', '.join(names)}")
-    scale = replace(SCALES[options.scale], dtype=options.dtype)
-    child(Job(RUNGS[options.rung], tuple(options.workloads)), scale)
+    child(job_named(options.name), replace(SCALES[options.scale], dtype=options.dtype))
     return 0
 
 
 def _suite(options: argparse.Namespace, scale: Scale, output: Path, command: str) -> int:
+    from framecast.bench.gpu.jobs import job_named
     from framecast.bench.gpu.suite import SuiteOptions, run_suite
 
+    jobs = tuple(job_named(name).name for name in options.job or ())
     record = run_suite(
         SuiteOptions(
-            replace(scale, jobs=options.jobs),
+            replace(scale, jobs=jobs),
             options.seconds,
             [section_named(name) for name in options.only or ()] or SECTIONS,
             isolate=scale is not TINY and not options.one_process,

@@ -11,6 +11,7 @@ import torch
 from framecast.bench.gpu import models
 from framecast.bench.gpu.ceilings import DISTILLED_FLOOR_MS, FRAME_FLOOR_MS, STEP_FLOOR_MS
 from framecast.bench.gpu.energy import spent
+from framecast.bench.gpu.job import Turn
 from framecast.bench.gpu.module import Ready, Tensors, Workload, ready, timed
 from framecast.bench.gpu.profile import heaviest_kernels
 from framecast.bench.gpu.rows import Emit
@@ -45,7 +46,11 @@ def decoding(scale: Scale) -> Workload:
         side = scale.latent_side
         return (torch.randn(scale.frames, 4, side, side, generator=make, device=device).to(dtype),)
 
-    return Workload.of("vae decode", models.vae(scale), inputs, scale, FRAME_FLOOR_MS * scale.frames)
+    module = models.vae(scale)
+    module.vae.enable_slicing()  # a frame at a time, for in float32 all of them take tens of gigabytes
+    work = Workload.of("vae decode", module, inputs, scale, FRAME_FLOOR_MS * scale.frames)
+    module.vae.disable_slicing()
+    return work
 
 
 WORKLOADS: dict[str, Callable[[Scale], Workload]] = {"step": stepping, "distilled": distilled, "decode": decoding}
@@ -53,8 +58,8 @@ _CLIP_STEPS = {"unet step": -1, "distilled step": 0}  # of `Scale.steps`: many w
 
 
 @dataclass(frozen=True)
-class Job:
-    """Workloads that one process prepares and then measures.
+class ModelJob:
+    """Workloads under one set of switches.
 
     Attributes:
         rung: its switches.
@@ -65,49 +70,54 @@ class Job:
     workloads: Sequence[str]
 
     @property
+    def name(self) -> str:
+        """The rung and its workloads."""
+        return f"{self.rung.name}: {', '.join(self.workloads)}"
+
+    @property
     def seconds(self) -> float:
-        """That measuring takes on a GPU, about: samples, energy, clips and a profile."""
+        """Samples, energy, clips and a profile."""
         return 6.0 * len(self.workloads) + 2.0
 
-
-def run_job(job: Job, scale: Scale, emit: Emit, turn: Callable[[], None] = lambda: None) -> None:
-    """Makes and checks every workload of the job, waits for its turn, and measures.
-
-    Args:
-        job: what to measure.
-        scale: see `Scale`.
-        emit: takes rows of times, energy, heaviest kernels and clips; a wrong workload has one row that says so.
-        turn: returns when nothing else uses the device.
-    """
-    with ExitStack() as open_:
-        made: list[tuple[Workload, Ready]] = []
-        for name in job.workloads:
-            work = WORKLOADS[name](scale)
-            prepared = open_.enter_context(ready(work, job.rung, scale, emit))
-            if prepared is not None:
-                made.append((work, prepared))
-        turn()
-        for work, prepared in made:
-            timing = timed(work, prepared, scale, emit)
-            emit(what=f"{work.name} energy", rung=job.rung.name, **spent(prepared.call, scale, timing.median_us))
-        if len(made) == 2:
-            _clips(made, job.rung, scale, emit)
-        for work, prepared in made:
-            for kernel in heaviest_kernels(prepared.call):
-                emit(what=f"{work.name} kernels", rung=job.rung.name, **kernel)
+    def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
+        """See `Job.run`: rows of times, energy, clips and heaviest kernels."""
+        if self.rung.switches.fp8 and scale.dtype == "float16":
+            turn()
+            emit(what="jobs", job=self.name, skipped="e4m3 stands beside bfloat16, not float16")
+            return
+        rung = self.rung.name
+        with ExitStack() as open_:
+            made: list[tuple[Workload, Ready]] = []
+            for name in self.workloads:
+                work = WORKLOADS[name](scale)
+                prepared = open_.enter_context(ready(work, self.rung, scale, emit))
+                if prepared is not None:
+                    made.append((work, prepared))
+            turn()
+            for work, prepared in made:
+                timing = timed(work, prepared, scale, emit)
+                emit(what=f"{work.name} energy", rung=rung, **spent(prepared.call, scale, timing.median_us))
+            if len(made) == 2:
+                _clips(made, rung, scale, emit)
+            for work, prepared in made:
+                for kernel in heaviest_kernels(prepared.call):
+                    emit(what=f"{work.name} kernels", rung=rung, **kernel)
 
 
-def _clips(made: Sequence[tuple[Workload, Ready]], rung: Rung, scale: Scale, emit: Emit) -> None:
+def _clips(made: Sequence[tuple[Workload, Ready]], rung: str, scale: Scale, emit: Emit) -> None:
     """Whole clips: from noise and text states on the device to planes in the host's memory, by the wall clock."""
     (step, stepped), (decoder, decoded) = made
+    pinned = [torch.empty_like(plane, device="cpu", pin_memory=plane.is_cuda) for plane in decoder.reference]
     count = scale.steps[_CLIP_STEPS[step.name]]
     repeats = 1 if scale.name == "tiny" else _CLIPS
-    seconds = median(_clip(step, stepped, decoder, decoded, count) for _ in range(repeats))
-    row = {"what": f"clip of {count} steps", "rung": rung.name, "guidance": step.name == "unet step"}
+    seconds = median(_clip(step, stepped, decoder, decoded, count, pinned) for _ in range(repeats))
+    row = {"what": f"clip of {count} steps", "rung": rung, "guidance": step.name == "unet step"}
     emit(**row, seconds=seconds, frames_a_second=scale.frames / seconds)
 
 
-def _clip(step: Workload, stepped: Ready, decoder: Workload, decoded: Ready, count: int) -> float:
+def _clip(
+    step: Workload, stepped: Ready, decoder: Workload, decoded: Ready, count: int, pinned: Sequence[torch.Tensor]
+) -> float:
     latents, timestep, *_, coefficients = step.inputs
     noise = torch.randn_like(latents)
     times = torch.linspace(999, 1, count, device=latents.device).round().long()
@@ -120,8 +130,8 @@ def _clip(step: Workload, stepped: Ready, decoder: Workload, decoded: Ready, cou
         coefficients[0, 0].copy_(rows[index])
         latents.copy_(stepped.call()[0])
     decoder.inputs[0].copy_(latents[0].transpose(0, 1))
-    for plane in decoded.call():
-        plane.cpu()
+    for plane, host in zip(decoded.call(), pinned, strict=True):
+        host.copy_(plane, non_blocking=True)
     _wait(latents)
     return time.perf_counter() - began
 

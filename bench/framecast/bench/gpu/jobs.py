@@ -1,174 +1,45 @@
-"""Jobs side by side: all of them compile at once, each in a process of its own, and one after another measures.
+"""What the suite compares, a job each."""
 
-Compiling takes minutes of one core and none of the GPU. A child writes its rows on stdout, one JSON object a line; the
-object ``{"ready": seconds}`` says that its models are compiled and right, and then it waits for a line on its stdin
-before it measures: nothing else uses the device meanwhile.
-"""
-
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from pathlib import Path
-from queue import Empty, Queue
-from typing import IO, Any
-
-from framecast.bench.gpu.denoise import Job, run_job
+from framecast.bench.gpu.aoti import AotiJob
+from framecast.bench.gpu.denoise import ModelJob
+from framecast.bench.gpu.job import Job
 from framecast.bench.gpu.kernels import reason
+from framecast.bench.gpu.planner import PlannerJob
+from framecast.bench.gpu.pool import side_by_side
 from framecast.bench.gpu.rows import Deadline, Emit
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.switches import EAGER, FP8, OURS, PLAIN_COMPILE, UNCOMPILED
 
-#: What the suite compares; what the bars are about comes first.
-JOBS = (
-    Job(OURS, ("step",)),
-    Job(PLAIN_COMPILE, ("step",)),
-    Job(OURS, ("distilled", "decode")),
-    Job(FP8, ("step",)),
-    Job(FP8, ("distilled", "decode")),
-    Job(UNCOMPILED, ("step", "decode")),
-    Job(EAGER, ("step", "decode")),
+#: What the bars are about comes first.
+JOBS: tuple[Job, ...] = (
+    ModelJob(OURS, ("step",)),
+    ModelJob(PLAIN_COMPILE, ("step",)),
+    ModelJob(OURS, ("distilled", "decode")),
+    PlannerJob(),
+    AotiJob(),
+    ModelJob(FP8, ("step",)),
+    ModelJob(FP8, ("distilled", "decode")),
+    ModelJob(UNCOMPILED, ("step", "decode")),
+    ModelJob(EAGER, ("step", "decode")),
 )
 
 
+def job_named(name: str) -> Job:
+    """Raises ValueError where there is none."""
+    found = [job for job in JOBS if job.name == name]
+    if not found:
+        raise ValueError(f"--job {name} is no job; choose of {'; '.join(job.name for job in JOBS)}")
+    return found[0]
+
+
 def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
-    """`JOBS`, or the first of them: in this process where nothing is compiled, else side by side."""
-    jobs = [job for job in JOBS[: scale.jobs or None] if scale.dtype != "float16" or not job.rung.switches.fp8]
+    """`JOBS`, or those that the scale names: in this process where nothing is compiled, else side by side."""
+    jobs = [job for job in JOBS if not scale.jobs or job.name in scale.jobs]
     if scale.compile:
         side_by_side(jobs, scale, emit, deadline)
         return
     for job in jobs:
         try:
-            run_job(job, scale, emit)
+            job.run(scale, emit, lambda: None)
         except Exception as error:  # noqa: BLE001 - recorded, and the next job is another program
-            emit(**_name(job), failed=reason(error))
-
-
-def child(job: Job, scale: Scale) -> None:
-    """What a child does; it talks with its parent over stdin and stdout."""
-    began = time.monotonic()
-
-    def say(**row: Any) -> None:
-        sys.stdout.write(json.dumps(row) + "\n")
-        sys.stdout.flush()
-
-    def turn() -> None:
-        say(ready=time.monotonic() - began)
-        if not sys.stdin.readline():
-            raise RuntimeError("whoever started this job is gone")
-
-    run_job(job, scale, say, turn)
-
-
-def side_by_side(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadline) -> None:
-    """Starts a process a job; measures those that are ready in time, in the order of `jobs`. None is left running.
-
-    Args:
-        jobs: what to measure.
-        scale: see `Scale`.
-        emit: takes the rows of all jobs; one that dies, or is not ready while there is time to measure, has a row that
-            says so.
-        deadline: of everything.
-    """
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as ends:
-        said: Queue[tuple[_Child, dict[str, Any] | None]] = Queue()
-        threads = max(2, 2 * (os.cpu_count() or 1) // len(jobs))  # none of them compiles all of the time
-        children = [
-            _Child(job, scale, Path(folder) / f"{index}.log", said, ends, threads) for index, job in enumerate(jobs)
-        ]
-        waiting, prepared, given_up = set(children), set[_Child](), set[_Child]()
-
-        def hear(until: set[_Child], seconds: float) -> None:
-            """Passes rows on until no child of `until` is left, or for so long."""
-            end = Deadline(seconds)
-            while until and end.left > 0:
-                try:
-                    who, row = said.get(timeout=end.left)
-                except Empty:
-                    return
-                if row is None:
-                    until.discard(who)
-                    prepared.discard(who)
-                    if who.process.wait() and who not in given_up:
-                        emit(**_name(who.job), failed=who.last_words())
-                elif "ready" in row and who in given_up:
-                    continue
-                elif "ready" in row:
-                    waiting.discard(who)
-                    prepared.add(who)
-                    emit(**_name(who.job), ready_after_s=row["ready"])
-                else:
-                    emit(**row)
-
-        while waiting and deadline.left > sum(each.job.seconds for each in prepared):
-            hear(waiting, min(1.0, deadline.left))  # a moment at a time: who is ready takes from the time of the others
-        for late in waiting:
-            emit(**_name(late.job), skipped="not compiled in time")
-            given_up.add(late)
-            late.process.kill()
-        for each in children:
-            if each in prepared:
-                each.measure()
-                measured = {each}
-                hear(measured, min(3 * each.job.seconds, max(1.0, deadline.left)))
-                if measured:
-                    emit(**_name(each.job), failed="did not end in time")
-                    given_up.add(each)
-                    each.process.kill()
-
-
-class _Child:
-    """A job in a process of its own; whatever it says goes into a queue."""
-
-    def __init__(
-        self,
-        job: Job,
-        scale: Scale,
-        log: Path,
-        said: "Queue[tuple[_Child, dict[str, Any] | None]]",
-        ends: ExitStack,
-        threads: int,
-    ) -> None:
-        self.job = job
-        self._log: IO[bytes] = ends.enter_context(log.open("w+b"))
-        command = [sys.executable, "-m", "framecast.bench.gpu", "job", job.rung.name, *job.workloads]
-        command += ["--scale", scale.name, "--dtype", scale.dtype]
-        pipe, environment = subprocess.PIPE, {**os.environ, "TORCHINDUCTOR_COMPILE_THREADS": str(threads)}
-        text: dict[str, Any] = {"text": True, "encoding": "utf-8", "errors": "replace"}
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, env=environment, **text)
-        listener = threading.Thread(target=self._listen, args=(said,), daemon=True)
-        listener.start()
-        ends.enter_context(self.process)  # undone from the last to the first: killed, heard to its end, closed
-        ends.callback(listener.join)
-        ends.callback(self.process.kill)
-
-    def measure(self) -> None:
-        """Gives it its turn; there is only one."""
-        if self.process.stdin is not None:
-            with suppress(BrokenPipeError):  # it is gone, which its listener tells
-                self.process.stdin.write("go\n")
-                self.process.stdin.close()
-
-    def last_words(self) -> str:
-        self._log.seek(0)
-        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else "no words"
-
-    def _listen(self, said: "Queue[tuple[_Child, dict[str, Any] | None]]") -> None:
-        try:
-            for line in self.process.stdout or ():
-                with suppress(ValueError):  # what a library prints is no row
-                    row = json.loads(line)
-                    if isinstance(row, dict):
-                        said.put((self, row))
-        finally:
-            said.put((self, None))
-
-
-def _name(job: Job) -> dict[str, str]:
-    return {"what": ", ".join(job.workloads), "rung": job.rung.name}
+            emit(what="jobs", job=job.name, failed=reason(error))

@@ -1,18 +1,17 @@
 """Tokens a second of a planner of Qwen3-0.6B's size, one story at a time."""
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from framecast.bench.gpu import models
 from framecast.bench.gpu.ceilings import COPY_TB_S
+from framecast.bench.gpu.job import Turn
 from framecast.bench.gpu.kernels import reason
-from framecast.bench.gpu.rows import Deadline, Emit
+from framecast.bench.gpu.rows import Emit
 from framecast.bench.gpu.scale import Scale
-
-COMPILE_SECONDS = 60.0
 
 # name → what `generate` is told. transformers compiles the decoding of a static cache by itself, on a GPU.
 _WAYS: dict[str, dict[str, Any]] = {
@@ -22,50 +21,50 @@ _WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
+@dataclass(frozen=True)
+class PlannerJob:
     """Each way of generating; all of them must write what eager torch writes."""
-    model = models.planner(scale)
-    count = sum(parameter.numel() for parameter in model.parameters())
-    floor = COPY_TB_S * 1e12 / (count * model.dtype.itemsize)  # every weight is read once a token
-    prompt = torch.randint(0, 64, (1, scale.prompt), generator=torch.Generator().manual_seed(4)).to(scale.device)
-    expected: list[int] = []
-    for name, options in _WAYS.items():
-        if "compile" in name and scale.name == "full" and not deadline.allows(COMPILE_SECONDS):
-            emit(what="planner", rung=name, skipped=f"{deadline.left:.0f} s left")
-            continue
-        try:
-            written, seconds = _generate(model, prompt, scale, options)
-        except Exception as error:  # noqa: BLE001 - recorded, and the other ways go on
-            emit(what="planner", rung=name, failed=reason(error))
-            continue
-        expected = expected or written
-        same = sum(a == b for a, b in zip(written, expected, strict=False)) / max(1, len(expected))
-        row = {"what": "planner", "rung": name, "tokens": len(written), "tokens_as_eager": same}
-        emit(**row, tokens_a_second=len(written) / seconds, of_floor=floor * seconds / len(written))
+
+    name: str = "planner"
+    seconds: float = 20.0
+
+    def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
+        """See `Job.run`."""
+        model = models.planner(scale)
+        count = sum(parameter.numel() for parameter in model.parameters())
+        floor = COPY_TB_S * 1e12 / (count * model.dtype.itemsize)  # every weight is read once a token
+        prompt = torch.randint(0, 64, (1, scale.prompt), generator=torch.Generator().manual_seed(4)).to(scale.device)
+        expected: list[int] = []
+        ready: dict[str, float] = {}  # way → share of its tokens that are eager torch's
+        for way in _WAYS:
+            try:
+                written, _ = _generate(model, prompt, scale, _WAYS[way])  # warm, and compiled
+            except Exception as error:  # noqa: BLE001 - recorded, and the other ways go on
+                emit(what="planner", rung=way, failed=reason(error))
+                continue
+            expected = expected or written
+            ready[way] = sum(a == b for a, b in zip(written, expected, strict=False)) / max(1, len(expected))
+        turn()
+        for way, same in ready.items():
+            written, seconds = _generate(model, prompt, scale, _WAYS[way])
+            row = {"what": "planner", "rung": way, "tokens": len(written), "tokens_as_eager": same}
+            emit(**row, tokens_a_second=len(written) / seconds, of_floor=floor * seconds / len(written))
 
 
 def _generate(model: Any, prompt: torch.Tensor, scale: Scale, options: dict[str, Any]) -> tuple[list[int], float]:
-    def generate() -> torch.Tensor:
-        out: torch.Tensor = model.generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
-            max_new_tokens=scale.tokens,
-            min_new_tokens=scale.tokens,
-            do_sample=False,
-            pad_token_id=0,
-            eos_token_id=None,
-            **options,
-        )
-        return out
-
-    if scale.name == "full":
-        generate()  # warm, and compiled
-    return _timed(generate, prompt)
-
-
-def _timed(generate: Callable[[], torch.Tensor], prompt: torch.Tensor) -> tuple[list[int], float]:
+    """The tokens that are written, and seconds."""
     if prompt.is_cuda:
         torch.cuda.synchronize()
     began = time.perf_counter()
-    written = generate()[0, prompt.shape[1] :].tolist()  # on the host: everything is done
+    out = model.generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        max_new_tokens=scale.tokens,
+        min_new_tokens=scale.tokens,
+        do_sample=False,
+        pad_token_id=0,
+        eos_token_id=None,
+        **options,
+    )
+    written: list[int] = out[0, prompt.shape[1] :].tolist()  # on the host: everything is done
     return written, time.perf_counter() - began

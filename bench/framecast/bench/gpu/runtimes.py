@@ -1,19 +1,16 @@
-"""The other runtimes on this GPU: ONNX Runtime, TensorRT-RTX, AOTInductor. One line each, also where one cannot run."""
+"""The other runtimes on this GPU: ONNX Runtime and TensorRT-RTX. One line each, also where one cannot run."""
 
 import importlib.util
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from framecast.bench.gpu.denoise import decoding
 from framecast.bench.gpu.kernels import reason
 from framecast.bench.gpu.rows import Deadline, Emit
 from framecast.bench.gpu.scale import Scale
-from framecast.bench.gpu.switches import Switches, applied
 from framecast.bench.gpu.timing import measure
 
 REPOSITORY = Path("build/served")  # whose ONNX files ONNX Runtime and TensorRT-RTX are given
@@ -69,29 +66,7 @@ def _tensorrt_rtx(scale: Scale, deadline: Deadline) -> dict[str, Any]:
             raise Skipped(f"TensorRT-RTX refuses compute capability {major}.{minor}: {error}") from error
 
 
-def _aoti(scale: Scale, deadline: Deadline) -> dict[str, Any]:
-    """The decoder with our ops, exported for this clip's size and packaged."""
-    if scale.device != "cuda":
-        raise Skipped("on a CPU the package is compiled in the tests of the engine")
-    if not deadline.allows(60):
-        raise Skipped(f"{deadline.left:.0f} s left, about 60 s needed")
-    from framecast.export.aoti import write_package
-
-    work = decoding(scale)
-    switches = replace(Switches(), compile=False, upsample_conv=False)  # that op is Python
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad(), applied(work.module, switches) as module:
-        path = Path(folder) / "vae.pt2"
-        write_package(torch.export.export(module, work.inputs, strict=False), path)
-        size = path.stat().st_size
-        package = torch._inductor.aoti_load_package(str(path))
-        if wrong := work.wrong(tuple(package(*work.inputs))):
-            return {"refused": wrong}
-        timing = measure(lambda: package(*work.inputs), torch.device(scale.device), 4 * scale.seconds)
-    return {"graph": work.name, "file_mb": size / 2**20, **timing.record("call")}
-
-
 _RUNTIMES: dict[str, Callable[[Scale, Deadline], dict[str, Any]]] = {
-    "aoti": _aoti,
     "onnxruntime": _onnxruntime,
     "tensorrt_rtx": _tensorrt_rtx,
 }

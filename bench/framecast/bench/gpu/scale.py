@@ -18,7 +18,7 @@ class Scale:
         seconds: that a time is sampled for, and energy ten times as long.
         compile: whether torch.compile compiles; where it does not, its call is made and does nothing.
         shapes: heaviest shapes of an op and family in the suite; 0 leaves out none.
-        jobs: of the section on models, the first so many; 0 leaves out none.
+        jobs: of the section on models, by name; none leaves out none.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Scale:
     seconds: float
     compile: bool
     shapes: int
-    jobs: int = 0
+    jobs: tuple[str, ...] = ()
 
     @property
     def latent_side(self) -> int:

@@ -31,9 +31,8 @@ _HERE = "framecast.bench.gpu"
 SECTIONS = (
     Section("environment", f"{_HERE}.environment:run", 15),
     Section("kernels", f"{_HERE}.kernels:run", 110),
-    Section("models", f"{_HERE}.jobs:run", 300),
-    Section("planner", f"{_HERE}.planner:run", 40),
-    Section("runtimes", f"{_HERE}.runtimes:run", 35),
+    Section("models", f"{_HERE}.jobs:run", 360),
+    Section("runtimes", f"{_HERE}.runtimes:run", 15),
 )
 
 

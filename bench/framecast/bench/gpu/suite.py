@@ -91,8 +91,7 @@ def _isolated(section: Section, scale: Scale, rows: Path, seconds: float) -> Out
         str(rows),
         "--seconds",
         f"{seconds - GRACE:.1f}",
-        "--jobs",
-        str(scale.jobs),
+        *(word for job in scale.jobs for word in ("--job", job)),
     ]
     return watched(section.name, command, seconds, rows.with_suffix(f".{section.name}.log"))
 

@@ -14,6 +14,7 @@ from framecast.kernels.patch import PATCHABLE, patch, to_channels_last, unpatch
 from framecast.kernels.patches.bias import loosen_biases
 from framecast.kernels.patches.fp8 import patch_fp8
 from framecast.kernels.patches.halves import share_halves
+from framecast.kernels.patches.joint import join_projections
 from framecast.kernels.patches.wide_attention import patch_wide_attention
 
 
@@ -25,6 +26,7 @@ class Switches:
         channels_last: convolution weights, and so activations, in channels-last memory.
         group_norm_silu, temporal_attention, geglu, upsample_conv, guided_step, yuv420: our op in the place of torch's.
         wide_attention: the VAE's attention as two products, for flash attention does not take heads of 512.
+        joint_projections: query, key and value of self-attention as one product.
         shared_halves: both halves of guidance are computed once until the text is heard.
         compile: torch.compile.
         regional: block by block: blocks of one shape are compiled once, in a third of the time; the CUDA graph around
@@ -43,6 +45,7 @@ class Switches:
     guided_step: bool = True
     yuv420: bool = True
     wide_attention: bool = True
+    joint_projections: bool = True
     shared_halves: bool = True
     compile: bool = True
     regional: bool = True
@@ -133,6 +136,8 @@ def _patch(module: nn.Module, switches: Switches) -> None:
     patch(module, tuple(op for op in PATCHABLE if op in switches.ops))
     if switches.wide_attention:
         patch_wide_attention(module)
+    if switches.joint_projections:
+        join_projections(module)
     if switches.fp8:
         patch_fp8(module)
     if switches.compile and switches.loose_bias:

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from framecast.kernels.fp8 import naive
 from framecast.kernels.fp8.conv import pack
 from framecast.kernels.fp8.geglu import geglu_fp8
-from framecast.kernels.fp8.naive import LARGEST, quantise, quantise_rows
+from framecast.kernels.fp8.naive import quantise_rows
+from framecast.kernels.patches.attention import is_joint, projections
 from framecast.kernels.patches.convolution import is_plain_3x3
 from framecast.kernels.patches.forward import is_replaced, replace_forward
-from framecast.kernels.patches.kept import is_kept, keep
+from framecast.kernels.patches.packed import behind_norm, in_fp8, keep_packed, pack_whole, product
 from framecast.kernels.switches import enabled
 from framecast.kernels.upsample_conv.launch import has_copy_engine
 
-WEIGHT, SCALE = "weight_fp8", "scale_fp8"  # buffers of a module that multiplies in e4m3
 _WIDTH = 128  # output channels of the convolution's tile
 _DEEP = 640  # input channels from which it is the faster one even where a tile is half empty (docs/log.md)
 
@@ -51,23 +51,20 @@ def patch_fp8(model: nn.Module) -> int:
         if type(module) is ResnetBlock2D and is_replaced(module):
             count += _pack_conv(block.conv1) + _pack_conv(block.conv2)
         elif type(module) is BasicTransformerBlock and module.norm_type == "layer_norm":
-            count += sum(map(_pack_behind_norm, _projections(block))) + _pack_feed_forward(block.ff)
+            attentions = [attention for attention in (block.attn1, block.attn2) if attention is not None]
+            count += sum(map(_pack_projections, attentions)) + _pack_feed_forward(block.ff)
     return count
 
 
-def in_fp8(module: nn.Module) -> bool:
-    """Whether the module's weight is packed."""
-    return is_kept(module, WEIGHT)
-
-
-def _projections(block: Any) -> list[Any]:
-    """What a layer norm feeds."""
-    found = [block.attn1.to_q, block.attn1.to_k, block.attn1.to_v]
-    if block.attn2 is not None:
-        found.append(block.attn2.to_q)
-        if not block.attn2.is_cross_attention:
-            found += [block.attn2.to_k, block.attn2.to_v]
-    return found
+def _pack_projections(attention: Any) -> int:
+    """Of an attention what its layer norm feeds: with text, the query alone."""
+    layers = projections(attention)
+    if is_joint(attention):
+        if in_fp8(attention) or not all(map(_fits, layers)):
+            return 0
+        pack_whole(attention, attention.weight_qkv)
+        return len(layers)
+    return sum(map(_pack_behind_norm, layers[:1] if attention.is_cross_attention else layers))
 
 
 def _pack_conv(conv: Any) -> bool:
@@ -75,14 +72,14 @@ def _pack_conv(conv: Any) -> bool:
         return False
     pays: bool = conv.in_channels >= _DEEP or (conv.in_channels >= _WIDTH and conv.out_channels % _WIDTH == 0)
     if pays:
-        _keep(conv, *pack(conv.weight.detach()))
+        keep_packed(conv, *pack(conv.weight.detach()))
     return pays
 
 
 def _pack_behind_norm(linear: Any) -> bool:
     if not _fits(linear) or is_replaced(linear):
         return False
-    _keep_whole(linear)
+    pack_whole(linear, linear.weight)
     replace_forward(linear, _behind_norm)
     return True
 
@@ -92,9 +89,9 @@ def _pack_feed_forward(layer: Any) -> int:
 
     if is_replaced(layer) or type(layer.net[0]) is not GEGLU or not (_fits(layer.net[0].proj) and _fits(layer.net[2])):
         return 0
-    _keep_whole(layer.net[0].proj)
+    pack_whole(layer.net[0].proj, layer.net[0].proj.weight)
     values, scale = quantise_rows(layer.net[2].weight.detach())
-    _keep(layer.net[2], values, scale.t().contiguous())
+    keep_packed(layer.net[2], values, scale.t().contiguous())
     replace_forward(layer, _feed_forward)
     return 2
 
@@ -103,42 +100,12 @@ def _fits(linear: Any) -> bool:
     return type(linear) is nn.Linear and linear.in_features % 16 == linear.out_features % 16 == 0
 
 
-def _keep_whole(linear: Any) -> None:
-    weight = linear.weight.detach().float()
-    scale = weight.abs().max().clamp(min=1e-12) / LARGEST
-    _keep(linear, quantise(weight / scale), scale)
-
-
-def _keep(module: nn.Module, weight: Tensor, scale: Tensor) -> None:
-    keep(module, WEIGHT, weight)
-    keep(module, SCALE, scale)
-
-
 def _behind_norm(self: Any, x: Tensor) -> Tensor:
-    return _product(self, quantise(x), torch.ones((), dtype=torch.float32, device=x.device), x.dtype)
+    return behind_norm(self, x, self.bias)
 
 
 def _feed_forward(self: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    projected = _behind_norm(self.net[0].proj, hidden_states)
+    gated, out = self.net[0].proj, self.net[2]
+    projected = behind_norm(gated, hidden_states, gated.bias)
     values, scale = geglu_fp8(projected) if enabled("geglu") else naive.geglu_fp8(projected)
-    return _product(self.net[2], values, scale.reshape(-1, 1), hidden_states.dtype)
-
-
-def _product(linear: Any, values: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """scale · values · weightᵀ + bias of e4m3 [..., c], with one scale or one for each row."""
-    rows = values.reshape(-1, values.shape[-1])
-    if not values.is_cuda:
-        out = (rows.float() @ linear.weight_fp8.float().t()) * scale * linear.scale_fp8
-        out = (out if linear.bias is None else out + linear.bias.float()).to(dtype)
-    else:
-        out = torch._scaled_mm(
-            rows,
-            linear.weight_fp8.t(),
-            scale_a=scale,
-            scale_b=linear.scale_fp8,
-            bias=linear.bias,
-            out_dtype=dtype,
-            use_fast_accum=True,
-        )
-    product: Tensor = out.reshape(*values.shape[:-1], linear.out_features)
-    return product
+    return product(out, values, scale.reshape(-1, 1), out.bias, hidden_states.dtype)

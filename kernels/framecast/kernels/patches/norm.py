@@ -8,7 +8,7 @@ from framecast.kernels.fp8.conv import conv_fp8
 from framecast.kernels.fp8.norm import group_norm_silu_fp8
 from framecast.kernels.group_norm_silu.op import group_norm_silu, shift_group_norm_silu
 from framecast.kernels.patches.forward import is_hooked, is_replaced, original, replace_forward
-from framecast.kernels.patches.fp8 import in_fp8
+from framecast.kernels.patches.packed import in_fp8
 from framecast.kernels.switches import enabled
 
 OP = "group_norm_silu"

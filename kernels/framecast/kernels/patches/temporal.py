@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from framecast.kernels.patches.attention import is_plain, projections, query_key_value
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
 from framecast.kernels.patches.kept import keep
 from framecast.kernels.patches.norm import apply_norm
@@ -51,36 +52,20 @@ def _is_plain(block: Any) -> bool:
     )
 
 
-def _projections(attention: Any) -> tuple[Any, Any, Any]:
-    return attention.to_q, attention.to_k, attention.to_v
-
-
 def _tabulate(block: Any) -> None:
     """Position embeddings as tables for `temporal_attention`: W (x + e) + b = (W x + b) + W e."""
     if block.pos_embed is None:
         return
     for attention in (block.attn1, block.attn2):
         if attention is not None:
-            weights = [projection.weight for projection in _projections(attention)]
+            weights = [projection.weight for projection in projections(attention)]
             embedding = block.pos_embed.pe[0].to(weights[0].dtype)
             table = torch.stack([F.linear(embedding, weight) for weight in weights]).detach()
             keep(attention, TABLE, table)
 
 
 def _is_plain_attention(attention: Any) -> bool:
-    projections = _projections(attention)
-    return (
-        type(attention.processor).__name__ in ("AttnProcessor", "AttnProcessor2_0")
-        and all(type(projection) is nn.Linear for projection in projections)
-        and len({projection.out_features for projection in projections}) == 1
-        and attention.inner_dim // attention.heads <= MAX_WIDTH
-        and all(
-            getattr(attention, name) is None
-            for name in ("group_norm", "spatial_norm", "norm_q", "norm_k", "norm_cross")
-        )
-        and not attention.residual_connection
-        and attention.rescale_output_factor == 1.0
-    )
+    return is_plain(attention) and attention.inner_dim // attention.heads <= MAX_WIDTH
 
 
 def _animate_diff(
@@ -154,7 +139,7 @@ def _block(block: Any, tokens: Tensor, frames: int) -> Tensor:
 def _attend(attention: Any, tokens: Tensor, frames: int) -> Tensor:
     table = getattr(attention, TABLE, None)
     position = None if table is None else table[:, :frames].to(tokens.dtype)
-    q, k, v = (projection(tokens) for projection in _projections(attention))
+    q, k, v = query_key_value(attention, tokens)
     mixed = temporal_attention(q, k, v, frames, attention.heads, attention.scale, position)
     for layer in attention.to_out:
         mixed = layer(mixed)

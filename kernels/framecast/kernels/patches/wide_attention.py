@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from framecast.kernels.patches.attention import has_plain_processor, query_key_value
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
 
 _FLASH = 256  # channels of a head
@@ -30,7 +31,7 @@ def _is_wide(attention: Any) -> bool:
         and attention.inner_dim // attention.heads > _FLASH
         and attention.heads == 1
         and not attention.is_cross_attention
-        and type(attention.processor).__name__ in ("AttnProcessor", "AttnProcessor2_0")
+        and has_plain_processor(attention)
         and all(getattr(attention, name) is None for name in ("spatial_norm", "norm_q", "norm_k", "norm_cross"))
     )
 
@@ -47,8 +48,8 @@ def _attend(
         return original(self, hidden_states, encoder_hidden_states, attention_mask, **kwargs)
     normed = hidden_states if self.group_norm is None else self.group_norm(hidden_states)
     tokens = normed.flatten(2).transpose(1, 2)
-    scores = (self.to_q(tokens) * self.scale) @ self.to_k(tokens).transpose(1, 2)
-    mixed = scores.softmax(dim=-1) @ self.to_v(tokens)
+    query, key, value = query_key_value(self, tokens)
+    mixed = ((query * self.scale) @ key.transpose(1, 2)).softmax(dim=-1) @ value
     for layer in self.to_out:
         mixed = layer(mixed)
     out = mixed.transpose(1, 2).reshape(hidden_states.shape)
