@@ -141,14 +141,14 @@ def test_jobs_side_by_side_measure_in_turn_and_none_is_left(borrowed: None) -> N
     assert sorted(ready) == ["aoti", "eager: step, decode", "planner"]
     (lost,) = [row for row in found if "failed" in row]
     assert lost["job"] == "lost"
-    assert lost["failed"].startswith("framecast bench: --job lost is no job; choose of ours: step; ")
+    assert lost["failed"].startswith("framecast bench: --job lost is no job; choose of ours: step, decode; ")
     assert psutil.Process().children(recursive=True) == []
 
 
 def test_a_job_that_is_not_ready_in_time_is_left_out() -> None:
     found: list[dict[str, Any]] = []
     side_by_side(JOBS[:1], TINY, lambda **row: found.append(row), Deadline(0.0))
-    assert found == [{"what": "jobs", "job": "ours: step", "skipped": "not compiled in time"}]
+    assert found == [{"what": "jobs", "job": JOBS[0].name, "skipped": "not compiled in time"}]
     assert psutil.Process().children(recursive=True) == []
 
 
@@ -201,7 +201,7 @@ def test_sections_are_processes_that_need_little(tmp_path: Path, borrowed: None)
     [
         (["suite", "--dry-run", "--only", "cooling"], "--only cooling is no section"),
         (["kernels", "--dry-run", "--seconds", "0"], "--seconds is 0"),
-        (["suite", "--dry-run", "--job", "ours: sing"], "--job ours: sing is no job; choose of ours: step;"),
+        (["suite", "--dry-run", "--job", "ours: sing"], "--job ours: sing is no job; choose of ours: step, decode;"),
     ],
 )
 def test_bad_options_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

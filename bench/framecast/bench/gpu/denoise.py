@@ -12,6 +12,7 @@ from framecast.bench.gpu import models
 from framecast.bench.gpu.ceilings import DISTILLED_FLOOR_MS, FRAME_FLOOR_MS, STEP_FLOOR_MS
 from framecast.bench.gpu.energy import spent
 from framecast.bench.gpu.job import Turn
+from framecast.bench.gpu.kernels import reason
 from framecast.bench.gpu.module import Ready, Tensors, Workload, ready, timed
 from framecast.bench.gpu.profile import heaviest_kernels
 from framecast.bench.gpu.rows import Emit
@@ -54,7 +55,6 @@ def decoding(scale: Scale) -> Workload:
 
 
 WORKLOADS: dict[str, Callable[[Scale], Workload]] = {"step": stepping, "distilled": distilled, "decode": decoding}
-_CLIP_STEPS = {"unet step": -1, "distilled step": 0}  # of `Scale.steps`: many with guidance, few without
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class ModelJob:
     @property
     def seconds(self) -> float:
         """Samples, energy, clips and a profile."""
-        return 6.0 * len(self.workloads) + 2.0
+        return 8.0 * len(self.workloads)
 
     def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
         """See `Job.run`: rows of times, energy, clips and heaviest kernels."""
@@ -89,8 +89,12 @@ class ModelJob:
         with ExitStack() as open_:
             made: list[tuple[Workload, Ready]] = []
             for name in self.workloads:
-                work = WORKLOADS[name](scale)
-                prepared = open_.enter_context(ready(work, self.rung, scale, emit))
+                try:
+                    work = WORKLOADS[name](scale)
+                    prepared = open_.enter_context(ready(work, self.rung, scale, emit))
+                except Exception as error:  # noqa: BLE001 - recorded, and the other workload is another program
+                    emit(what="jobs", job=self.name, workload=name, failed=reason(error))
+                    continue
                 if prepared is not None:
                     made.append((work, prepared))
             turn()
@@ -108,11 +112,12 @@ def _clips(made: Sequence[tuple[Workload, Ready]], rung: str, scale: Scale, emit
     """Whole clips: from noise and text states on the device to planes in the host's memory, by the wall clock."""
     (step, stepped), (decoder, decoded) = made
     pinned = [torch.empty_like(plane, device="cpu", pin_memory=plane.is_cuda) for plane in decoder.reference]
-    count = scale.steps[_CLIP_STEPS[step.name]]
+    guided = step.name == "unet step"
     repeats = 1 if scale.name == "tiny" else _CLIPS
-    seconds = median(_clip(step, stepped, decoder, decoded, count, pinned) for _ in range(repeats))
-    row = {"what": f"clip of {count} steps", "rung": rung, "guidance": step.name == "unet step"}
-    emit(**row, seconds=seconds, frames_a_second=scale.frames / seconds)
+    for count in scale.steps if guided else scale.steps[:1]:  # without guidance few steps are made
+        seconds = median(_clip(step, stepped, decoder, decoded, count, pinned) for _ in range(repeats))
+        row = {"what": f"clip of {count} steps", "rung": rung, "guidance": guided}
+        emit(**row, seconds=seconds, frames_a_second=scale.frames / seconds)
 
 
 def _clip(

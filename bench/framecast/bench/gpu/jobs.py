@@ -12,7 +12,7 @@ from framecast.bench.gpu.switches import EAGER, FP8, OURS, PLAIN_COMPILE, UNCOMP
 
 #: What the bars are about comes first.
 JOBS: tuple[Job, ...] = (
-    ModelJob(OURS, ("step",)),
+    ModelJob(OURS, ("step", "decode")),
     ModelJob(PLAIN_COMPILE, ("step",)),
     ModelJob(OURS, ("distilled", "decode")),
     PlannerJob(),
