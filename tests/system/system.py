@@ -34,7 +34,7 @@ class System:
     ) -> None:
         self.triton_log = triton_log
         self.log: list[str] = []
-        self._addresses: queue.Queue[str] = queue.Queue()
+        self._addresses: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "framecast.client", "serve", "--repository", str(repository)),
@@ -47,10 +47,13 @@ class System:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.address = self._addresses.get(timeout=START_SECONDS)
+            address = self._addresses.get(timeout=START_SECONDS)
         except queue.Empty:
+            address = None
+        if address is None:
             self.process.kill()
-            raise AssertionError("framecast serve did not come up:\n" + "".join(self.log)) from None
+            raise AssertionError("framecast serve did not come up:\n" + "".join(self.log))
+        self.address = address
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -58,6 +61,7 @@ class System:
             self.log.append(line)
             if match := re.match(r"serving \S+ on (\S+)", line):
                 self._addresses.put(match[1])
+        self._addresses.put(None)  # it has ended
 
     @property
     def triton(self) -> psutil.Process:

@@ -2,12 +2,15 @@
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from framecast.errors import InvalidRepository, StageUnavailable
+from framecast.triton import embedded
 from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
+from framecast.triton.prerequisites import find_triton
 from framecast.triton.served_model import read_served_model
 from framecast.triton.supervisor import Supervisor, SupervisorConfig
 
@@ -61,3 +64,33 @@ async def test_a_repository_of_somebody_elses_is_refused(tiny_repository: Path, 
             await read_served_model(supervisor.client)
     finally:
         await supervisor.stop()
+
+
+@pytest.mark.parametrize(("crashes", "starts"), [(2, 3), (9, 3)], ids=["at last", "never"])
+async def test_a_server_that_crashes_as_it_starts_is_started_again(
+    tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int, starts: int
+) -> None:
+    """As the python backend makes it now and then; here a script aborts in the place of tritonserver."""
+    tried = tmp_path / "tried"
+    script = tmp_path / "tritonserver"
+    real = find_triton()
+    script.write_text(
+        f'#!/bin/sh\necho try >> {tried}\necho "error: lock_exception"\n'
+        f'[ "$(wc -l < {tried})" -gt {crashes} ] || kill -ABRT $$\nexec {real.server} "$@"\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(embedded, "find_triton", lambda: replace(real, server=script))
+    triton = EmbeddedTriton(EmbeddedConfig(tiny_repository))
+    supervisor = Supervisor(triton.address, lambda serving: None, embedded=triton)
+    try:
+        if crashes < starts:
+            await supervisor.start()
+            assert triton.pid is not None
+            assert not triton.crashed
+        else:
+            with pytest.raises(StageUnavailable, match=r"exit code -6\): error: lock_exception"):
+                await supervisor.start()
+    finally:
+        await supervisor.stop()
+    assert tried.read_text(encoding="utf-8").count("try") == 3

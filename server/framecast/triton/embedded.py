@@ -127,6 +127,11 @@ class EmbeddedTriton:
             code = self._process.returncode if self._process else None
             raise StageUnavailable(f"tritonserver ended (exit code {code}): {self.log_tail()}")
 
+    @property
+    def crashed(self) -> bool:
+        """Whether a signal has ended the process, SIGABRT say, and not its own decision."""
+        return self._process is not None and (self._process.returncode or 0) < 0
+
     def log_tail(self, lines: int = 5) -> str:
         """The last errors in Triton's log, or its last lines when there are none."""
         path = self._config.log or (Path(self._folder.name) / "triton.log" if self._folder else None)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from framecast.errors import StageUnavailable
 from framecast.stages.contracts import MODELS
 from framecast.stages.triton import triton_client
 from framecast.triton.embedded import EmbeddedTriton
@@ -31,12 +32,14 @@ class SupervisorConfig:
         answer_timeout: for Triton to say that it is ready.
         reload_timeout: for one model to be loaded again before the whole server is restarted.
         poll: between looks.
+        starts: how often, not seconds, a server of ours is started that a signal ends before it is ready.
     """
 
     start_timeout: float = 120.0
     answer_timeout: float = 10.0
     reload_timeout: float = 15.0
     poll: float = 0.25
+    starts: int = 3
 
 
 class Supervisor:
@@ -71,9 +74,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Starts Triton if it is ours, and waits until it serves. Raises StageUnavailable."""
-        if self._embedded is not None:
-            await self._embedded.start()
-        await wait_ready(self._client, self._config.start_timeout, self._check_alive)
+        await self._boot()
         self._announce(True)
 
     async def watch(self) -> None:
@@ -102,9 +103,26 @@ class Supervisor:
         if self._embedded is not None:
             await self._embedded.stop()
 
-    def _check_alive(self) -> None:
-        if self._embedded is not None:
-            self._embedded.check_alive()
+    async def _boot(self) -> None:
+        """Starts the server, if it is ours, and waits until it serves.
+
+        Once in hundreds of starts Triton's python backend aborts the server over a lock of its own
+        (`boost::interprocess::lock_exception`, triton-inference-server/server#8882): a start that a signal ends is
+        tried again. One that Triton itself ends, for a model that cannot load, is not.
+        """
+        if self._embedded is None:
+            await wait_ready(self._client, self._config.start_timeout)
+            return
+        for left in reversed(range(self._config.starts)):
+            await self._embedded.start()
+            try:
+                await wait_ready(self._client, self._config.start_timeout, self._embedded.check_alive)
+                return
+            except StageUnavailable as error:
+                if not left or not self._embedded.crashed:
+                    raise
+                _log.warning("%s; starting it again", error)
+                await self._embedded.stop()
 
     def _dead(self) -> list[str]:
         stubs = self._embedded.stubs() if self._embedded else {}
@@ -127,8 +145,7 @@ class Supervisor:
             except (asyncio.TimeoutError, InferenceServerException) as error:
                 _log.warning("the stage could not be loaded again (%r); restarting tritonserver", error)
         await self._embedded.stop()
-        await self._embedded.start()
-        await wait_ready(self._client, self._config.start_timeout, self._check_alive)
+        await self._boot()
 
     async def _reload(self, models: list[str]) -> None:
         for name in models:
