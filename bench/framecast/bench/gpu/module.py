@@ -51,6 +51,8 @@ class Workload:
             mine = inputs(dtype)
             plain = _tuple(module(*mine))
         error = _worst(plain, reference)
+        if scale.device == "cuda":
+            torch.cuda.empty_cache()  # others prepare on the same device
         return cls(name, module, mine, reference, error, floor_ms if scale.name == "full" else None)
 
     def decibels(self, outputs: Tensors) -> float:
