@@ -171,13 +171,13 @@ def flavoured(
     command = [
         *(str(server._files.server), f"--model-repository={root}", "--model-config-name=onnxruntime"),
         *(f"--backend-directory={embedded._backend_folder(server._files, folder)}", "--disable-auto-complete-config"),
-        *("--allow-http=false", "--grpc-address=127.0.0.1", f"--grpc-port={server.grpc_port}", "--allow-metrics=false"),
+        *("--allow-http=false", f"--grpc-address=unix:{folder}/grpc", "--grpc-port=1", "--allow-metrics=false"),
         f"--backend-config=python,shm-region-prefix-name={server._shm_prefix}",
     ]
     log = tmp_path / "triton.log"
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=embedded._environment(server._files), stdout=file, stderr=file)
-    client = triton.InferenceServerClient(server.address)
+    client = triton.InferenceServerClient(f"unix:{folder}/grpc:1")
 
     def ready() -> bool:
         assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]

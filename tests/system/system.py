@@ -75,8 +75,8 @@ class System:
 
     @property
     def triton_address(self) -> str:
-        """host:port of Triton's gRPC."""
-        return f"127.0.0.1:{self.triton_option('grpc-port')}"
+        """Of Triton's gRPC, a socket."""
+        return f"{self.triton_option('grpc-address')}:{self.triton_option('grpc-port')}"
 
     def stub(self, model: str) -> psutil.Process:
         """The stub process of a model."""

@@ -1,10 +1,12 @@
 """The embedded server alone: a repository that cannot load says why, and nothing stays behind."""
 
 import os
+import stat
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from framecast.errors import InvalidRepository, StageUnavailable
@@ -17,8 +19,7 @@ from framecast.triton.supervisor import Supervisor, SupervisorConfig
 
 async def test_a_repository_that_cannot_load_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Other servers may run beside this one: only what it made itself is looked for.
-    files = tmp_path / "files"
-    files.mkdir()
+    files = Path(tempfile.mkdtemp())  # a socket's path is short
     monkeypatch.setattr(tempfile, "tempdir", str(files))
 
     def leftovers() -> set[Path]:
@@ -39,6 +40,51 @@ async def test_a_repository_that_cannot_load_is_explained(tmp_path: Path, monkey
     assert changes == []
     assert triton.pid is None
     assert leftovers() == before
+    files.rmdir()
+
+
+async def test_nobody_else_reaches_it(tiny_repository: Path) -> None:
+    """Who does may load a model, which is code: no port takes calls, and others may not enter the socket's folder."""
+    triton = EmbeddedTriton(EmbeddedConfig(tiny_repository))
+    supervisor = Supervisor(triton.address, lambda serving: None, embedded=triton)
+    try:
+        await supervisor.start()
+        listening = {
+            c.laddr[1] for c in psutil.Process(triton.pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN
+        }
+        assert listening == {triton.metrics_port}
+        socket = Path(triton.address.removeprefix("unix:"))
+        assert socket.is_socket()
+        assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    finally:
+        await supervisor.stop()
+    assert not socket.parent.exists()
+
+
+async def test_a_folder_too_long_for_a_socket_is_named(
+    tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 90)))
+    with pytest.raises(StageUnavailable, match=r"^TMPDIR: .* is too long for a socket"):
+        await EmbeddedTriton(EmbeddedConfig(tiny_repository)).start()
+
+
+async def test_what_others_have_left_is_not_touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither another user's memory, which cannot be removed, nor a living gateway's; our own dead ones' goes."""
+    monkeypatch.setattr(embedded, "_SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = 2**22 + 1  # no process has such a number
+    ours, theirs, living = (tmp_path / f"framecast_{pid}_x" for pid in (dead, dead + 1, os.getpid()))
+    for path in (ours, theirs, living):
+        path.touch()
+    real = Path.lstat
+    monkeypatch.setattr(Path, "lstat", lambda path: _owned_by_another(real(path)) if path == theirs else real(path))
+    embedded._sweep()
+    assert sorted(tmp_path.iterdir()) == sorted([theirs, living])
+
+
+def _owned_by_another(found: os.stat_result) -> os.stat_result:
+    return os.stat_result((*found[:4], found.st_uid + 1, *found[5:10]))
 
 
 async def test_a_server_that_is_not_there_is_not_waited_for_for_ever() -> None:

@@ -22,13 +22,14 @@ from framecast.stages.types import Encoded, Floats, Latents, Planned, TextStates
 
 _log = logging.getLogger(__name__)
 _DOWN = ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED")
-_DEAD_STUB = ("Stub process", "unhealthy", "health mutex")
+# A stream's errors have no status: while a model that died is loaded again, its name is unknown.
+_DEAD_STUB = ("Stub process", "unhealthy", "health mutex", "Request for unknown model")
 _STORY, _MAX_SCENES = c.SCENE_PLANNER.inputs
 _SCENE, _ = c.SCENE_PLANNER.outputs
 _DTYPES = {"FP32": np.float32, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8}
 Values = Mapping[Tensor, Array | str | float]
 T = TypeVar("T")
-TIMEOUT = 300.0  # seconds for one stage call; beyond it the stage hangs
+TIMEOUT = 300.0  # seconds for one answer of a stage; beyond it the stage hangs
 _CHANNEL = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -38,7 +39,7 @@ _CHANNEL = [
 
 
 def triton_client(address: str) -> InferenceServerClient:
-    """A client of the Triton at host:port."""
+    """A client of the Triton at an address, host:port or unix:path."""
     return InferenceServerClient(address, channel_args=_CHANNEL)
 
 
@@ -46,7 +47,7 @@ class TritonStages:
     """See `framecast.stages.types.Stages`. One gRPC channel; `close` it.
 
     Args:
-        address: host:port of Triton's gRPC.
+        address: of Triton's gRPC, host:port or unix:path.
         headers: makes the metadata of a request, when it is sent.
     """
 
@@ -183,15 +184,16 @@ class TritonStages:
             raise failure from error
 
     async def _unless_dead(self, model: Model | Ensemble, work: Awaitable[T]) -> T:
-        """Awaits `work`, given up with StageUnavailable when a model it needs dies; cancelling cancels it."""
+        """Awaits `work`; StageUnavailable when a model it needs dies or does not answer. Cancelling cancels it."""
         call = asyncio.ensure_future(work)
         death: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._deaths[death] = c.needed_models(model)
         try:
             either: set[asyncio.Future[Any]] = {call, death}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, timeout=TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
             if not call.done():
-                raise StageUnavailable(f"The stage {model.name} died.")
+                how = "died" if death.done() else f"did not answer within {TIMEOUT:.0f} s"
+                raise StageUnavailable(f"The stage {model.name} {how}.")
             return call.result()
         finally:
             call.cancel()  # if it still runs: Triton sees it at the next denoise step

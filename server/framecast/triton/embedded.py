@@ -1,7 +1,7 @@
-"""The tritonserver of the `nvidia-pytriton` wheel, run as a child process on loopback.
+"""The tritonserver of the `nvidia-pytriton` wheel, run as a child process that nobody else reaches.
 
-It predates later security fixes, so nothing but loopback ever reaches it: HTTP inference is off, metrics and gRPC
-listen on 127.0.0.1. Production uses a Triton container and `--triton-address`.
+Whoever reaches its gRPC may load a model, which is code: it listens on a socket in a folder of its user's, and on no
+port. HTTP inference is off; metrics are on 127.0.0.1. Production uses a Triton container and `--triton-address`.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from framecast.errors import StageUnavailable
 from framecast.triton.prerequisites import TritonFiles, find_triton
 
 HOST = "127.0.0.1"
+_PORT = 1
+_LONGEST_SOCKET = 107  # bytes of a path in sockaddr_un
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the python backend keeps its regions
 
 
@@ -50,16 +52,17 @@ class EmbeddedTriton:
         self._config = config
         self._files = find_triton()
         self._process: asyncio.subprocess.Process | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._shm_prefix = f"framecast_{os.getpid()}_{secrets.token_hex(4)}_"
+        name = secrets.token_hex(4)
+        self._folder = Path(tempfile.gettempdir()) / f"framecast-triton-{os.getpid()}-{name}"
+        self._shm_prefix = f"framecast_{os.getpid()}_{name}_"
         self._log_start = 0  # where this run's part of the log begins
-        self.grpc_port = _free_port()
+        self._socket = f"unix:{self._folder}/grpc"  # Triton adds the port, a number, to it
         self.metrics_port = _free_port()
 
     @property
     def address(self) -> str:
-        """host:port of Triton's gRPC."""
-        return f"{HOST}:{self.grpc_port}"
+        """Of Triton's gRPC, for a gRPC client; the same after a restart."""
+        return f"{self._socket}:{_PORT}"
 
     @property
     def metrics_url(self) -> str:
@@ -71,12 +74,21 @@ class EmbeddedTriton:
         """Of the running server."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
+    @property
+    def _log(self) -> Path:
+        return self._config.log or self._folder / "triton.log"
+
     async def start(self) -> None:
         """Starts the process; it is not ready yet (see `framecast.triton.readiness`)."""
         _sweep()
-        self._folder = tempfile.TemporaryDirectory(prefix=f"framecast-triton-{os.getpid()}-")
-        backends = _backend_folder(self._files, Path(self._folder.name))
-        log = (self._config.log or Path(self._folder.name) / "triton.log").open("ab")
+        if len(self.address.removeprefix("unix:")) > _LONGEST_SOCKET:
+            folder = tempfile.gettempdir()
+            raise StageUnavailable(
+                f"TMPDIR: {folder} is too long for a socket; name a folder of 60 characters at most."
+            )
+        self._folder.mkdir(mode=0o700)
+        backends = _backend_folder(self._files, self._folder)
+        log = self._log.open("ab")
         self._log_start = log.tell()
         with log:
             self._process = await asyncio.create_subprocess_exec(
@@ -85,7 +97,7 @@ class EmbeddedTriton:
                 *(f"--backend-directory={backends}", "--model-control-mode=explicit"),
                 *(f"--load-model={name}" for name in _loadable(self._config.repository)),
                 "--disable-auto-complete-config",  # the configs are complete; it would start every stub twice
-                *("--allow-http=false", f"--grpc-address={HOST}", f"--grpc-port={self.grpc_port}"),
+                *("--allow-http=false", f"--grpc-address={self._socket}", f"--grpc-port={_PORT}"),
                 *(f"--metrics-address={HOST}", f"--metrics-port={self.metrics_port}"),
                 *(f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",),
                 *("--backend-config=python,shm-default-byte-size=16777216",),
@@ -111,9 +123,7 @@ class EmbeddedTriton:
         self._process = None
         for region in _SHARED_MEMORY.glob(f"{self._shm_prefix}*"):
             region.unlink(missing_ok=True)
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def kill(self) -> None:
         """SIGKILL to the whole process group."""
@@ -134,10 +144,9 @@ class EmbeddedTriton:
 
     def log_tail(self, lines: int = 5) -> str:
         """The last errors in Triton's log, or its last lines when there are none."""
-        path = self._config.log or (Path(self._folder.name) / "triton.log" if self._folder else None)
-        if path is None or not path.is_file():
+        if not self._log.is_file():
             return ""
-        text = path.read_bytes()[self._log_start :].decode("utf-8", "replace")
+        text = self._log.read_bytes()[self._log_start :].decode("utf-8", "replace")
         log = [line for line in text.splitlines() if line.strip()]
         errors = [line for line in log if line.startswith(("E", "error")) or (".cc:" not in line and "Error" in line)]
         return "\n".join((errors or log)[-lines:])
@@ -204,8 +213,11 @@ def _environment(files: TritonFiles) -> dict[str, str]:
 
 
 def _sweep() -> None:
-    """Removes what gateways that were killed have left: their temporary folders and shared memory."""
+    """Removes what gateways of this user that were killed have left: their temporary folders and shared memory."""
     for found in (*Path(tempfile.gettempdir()).glob("framecast-triton-*"), *_SHARED_MEMORY.glob("framecast_*")):
         owner = re.match(r"framecast(?:-triton-|_)(\d+)[-_]", found.name)
-        if owner and not Path(f"/proc/{owner[1]}").exists():
-            shutil.rmtree(found, ignore_errors=True) if found.is_dir() else found.unlink(missing_ok=True)
+        if owner is None or Path(f"/proc/{owner[1]}").exists():
+            continue
+        with suppress(OSError):  # another removes it too, or it is another's
+            if found.lstat().st_uid == os.geteuid():
+                shutil.rmtree(found, ignore_errors=True) if found.is_dir() else found.unlink()

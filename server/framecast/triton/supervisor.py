@@ -46,7 +46,7 @@ class Supervisor:
     """Watches one Triton.
 
     Args:
-        address: host:port of its gRPC.
+        address: of its gRPC, host:port or unix:path.
         on_change: takes True when it begins to serve and False when it stops.
         on_death: takes the names of the models whose process has died.
         embedded: the process to keep alive; None for a server that is not ours.
