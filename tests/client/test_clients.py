@@ -15,6 +15,7 @@ from framecast.client import (
     Codec,
     Done,
     InvalidArgument,
+    RetryPolicy,
     Scene,
     SceneStarted,
     ServerError,
@@ -180,6 +181,23 @@ async def test_async_closing_the_client_ends_its_calls(fake):
         await anext(events)
     with pytest.raises(Cancelled, match="client was closed"):
         await client.server_info()
+
+
+async def test_async_closing_the_client_ends_the_wait_for_a_retry():
+    class Patient(RetryPolicy):
+        waits = asyncio.Event()
+
+        def delay(self, *arguments):
+            self.waits.set()
+            return 3600.0
+
+    client = AsyncVideoClient("127.0.0.1:1", retry=Patient())
+    events = client.generate("kitten")
+    task = asyncio.ensure_future(anext(events))
+    await Patient.waits.wait()
+    await client.close()
+    with pytest.raises(Cancelled, match="client was closed"):
+        await asyncio.wait_for(task, 10)
 
 
 def test_plan_and_server_info(fake, client):

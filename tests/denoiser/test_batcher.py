@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from framecast.denoiser.batcher import BatcherLimits, StepBatcher, StepRecord
-from framecast.denoiser.costs import StepCosts
+from framecast.denoiser.costs import LearningRules, StepCosts
 from framecast.denoiser.job import Job, Segment
 from framecast.denoiser.samplers import Schedule
 from framecast.engines.engine import Engine
@@ -304,6 +304,39 @@ def test_an_engine_that_fails_answers_every_caller_and_the_batcher_goes_on(engin
     batcher.step()
     batcher.step()
     assert second.result is not None
+
+
+def test_a_batch_that_is_too_large_is_split_and_remembered(engine: Engine) -> None:
+    """Everybody is answered, alike; that size is tried again only after a long time."""
+
+    sizes: list[int] = []
+
+    class Small:
+        inputs = engine.inputs
+        outputs = engine.outputs
+
+        def run(self, inputs, outputs=None):  # type: ignore[no-untyped-def]
+            sizes.append(len(inputs["latents"]))
+            if sizes[-1] > 2:
+                raise RuntimeError("out of memory")
+            return engine.run(inputs, outputs)
+
+    batcher = StepBatcher(Small(), costs=StepCosts(LearningRules(trials=1, retry=1000, forgive=40)))
+    for _ in range(6):
+        callers = [Caller(seed, 4) for seed in range(3)]
+        for caller in callers:
+            batcher.submit(caller.job)
+        for _ in range(40):
+            batcher.step()
+        assert [caller.error for caller in callers] == [None] * 3
+        assert all(caller.result is not None for caller in callers)
+    assert sizes.count(3) == 2, "once at first, once more after forty steps"
+    one = Caller(1, 4)
+    lonely = StepBatcher(engine)
+    lonely.submit(one.job)
+    for _ in range(4):
+        lonely.step()
+    np.testing.assert_array_equal(callers[1].result, one.result)
 
 
 def test_the_thread_works_and_closing_fails_what_is_left(engine: Engine) -> None:

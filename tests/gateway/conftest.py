@@ -118,10 +118,10 @@ async def serve() -> AsyncIterator[Serve]:
     """Starts a gateway with the given settings; stopped after the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(**settings: object) -> Served:
+        async def start(*, model: ServedModel = MODEL, **settings: object) -> Served:
             director = ScriptedDirector()
             config = GatewayConfig(address="127.0.0.1:0", **settings)  # type: ignore[arg-type]
-            gateway = await start_gateway(config, director, MODEL)
+            gateway = await start_gateway(config, director, model)
             stack.push_async_callback(gateway.stop)
             return Served(gateway, director)
 

@@ -122,6 +122,17 @@ async def test_the_callers_deadline_stops_the_director(serve, refuse, requests, 
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert time.monotonic() - began < 1.0
     await until(lambda: served.director.live == 0)
+    labels = {"method": "generate", "code": "DEADLINE_EXCEEDED"}
+    registry = served.gateway.service.metrics.registry
+    await until(lambda: registry.get_sample_value("framecast_requests_total", labels) == 1)
+
+
+async def test_what_the_planner_says_of_a_story_has_its_fields_name(serve, refuse, requests):
+    served = await serve()
+    served.director.error = errors.InvalidRequest("text", "is 1004 tokens long; the planner reads up to 800")
+    error = await refuse(served, requests(story="long"))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert error.details() == "story.text: is 1004 tokens long; the planner reads up to 800"
 
 
 async def test_the_servers_own_time_limit(serve, refuse, requests):

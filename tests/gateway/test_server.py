@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -90,6 +91,14 @@ async def test_plan_names_bad_fields_and_maps_errors(serve, connect, monkeypatch
     assert (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "the planner wrote no scene")
 
 
+async def test_the_models_own_largest_size_counts(serve, connect, model, requests, refuse):
+    served = await serve(model=replace(model, max_side=512))
+    info = await connect(served).GetServerInfo(pb.GetServerInfoRequest())
+    assert (info.max_width, info.max_height) == (512, 512)
+    error = await refuse(served, requests("a", width=768))
+    assert error.details() == "options.width: 768 is not between 32 and 512; the nearest size is 512"
+
+
 async def test_server_info(serve, connect, model):
     info = await connect(await serve()).GetServerInfo(pb.GetServerInfoRequest())
     assert (info.bundle, info.version, info.size_multiple) == (model.bundle, model.version, model.size_multiple)
@@ -165,8 +174,11 @@ async def test_one_request_id_makes_one_video(serve, connect, requests, refuse, 
     first = asyncio.create_task(consume(stub.Generate(iter(requests("a", request_id="same")))))
     await until(lambda: served.director.live == 1)
     error = await refuse(served, requests("a", request_id="same"))
-    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (
+        error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    )  # a retry may come before the end of its first call is seen
     assert "'same'" in error.details()
+    assert int(dict(error.trailing_metadata())[PUSHBACK_KEY]) == 15_000
     hold.set()
     assert (await first)[-1].HasField("done")
     assert len(served.director.specs) == 1

@@ -126,6 +126,18 @@ def test_a_killed_denoiser_comes_back(tiny_system: System) -> None:
         assert movie(client) == expected
 
 
+def test_a_planner_killed_in_the_middle_of_a_plan_goes_on(storybook_system: System) -> None:
+    """Told again, it writes the same; the caller has every scene once."""
+    story = "A white kitten plays in the courtyard. A red car moves left on the street. A black dog jumps in the snow."
+    with VideoClient(storybook_system.address, retry=ONCE) as client:
+        expected = list(client.plan(story, timeout=60))
+        assert len(expected) == 3
+        plan = client.plan(story, timeout=60)
+        scenes = [next(plan)]
+        storybook_system.stub("scene_planner").kill()
+        assert [*scenes, *plan] == expected
+
+
 def test_a_killed_planner_comes_back(tiny_system: System) -> None:
     stub = tiny_system.stub("scene_planner")
     stub.kill()

@@ -1,8 +1,12 @@
 """The embedded server alone: a repository that cannot load says why, and nothing stays behind."""
 
+import asyncio
 import os
+import signal
 import stat
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import psutil
 import pytest
 
 from framecast.errors import InvalidRepository, StageUnavailable
+from framecast.stages.triton import TritonStages
 from framecast.triton import embedded
 from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
 from framecast.triton.prerequisites import find_triton
@@ -140,3 +145,68 @@ async def test_a_server_that_crashes_as_it_starts_is_started_again(
     finally:
         await supervisor.stop()
     assert tried.read_text(encoding="utf-8").count("try") == 3
+
+
+async def test_a_server_of_others_whose_model_has_died_is_not_called_serving(
+    storybook_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Triton calls such a model ready for good; its answers say otherwise."""
+    triton = EmbeddedTriton(EmbeddedConfig(storybook_repository))
+    stages = TritonStages(triton.address)
+    said: list[bool] = []
+    theirs = Supervisor(triton.address, said.append, broken=stages.broken, config=SupervisorConfig(poll=0.05))
+    watch = asyncio.create_task(theirs.watch())
+    try:
+        await triton.start()
+        while not said:
+            triton.check_alive()
+            await asyncio.sleep(0.05)
+        assert said == [True]
+        await stages.encode_text("a kitten", "", scene=0)
+        assert not stages.broken()
+        os.kill(triton.stubs()["text_encoder"], signal.SIGKILL)
+        with pytest.raises(StageUnavailable):
+            await stages.encode_text("a kitten", "", scene=0)
+        assert stages.broken() == {"text_encoder"}
+        await _until(lambda: said == [True, False])
+        monkeypatch.setattr("framecast.stages.triton.BROKEN_SECONDS", 0.0)  # given another chance
+        await _until(lambda: said == [True, False, True])
+    finally:
+        watch.cancel()
+        await asyncio.wait({watch})
+        await theirs.stop()
+        await stages.close()
+        await triton.stop()
+
+
+async def test_a_server_that_serves_after_its_repair_was_given_up_is_announced(
+    tiny_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    triton = EmbeddedTriton(EmbeddedConfig(tiny_repository))
+    said: list[bool] = []
+    supervisor = Supervisor(triton.address, said.append, embedded=triton, config=SupervisorConfig(poll=0.05))
+    await supervisor.start()
+
+    async def given_up(dead: object) -> None:
+        monkeypatch.undo()  # from now on it answers
+        raise StageUnavailable("not ready in time")
+
+    async def no_answer(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(supervisor, "_repair", given_up)
+    monkeypatch.setattr("framecast.triton.supervisor.answers", no_answer)
+    watch = asyncio.create_task(supervisor.watch())
+    try:
+        await _until(lambda: said == [True, False, True])
+    finally:
+        watch.cancel()
+        await asyncio.wait({watch})
+        await supervisor.stop()
+
+
+async def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        await asyncio.sleep(0.02)

@@ -51,7 +51,7 @@ class AsyncVideoClient:
         self._metadata = call_metadata(token)
         self._retry = retry or RetryPolicy()
         self._tracer = tracer
-        self._closed = False
+        self._closed = asyncio.Event()
         self._channel: Any = None  # made by the first call, inside the loop it belongs to
         self._stub: Any = None
 
@@ -115,7 +115,7 @@ class AsyncVideoClient:
 
     async def close(self) -> None:
         """Cancels every running call and closes the connection."""
-        self._closed = True
+        self._closed.set()
         if self._channel is not None:
             await self._channel.close()
 
@@ -165,7 +165,7 @@ class AsyncVideoClient:
         deadline = Deadline(timeout)
         replayable = request is None or request.replayable
         for attempt in itertools.count(1):
-            if self._closed:
+            if self._closed.is_set():
                 raise Cancelled("the client was closed")
             if self._channel is None:
                 self._connect()
@@ -182,13 +182,13 @@ class AsyncVideoClient:
                 # grpc.aio reports a call that was cancelled on this side like the cancellation of the task.
                 if request is not None and request.failure is not None:
                     raise request.failure from None
-                if self._closed:
+                if self._closed.is_set():
                     raise Cancelled("the client was closed") from None
                 raise
             except grpc.aio.AioRpcError as failure:
                 if request is not None and request.failure is not None:
                     raise request.failure from None
-                if self._closed:
+                if self._closed.is_set():
                     raise Cancelled("the client was closed") from None
                 error = from_rpc(status.prefer(failure), self.address)
             finally:
@@ -197,7 +197,11 @@ class AsyncVideoClient:
             delay = self._retry.delay(attempt, error, deadline) if replayable else None
             if delay is None:
                 raise error
-            await asyncio.sleep(delay)
+            closing = asyncio.ensure_future(self._closed.wait())
+            try:
+                await asyncio.wait({closing}, timeout=delay)
+            finally:
+                closing.cancel()
 
 
 class _Single:

@@ -277,7 +277,6 @@ class _Exporter:
             self._root,
             size=(conventions.height, conventions.width),
             chunk_latents=conventions.chunk_latents,
-            max_batch=self._options.max_batch,
             context=context,
         )
 

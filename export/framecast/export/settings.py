@@ -49,6 +49,7 @@ def write_served(
             "size_multiple": multiple,
             "max_latents": conventions.segment_latents,
             "max_side": options.max_side,
+            "max_batch": options.max_batch,
         },
     )
     write_settings(
@@ -76,6 +77,7 @@ def write_served(
         step_counts=tuple(range(1, options.max_steps + 1)),
         max_scenes=conventions.planner_max_scenes,
         source=source,
+        max_side=options.max_side,
     )
     config_file = root / "denoiser" / "config.pbtxt"
     text = with_served_model(config_file.read_text(encoding="utf-8"), served.to_json())

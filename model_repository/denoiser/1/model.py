@@ -1,6 +1,7 @@
 """denoiser: text states in, latents out, many segments in one step-level continuous batch."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class TritonPythonModel:
         self._rules = SegmentRules.load(files.path("settings.json"), SamplerTable.load(files.path("samplers.json")))
         self._metrics = BatcherMetrics()
         limits = BatcherLimits.parse(os.environ.get("FRAMECAST_BATCHER", ""))
+        limits = replace(limits, max_batch=min(limits.max_batch, self._rules.max_batch))
         self._batcher = StepBatcher(files.manifest.engine(files.root, "unet"), limits, self._metrics.observe)
         self._batcher.start()
 

@@ -130,8 +130,11 @@ class StepBatcher:
         try:
             results = self._engine.run(_stack(batch, self._extended))
         except Exception:  # noqa: BLE001 - a runtime may raise anything, and every caller must get an answer
-            _log.exception("denoise step failed")
-            self._end(batch, StageFailed("The denoiser could not compute a step."))
+            _log.exception("denoise step of %d failed", len(batch))
+            if len(batch) > 1:  # too many for the memory, or for the engine: they go on in smaller batches
+                self._costs.failed(batch[0].bucket, len(batch))
+            else:
+                self._end(batch, StageFailed("The denoiser could not compute a step."))
             self._report()
             return
         seconds = time.perf_counter() - started

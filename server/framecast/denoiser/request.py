@@ -25,6 +25,7 @@ class SegmentRules:
         size_multiple: height and width must be multiples of this, pixels.
         max_latents: longest segment.
         max_side: largest height or width, pixels.
+        max_batch: segments in one step.
     """
 
     samplers: SamplerTable
@@ -35,6 +36,7 @@ class SegmentRules:
     size_multiple: int
     max_latents: int
     max_side: int
+    max_batch: int = 8
 
     @classmethod
     def load(cls, path: Path, samplers: SamplerTable) -> "SegmentRules":

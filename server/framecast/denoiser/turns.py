@@ -45,7 +45,7 @@ class Turn(Protocol):
 
 
 T = TypeVar("T", bound=Turn)
-#: Seconds of a step of a bucket at a batch size; None: not known, so that it is worth a try.
+#: Seconds of a step of a bucket at a batch size; None: not known, so that it is worth a try. Infinite: it fails.
 Costs = Callable[[Hashable, int], float | None]
 
 

@@ -20,6 +20,7 @@ class ServedModel:
         step_counts: the numbers of denoising steps that have a sampler table.
         max_scenes: the planner's limit.
         source: digest of the bundle, the exporter and its options; empty: exported before that was kept.
+        max_side: largest width or height, pixels.
     """
 
     bundle: str
@@ -37,6 +38,7 @@ class ServedModel:
     step_counts: tuple[int, ...]
     max_scenes: int
     source: str = ""
+    max_side: int = 1024
 
     def __post_init__(self) -> None:
         if not 0 <= self.context_latents < self.segment_latents or min(self.chunk_latents, self.latent_frames) < 1:

@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections import deque
 
-from framecast.errors import DeadlineTooShort, InvalidRequest, Overloaded, StageUnavailable
+from framecast.errors import DeadlineTooShort, Overloaded, StageUnavailable
 from framecast.gateway.estimate import Estimator
 
 SHORTEST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
+TAKEN_RETRY_SECONDS = 15.0  # two such waits are longer than a dead connection lives
 
 
 class Admission:
@@ -50,15 +51,15 @@ class Admission:
 
         Raises:
             StageUnavailable: the server is shutting down.
-            InvalidRequest: the same request id is at work or waiting.
-            Overloaded: every place and every waiting place is taken.
+            Overloaded: every place and every waiting place is taken, or the same request id is at work or waiting.
             DeadlineTooShort: not even the first frame can be ready in time.
         """
         if self._draining:
             raise StageUnavailable("the server is shutting down")
-        if request_id in self._tickets:
-            raise InvalidRequest(
-                "options.request_id", f"{request_id!r} is at work already; a new request needs its own"
+        if request_id in self._tickets:  # maybe a retry, and its first call is one whose end nobody has seen yet
+            raise Overloaded(
+                f"options.request_id: {request_id!r} is at work already; wait for its end, or choose another",
+                TAKEN_RETRY_SECONDS,
             )
         ahead = len(self._tickets) - self.max_live + 1  # places that must become free first
         if ahead > self.max_queued:
@@ -66,12 +67,13 @@ class Admission:
                 f"all {self.max_live} places and {self.max_queued} waiting places for {self._noun} are taken",
                 min(max(self._wait_seconds(1), SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS),
             )
-        wait = self._wait_seconds(ahead)
-        soonest = wait + self.estimator.fastest_first_frame_seconds(work)
+        soonest = self._soonest_place(ahead) + self.estimator.fastest_first_frame_seconds(work)
         if seconds_left is not None and seconds_left < soonest:
+            self.estimator.doubt()
             raise DeadlineTooShort(
-                f"the deadline leaves {seconds_left:.2g} s and the first frame takes {soonest:.2g} s or more"
+                f"the deadline leaves {seconds_left:.1f} s and the first frame takes {soonest:.1f} s or more"
             )
+        wait = self._wait_seconds(ahead)
         ticket = Ticket(self, request_id, work, wait + self.estimator.first_frame_seconds(work))
         self._tickets[request_id] = ticket
         self._idle.clear()
@@ -93,6 +95,16 @@ class Admission:
         """Until that many places have become free, by the usual service time; 0 when nothing is known."""
         return max(places, 0) * self.estimator.service_seconds() / self.max_live
 
+    def _soonest_place(self, places: int) -> float:
+        """Seconds until so many of those at work can have left, at the very least."""
+        now = time.monotonic()
+        ends = sorted(
+            max(0.0, ticket.live_since + self.estimator.fastest_service_seconds(ticket.work) - now)
+            for ticket in self._tickets.values()
+            if ticket not in self._waiting
+        )
+        return ends[min(places, len(ends)) - 1] if places > 0 else 0.0
+
     def _leave(self, ticket: "Ticket") -> None:
         if self._tickets.pop(ticket.request_id, None) is None:
             return
@@ -109,16 +121,18 @@ class Ticket:
 
     Attributes:
         request_id: whose it is.
+        work: its size.
         first_frame_seconds: estimate from now, waiting included; 0 when nothing is known.
+        live_since: when it was let in, by the monotonic clock.
     """
 
     def __init__(self, admission: Admission, request_id: str, work: float, first_frame_seconds: float) -> None:
         self.request_id = request_id
         self.first_frame_seconds = first_frame_seconds
         self._admission = admission
-        self._work = work
+        self.work = work
         self._live = asyncio.Event()
-        self._live_since = 0.0
+        self.live_since = 0.0
 
     async def turn(self) -> None:
         """Returns when the job may begin."""
@@ -126,7 +140,7 @@ class Ticket:
 
     def done(self, first_frame_seconds: float) -> None:
         """The job ended well; its times teach the estimator."""
-        self._admission.estimator.learn(self._work, first_frame_seconds, time.monotonic() - self._live_since)
+        self._admission.estimator.learn(self.work, first_frame_seconds, time.monotonic() - self.live_since)
 
     def __enter__(self) -> "Ticket":
         return self
@@ -135,5 +149,5 @@ class Ticket:
         self._admission._leave(self)
 
     def _let_in(self) -> None:
-        self._live_since = time.monotonic()
+        self.live_since = time.monotonic()
         self._live.set()

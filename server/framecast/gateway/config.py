@@ -1,6 +1,6 @@
 """Settings of the gateway: the only source of their defaults."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -29,6 +29,10 @@ class Limits:
     fps: int = 60
     guidance_scale: float = 30.0
     codecs: tuple[str, ...] = ("h264", "vp9", "av1", "jpeg", "png", "webp")
+
+    def within(self, side: int) -> "Limits":
+        """With no width or height over `side` pixels, the most that the model makes."""
+        return replace(self, width=min(self.width, side), height=min(self.height, side))
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,58 @@
 """What recent videos say about the next one."""
 
 from collections import deque
+from dataclasses import dataclass
 from statistics import fmean, median
+
+
+@dataclass(frozen=True)
+class _Video:
+    """One that ended well: its work (any fixed unit), and seconds to its first frame and at work."""
+
+    work: float
+    first_frame: float
+    service: float
 
 
 class Estimator:
     """Learns from the last `memory` videos that ended well.
 
-    The time to the first frame is a fixed part and a part that grows with the work. From a larger video a smaller
-    one's is scaled down; from a smaller video a larger one's is only known to be no shorter. So an estimate may be
-    too low, never too high: nobody is refused for what a small first video cost.
+    A time is a fixed part and a part that grows with the work. From a larger video a smaller one's is scaled down;
+    from a smaller video a larger one's is only known to be no shorter. So of videos like those that are known an
+    estimate may be too low, never too high: nobody is refused for what a small first video cost.
     """
 
     def __init__(self, memory: int = 16) -> None:
-        self._first_frames: deque[tuple[float, float]] = deque(maxlen=memory)  # (work, seconds)
-        self._service_seconds: deque[float] = deque(maxlen=memory)
+        self._videos: deque[_Video] = deque(maxlen=memory)
 
     def learn(self, work: float, first_frame_seconds: float, service_seconds: float) -> None:
-        """One video has ended: its work (any fixed unit) and its times, seconds."""
-        self._first_frames.append((work, first_frame_seconds))
-        self._service_seconds.append(service_seconds)
+        """One video has ended."""
+        self._videos.append(_Video(work, first_frame_seconds, service_seconds))
+
+    def doubt(self) -> None:
+        """Somebody was refused for what is known, and will never tell whether that was right: the oldest is forgotten.
+
+        Else a server that was slow for a while would refuse all who are in a hurry, for good.
+        """
+        if self._videos:
+            self._videos.popleft()
 
     def first_frame_seconds(self, work: float) -> float:
         """Usual time to the first frame once a video is live; 0 when nothing is known."""
-        return median(self._scaled(work)) if self._first_frames else 0.0
+        return median(_scaled(each.first_frame, each, work) for each in self._videos) if self._videos else 0.0
 
     def fastest_first_frame_seconds(self, work: float) -> float:
         """The same at its best: what cannot even beat this is hopeless; 0 when nothing is known."""
-        return min(self._scaled(work), default=0.0)
+        return min((_scaled(each.first_frame, each, work) for each in self._videos), default=0.0)
 
     def service_seconds(self) -> float:
         """How long a video usually keeps its place; 0 when nothing is known."""
-        return fmean(self._service_seconds) if self._service_seconds else 0.0
+        return fmean(each.service for each in self._videos) if self._videos else 0.0
 
-    def _scaled(self, work: float) -> list[float]:
-        return [seconds * min(1.0, work / known) for known, seconds in self._first_frames]
+    def fastest_service_seconds(self, work: float) -> float:
+        """The same at its best; 0 when nothing is known."""
+        return min((_scaled(each.service, each, work) for each in self._videos), default=0.0)
+
+
+def _scaled(seconds: float, known: _Video, work: float) -> float:
+    return seconds * min(1.0, work / known.work)

@@ -9,6 +9,7 @@ from framecast.director.video import StoryRequest, VideoSpec
 from framecast.errors import DeadlineTooShort, InvalidRequest
 from framecast.gateway.validate import FilmLength, Validator
 from framecast.planner.storyboard import Scene
+from framecast.within import within
 
 # A caller half-closes right after its story; this is how long we wait to see that nothing else came with it.
 HALF_CLOSE_SECONDS = 0.05
@@ -80,7 +81,7 @@ class RequestStream:
 
     async def _next(self) -> pb.GenerateRequest | None:
         try:
-            return await asyncio.wait_for(self._read(), self._idle_seconds)
+            return await within(self._idle_seconds, self._read())
         except asyncio.TimeoutError:
             raise DeadlineTooShort(f"the next message did not come within {self._idle_seconds:g} s") from None
 

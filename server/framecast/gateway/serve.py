@@ -85,7 +85,7 @@ async def serve(config: ServeConfig) -> int:
         address = embedded.address if embedded else str(config.triton_address)
         stages = TritonStages(address, observers.headers)
         stack.push_async_callback(stages.close)
-        supervisor = Supervisor(address, on_change, stages.interrupt, embedded)
+        supervisor = Supervisor(address, on_change, stages.interrupt, stages.broken, embedded)
         stack.push_async_callback(supervisor.stop)
         await _unless(signals, supervisor.start())
         # 2. Director and gateway.

@@ -16,7 +16,7 @@ from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
 from framecast.director.model import ServedModel
 from framecast.director.video import Done, Event, StoryRequest, VideoSpec
-from framecast.errors import Cancelled, DeadlineTooShort, StageUnavailable
+from framecast.errors import Cancelled, DeadlineTooShort, InvalidRequest, StageUnavailable
 from framecast.gateway import wire
 from framecast.gateway.admission import Admission
 from framecast.gateway.calls import Call, Spans, no_spans
@@ -67,7 +67,8 @@ class VideoService(video_pb2_grpc.VideoServicer):
         self._config = config
         self._director = director
         self._model = model
-        self._validator = Validator(model, config.limits)
+        self._limits = config.limits.within(model.max_side)
+        self._validator = Validator(model, self._limits)
 
     async def Generate(  # noqa: N802
         self,
@@ -94,7 +95,7 @@ class VideoService(video_pb2_grpc.VideoServicer):
                 call.began()
 
                 # 3. Film. A write waits while the caller does not read: that holds the director back.
-                async with aclosing(self._director.run(spec, source)) as events:
+                async with _named("story."), aclosing(self._director.run(spec, source)) as events:
                     async for event in events:
                         stream.check_nothing_follows()
                         await _send(context, wire.event(event))
@@ -127,7 +128,7 @@ class VideoService(video_pb2_grpc.VideoServicer):
     ) -> pb.ServerInfo:
         """What this server makes, and its limits."""
         Call("server_info", "", self.metrics, None).ended(grpc.StatusCode.OK)
-        return wire.server_info(self._model, self._config.limits)
+        return wire.server_info(self._model, self._limits)
 
     @asynccontextmanager
     async def _answering(self, context: grpc.aio.ServicerContext[Any, Any], method: str) -> AsyncIterator[Call]:
@@ -143,12 +144,23 @@ class VideoService(video_pb2_grpc.VideoServicer):
                 call.ended(grpc.StatusCode.OK)
             except asyncio.CancelledError:
                 logger.info("call cancelled method=%s request_id=%s", method, call.request_id)
-                call.ended(grpc.StatusCode.CANCELLED)
+                left = context.time_remaining()
+                late = left is not None and left <= 0
+                call.ended(grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED)
                 raise
             except Exception as error:  # noqa: BLE001  (abort logs it and raises)
                 status = status_of(error)
                 call.ended(status.code, status.details)
                 await abort(context, error, call.request_id)
+
+
+@asynccontextmanager
+async def _named(prefix: str) -> AsyncIterator[None]:
+    """Names the planner's field as this call has it."""
+    try:
+        yield
+    except InvalidRequest as error:
+        raise InvalidRequest(prefix + error.field if error.field == "text" else error.field, error.remedy) from None
 
 
 async def _send(context: grpc.aio.ServicerContext[Any, Any], message: Message) -> None:

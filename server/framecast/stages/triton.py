@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ _SCENE, _ = c.SCENE_PLANNER.outputs
 _DTYPES = {"FP32": np.float32, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8}
 Values = Mapping[Tensor, Array | str | float]
 T = TypeVar("T")
+BROKEN_SECONDS = 30.0  # that a model whose process has died is kept from callers, where nobody restarts it
 TIMEOUT = 300.0  # seconds for one answer of a stage; beyond it the stage hangs
 _CHANNEL = [
     ("grpc.max_send_message_length", -1),
@@ -55,6 +57,7 @@ class TritonStages:
         self._client = triton_client(address)
         self._headers = headers
         self._deaths: dict[asyncio.Future[Any], frozenset[str]] = {}  # one a call: the models it needs
+        self._dead_since: dict[str, float] = {}  # models that were said to be dead, and have not answered since
 
     def interrupt(self, models: Collection[str]) -> None:
         """Ends the calls that need one of `models` with StageUnavailable.
@@ -64,6 +67,14 @@ class TritonStages:
         for death, needed in self._deaths.items():
             if not death.done() and needed.intersection(models):
                 death.set_result(None)
+
+    def broken(self) -> frozenset[str]:
+        """The models that Triton has called dead lately, and that have not answered since.
+
+        Triton itself calls such a model ready. After `BROKEN_SECONDS` it is given another chance.
+        """
+        now = time.monotonic()
+        return frozenset(name for name, since in self._dead_since.items() if now - since < BROKEN_SECONDS)
 
     async def close(self) -> None:
         """Closes the channel."""
@@ -86,14 +97,14 @@ class TritonStages:
             while (item := await self._unless_dead(c.SCENE_PLANNER, anext(stream, None))) is not None:
                 result, error = item
                 if error is not None:
-                    raise _error(c.SCENE_PLANNER, error)
+                    raise self._failure(c.SCENE_PLANNER, error)
                 if (scene := result.as_numpy(_SCENE.name)) is not None:
                     seconds = float(_read(result, c.ENGINE_SECONDS)[0])
                     yield Planned(scene_from_json(json.loads(scene[0])), seconds)
                 if result.get_response().parameters["triton_final_response"].bool_param:
                     return
         except InferenceServerException as error:
-            raise _error(c.SCENE_PLANNER, error) from error
+            raise self._failure(c.SCENE_PLANNER, error) from error
         except grpc.RpcError as error:
             raise StageUnavailable("The planner's stream broke.") from error
         finally:
@@ -177,7 +188,7 @@ class TritonStages:
         try:
             return await self._unless_dead(model, call)
         except InferenceServerException as error:
-            failure = _error(model, error)
+            failure = self._failure(model, error)
             if isinstance(failure, InvalidRequest):  # the gateway has checked what callers say: this is our mistake
                 _log.error("%s refused our request: %s", model.name, failure)
                 raise StageFailed(f"The stage {model.name} could not take its input.") from error
@@ -194,10 +205,19 @@ class TritonStages:
             if not call.done():
                 how = "died" if death.done() else f"did not answer within {TIMEOUT:.0f} s"
                 raise StageUnavailable(f"The stage {model.name} {how}.")
-            return call.result()
+            answer = call.result()
+            for name in self._deaths[death]:
+                self._dead_since.pop(name, None)
+            return answer
         finally:
             call.cancel()  # if it still runs: Triton sees it at the next denoise step
             del self._deaths[death]
+
+    def _failure(self, model: Model | Ensemble, error: InferenceServerException) -> FramecastError:
+        """See `_error`; what it says of a dead model is kept."""
+        if any(words in str(error.message()) for words in _DEAD_STUB):
+            self._dead_since |= dict.fromkeys(c.needed_models(model), time.monotonic())
+        return _error(model, error)
 
 
 def _tensors(model: Model | Ensemble, values: Values) -> tuple[list[InferInput], list[InferRequestedOutput]]:

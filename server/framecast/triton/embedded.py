@@ -19,6 +19,7 @@ from pathlib import Path
 
 from framecast.errors import StageUnavailable
 from framecast.triton.prerequisites import TritonFiles, find_triton
+from framecast.within import within
 
 HOST = "127.0.0.1"
 _PORT = 1
@@ -115,7 +116,7 @@ class EmbeddedTriton:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(self._process.wait(), self._config.stop_timeout)
+                await within(self._config.stop_timeout, self._process.wait())
             except asyncio.TimeoutError:
                 self.kill()
                 await self._process.wait()

@@ -3,7 +3,7 @@
 Triton 2.51 neither restarts a python stub that died nor stops calling itself ready, so the stubs' processes are
 watched. A dead stub's model is unloaded and loaded again while the others go on; when that fails, or tritonserver
 itself is gone or does not answer, the server is started again. A Triton that is not ours is only asked whether it is
-ready.
+ready; what its answers say of dead models counts too.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from framecast.stages.contracts import MODELS
 from framecast.stages.triton import triton_client
 from framecast.triton.embedded import EmbeddedTriton
 from framecast.triton.readiness import all_ready, answers, wait_ready
+from framecast.within import within
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Supervisor:
         address: of its gRPC, host:port or unix:path.
         on_change: takes True when it begins to serve and False when it stops.
         on_death: takes the names of the models whose process has died.
+        broken: names of the models whose answers say that they have died, for a server whose processes are not ours.
         embedded: the process to keep alive; None for a server that is not ours.
     """
 
@@ -57,12 +59,14 @@ class Supervisor:
         address: str,
         on_change: Callable[[bool], None],
         on_death: Callable[[Collection[str]], None] = lambda models: None,
+        broken: Callable[[], Collection[str]] = tuple,
         embedded: EmbeddedTriton | None = None,
         config: SupervisorConfig | None = None,
     ) -> None:
         self._client = triton_client(address)
         self._on_change = on_change
         self._on_death = on_death
+        self._broken = broken
         self._embedded = embedded
         self._config = config or SupervisorConfig()
         self._serving = False
@@ -83,7 +87,7 @@ class Supervisor:
             await asyncio.sleep(self._config.poll)
             try:
                 if self._embedded is None:
-                    self._announce(await all_ready(self._client))
+                    self._announce(await all_ready(self._client) and not self._broken())
                 elif problem := await self._problem():
                     _log.warning("%s; repairing", problem)
                     self._announce(False)
@@ -93,6 +97,8 @@ class Supervisor:
                     self._on_death(dead)  # calls that were sent while it was being repaired
                     _log.info("Triton serves again")
                     self._announce(True)
+                else:
+                    self._announce(True)  # it serves after all, though a repair had given it up
             except Exception:  # noqa: BLE001 - whatever it was (a full disk, a server that will not start): try again
                 _log.exception("Triton could not be repaired")
 
@@ -140,7 +146,7 @@ class Supervisor:
             return
         if self._embedded.pid is not None and dead:
             try:
-                await asyncio.wait_for(self._reload(dead), self._config.reload_timeout)
+                await within(self._config.reload_timeout, self._reload(dead))
                 return
             except (asyncio.TimeoutError, InferenceServerException) as error:
                 _log.warning("the stage could not be loaded again (%r); restarting tritonserver", error)

@@ -108,22 +108,19 @@ def description(plan: Plan) -> dict[str, Any]:
     return {**json.loads(plan.request), "seconds": plan.seconds}
 
 
-def serving_limits(
-    root: Path, *, size: tuple[int, int], chunk_latents: int, max_batch: int = 8, context: int = 1024
-) -> ServingLimits:
+def serving_limits(root: Path, *, size: tuple[int, int], chunk_latents: int, context: int = 1024) -> ServingLimits:
     """The limits of the repository at `root`, from the settings that the exporter wrote.
 
     Args:
         root: the served repository.
         size: usual (height, width) in pixels.
         chunk_latents: usually decoded together.
-        max_batch: segments in one denoise step; `BatcherLimits.max_batch` when served.
         context: positions of the planner.
     """
     denoiser = json.loads((root / "denoiser" / "1" / "settings.json").read_text(encoding="utf-8"))
     downscale = denoiser["downscale"]
     return ServingLimits.of(
-        max_batch=max_batch,
+        max_batch=denoiser["max_batch"],
         segment_latents=denoiser["max_latents"],
         chunk_latents=chunk_latents,
         size=(size[0] // downscale, size[1] // downscale),

@@ -1,0 +1,23 @@
+"""A limit on waiting that keeps every cancellation: before Python 3.12 `asyncio.wait_for` loses some (bpo-37658)."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def within(seconds: float, work: Awaitable[T]) -> T:
+    """The result of `work`; it is cancelled when the time is over, or when the caller is.
+
+    Raises:
+        asyncio.TimeoutError: it took longer than `seconds`.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise asyncio.TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
