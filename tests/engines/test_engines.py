@@ -4,7 +4,10 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import onnx
+import psutil
 import pytest
+from onnx import TensorProto, helper
 
 from framecast.engines.engine import EngineOptions
 from framecast.engines.load import load_engine
@@ -22,6 +25,31 @@ def test_an_engine_names_its_tensors_and_runs_some_of_its_outputs(tiny_repositor
         "y": (np.uint8, (4, 16, 16)),
         "v": (np.uint8, (4, 8, 8)),
     }
+
+
+def test_what_a_large_run_needed_is_given_back_by_a_small_one(tmp_path: Path) -> None:
+    """The sum of all products of two vectors: 160 MB of them for a large one."""
+    names = ("column", "row")
+    shapes = {"column": ["n", 1], "row": [1, "n"]}
+    nodes = [
+        helper.make_node("MatMul", names, ["products"]),
+        helper.make_node("ReduceSum", ["products"], ["sum"], keepdims=0),
+    ]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]) for name in names]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("sum", TensorProto.FLOAT, [])])
+    path = tmp_path / "products.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    engine = load_engine("onnxruntime", path, EngineOptions(threads=1))
+
+    def held_after(count: int) -> float:
+        ones = np.ones(count, np.float32)
+        assert engine.run({"column": ones[:, None], "row": ones[None]})["sum"] == pytest.approx(count**2)
+        return psutil.Process().memory_info().rss / 2**20
+
+    before = held_after(100)
+    assert held_after(6400) > before + 120
+    assert held_after(6300) > before + 120, "runs of one size keep their memory"
+    assert held_after(100) < before + 60
 
 
 def test_what_is_no_engine_is_refused(tmp_path: Path, tiny_repository: Path) -> None:
