@@ -339,6 +339,18 @@ def test_a_batch_that_is_too_large_is_split_and_remembered(engine: Engine) -> No
     np.testing.assert_array_equal(callers[1].result, one.result)
 
 
+def test_large_segments_come_with_fewer_neighbours(engine: Engine) -> None:
+    """As many latents in a step as the limit says, and one segment whatever its size."""
+    for frames, expected in ((1, [4]), (3, [2, 2]), (9, [1, 1, 1, 1])):
+        records: list[StepRecord] = []
+        batcher = StepBatcher(engine, BatcherLimits(max_volume=6 * 4 * 4), records.append, Free())
+        for seed in range(4):
+            batcher.submit(Caller(seed, 1, frames=frames).job)
+        for _ in expected:
+            batcher.step()
+        assert [record.batch for record in records] == expected
+
+
 def test_the_thread_works_and_closing_fails_what_is_left(engine: Engine) -> None:
     batcher = StepBatcher(engine)
     batcher.start()

@@ -50,6 +50,7 @@ def write_served(
             "max_latents": conventions.segment_latents,
             "max_side": options.max_side,
             "max_batch": options.max_batch,
+            "usual_volume": conventions.segment_latents * (conventions.height // scale) * (conventions.width // scale),
         },
     )
     write_settings(

@@ -24,6 +24,8 @@ class TritonPythonModel:
         self._metrics = BatcherMetrics()
         limits = BatcherLimits.parse(os.environ.get("FRAMECAST_BATCHER", ""))
         limits = replace(limits, max_batch=min(limits.max_batch, self._rules.max_batch))
+        if self._rules.usual_volume:
+            limits = replace(limits, max_volume=min(limits.max_volume, limits.max_batch * self._rules.usual_volume))
         self._batcher = StepBatcher(files.manifest.engine(files.root, "unet"), limits, self._metrics.observe)
         self._batcher.start()
 

@@ -7,6 +7,7 @@ its neighbours: the exported graph keeps the batch axis independent.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -27,10 +28,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BatcherLimits(TurnRules):
-    """Of the segments at hand `max_live` take turns, by the rules; `max_waiting` more queue in the order they came."""
+    """Of the segments at hand `max_live` take turns, by the rules; `max_waiting` more queue in the order they came.
+
+    A step of more than one segment has `max_volume` latents, frames × height × width, at most: memory grows with them,
+    and large pictures gain next to nothing from company.
+    """
 
     max_live: int = 8
     max_waiting: int = 64
+    max_volume: float = math.inf
 
     @classmethod
     def parse(cls, text: str) -> "BatcherLimits":
@@ -123,7 +129,7 @@ class StepBatcher:
             return
 
         # 2. Whose turn it is, and which neighbours come along.
-        batch = next_batch(self._live, self._costs.seconds, self._limits)
+        batch = next_batch(self._live, self._seconds, self._limits)
 
         # 3. One run of the step graph over the batch.
         started = time.perf_counter()
@@ -167,6 +173,13 @@ class StepBatcher:
                 self.step()
             except Exception:  # noqa: BLE001 - a callback of one job must not take the thread from the others
                 _log.exception("the batcher went on after a job's callback failed")
+
+    def _seconds(self, bucket: Any, batch: int) -> float | None:
+        """What a step costs, see `Costs`: too large a batch more than anything."""
+        frames, _, height, width = bucket[0]
+        if batch > 1 and batch * frames * height * width > self._limits.max_volume:
+            return math.inf
+        return self._costs.seconds(bucket, batch)
 
     def _drop_cancelled(self) -> None:
         with self._work:

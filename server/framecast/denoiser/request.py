@@ -26,6 +26,7 @@ class SegmentRules:
         max_latents: longest segment.
         max_side: largest height or width, pixels.
         max_batch: segments in one step.
+        usual_volume: latents of a whole segment of the default size, frames × height × width; 0: not known.
     """
 
     samplers: SamplerTable
@@ -37,6 +38,7 @@ class SegmentRules:
     max_latents: int
     max_side: int
     max_batch: int = 8
+    usual_volume: int = 0
 
     @classmethod
     def load(cls, path: Path, samplers: SamplerTable) -> "SegmentRules":
