@@ -2,8 +2,10 @@
 
     FramecastError
     ├── InvalidRequest      the caller's input is wrong; names the field        INVALID_ARGUMENT
+    ├── ContentRefused      what is asked for is not filmed                     PERMISSION_DENIED
     ├── Unauthenticated     no valid credential                                 UNAUTHENTICATED
     ├── Overloaded          no room now; says when to try again                 RESOURCE_EXHAUSTED
+    │   └── AtWork          the same request id is at work
     ├── DeadlineTooShort    cannot be met, or has passed                        DEADLINE_EXCEEDED
     ├── Cancelled           the caller went away                                CANCELLED
     ├── StageUnavailable    a stage or its server is down                       UNAVAILABLE
@@ -38,6 +40,20 @@ class InvalidRequest(FramecastError):
         return InvalidRequest, (self.field, self.remedy)
 
 
+class ContentRefused(FramecastError):
+    """Content review does not let it pass.
+
+    Args:
+        field: the name of the field as the caller wrote it.
+        category: of the policy, one word.
+        message: one clause for the caller.
+    """
+
+    def __init__(self, field: str, category: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.category = category
+
+
 class Unauthenticated(FramecastError):
     """No valid credential came with the call."""
 
@@ -53,6 +69,10 @@ class Overloaded(FramecastError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class AtWork(Overloaded):
+    """The same request id is at work or waiting."""
 
 
 class DeadlineTooShort(FramecastError):

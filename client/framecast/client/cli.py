@@ -33,6 +33,7 @@ class Mount:
 
 MOUNTS = {
     "serve": Mount("framecast.gateway.serve:command", "server", "Start Triton and the gateway, and serve videos."),
+    "review": Mount("framecast.review.cli:command", "server", "Say whether a text would be filmed."),
     "export": Mount("framecast.export.cli:command", "export", "Turn a bundle into a served repository."),
     "train": Mount("framecast.train.cli:app", "train", "Train and evaluate the storybook models."),
     "bench": Mount("framecast.bench.cli:app", "bench", "Measure latency, load, kernels and capacity."),

@@ -3,7 +3,7 @@
     FramecastClientError
     ├── InvalidArgument     the request is wrong; the message names the field   INVALID_ARGUMENT
     ├── Unauthenticated     no valid token                                      UNAUTHENTICATED
-    ├── PermissionDenied    the token does not allow this                       PERMISSION_DENIED
+    ├── PermissionDenied    not allowed; by content review, say                 PERMISSION_DENIED
     ├── Overloaded          no room now; `retry_after` says when                RESOURCE_EXHAUSTED
     ├── DeadlineExceeded    the deadline has passed or cannot be met            DEADLINE_EXCEEDED
     ├── Unavailable         the server cannot be reached or is not serving      UNAVAILABLE
@@ -49,7 +49,7 @@ class Unauthenticated(FramecastClientError):
 
 
 class PermissionDenied(FramecastClientError):
-    """The token does not allow this call."""
+    """This is not allowed: content review does not let the text pass, say."""
 
     default_code = grpc.StatusCode.PERMISSION_DENIED
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 
-from framecast.errors import DeadlineTooShort, Overloaded, StageUnavailable
+from framecast.errors import AtWork, DeadlineTooShort, Overloaded, StageUnavailable
 from framecast.gateway.estimate import Estimator
 
 SHORTEST_RETRY_SECONDS = 0.5
@@ -51,13 +51,14 @@ class Admission:
 
         Raises:
             StageUnavailable: the server is shutting down.
-            Overloaded: every place and every waiting place is taken, or the same request id is at work or waiting.
+            AtWork: the same request id is at work or waiting.
+            Overloaded: every place and every waiting place is taken.
             DeadlineTooShort: not even the first frame can be ready in time.
         """
         if self._draining:
             raise StageUnavailable("the server is shutting down")
         if request_id in self._tickets:  # maybe a retry, and its first call is one whose end nobody has seen yet
-            raise Overloaded(
+            raise AtWork(
                 f"options.request_id: {request_id!r} is at work already; wait for its end, or choose another",
                 TAKEN_RETRY_SECONDS,
             )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from framecast.review.policy import Policy
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -48,6 +50,7 @@ class GatewayConfig:
         max_queued_videos: videos that may wait for a place; more are refused at once.
         max_live_plans, max_queued_plans: the same for stories that are only planned.
         limits: what a caller may ask for.
+        review: what is not filmed; None films everything.
         idle_seconds: the longest wait for the first messages of a call, or for the next scene once there is room.
         max_call_seconds: the longest a call may run, whatever its own deadline.
         grace_seconds: how long a drain lets accepted videos finish.
@@ -67,6 +70,7 @@ class GatewayConfig:
     max_live_plans: int = 4
     max_queued_plans: int = 8
     limits: Limits = field(default_factory=Limits)
+    review: Policy | None = field(default_factory=Policy.load, repr=False)
     idle_seconds: float = 600.0
     max_call_seconds: float = 3600.0
     grace_seconds: float = 30.0

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from framecast.errors import DeadlineTooShort, FramecastError, InvalidRequest, Overloaded, StageUnavailable
+from framecast.errors import AtWork, DeadlineTooShort, FramecastError, Overloaded, StageUnavailable
 from framecast.gateway.admission import Admission
 from framecast.gateway.stage_metrics import StageMetrics
 
@@ -20,7 +20,7 @@ UNAUTHENTICATED, NOT_SERVING = "unauthenticated", "not_serving"
 _ADMISSION: Mapping[type[FramecastError], str] = {
     Overloaded: "overloaded",
     DeadlineTooShort: "deadline",
-    InvalidRequest: "duplicate",
+    AtWork: "duplicate",
     StageUnavailable: "shutting_down",
 }
 REASONS = (*_ADMISSION.values(), UNAUTHENTICATED, NOT_SERVING)
@@ -50,6 +50,12 @@ class GatewayMetrics:
         )
         self.refusals = Counter(
             "framecast_refusals", "Requests that were refused before any work", ["reason"], registry=registry
+        )
+        self.reviews = Counter(
+            "framecast_reviews",
+            "What content review found, in requests and in plans, refused or not",
+            ["where", "category"],
+            registry=registry,
         )
         self.latency = Histogram(
             "framecast_request_latency_seconds",

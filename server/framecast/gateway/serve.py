@@ -23,6 +23,7 @@ from framecast.gateway.config import GatewayConfig
 from framecast.gateway.observers import Observers
 from framecast.gateway.page import parsed_address
 from framecast.gateway.server import Gateway, start_gateway
+from framecast.review.policy import Policy
 from framecast.stages.observed import ObservedStages
 from framecast.stages.triton import TritonStages
 from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
@@ -182,6 +183,10 @@ def command(
     ] = _DEFAULTS.metrics_address,
     max_live_videos: Annotated[int, typer.Option(min=1, help="Videos made at once.")] = _DEFAULTS.max_live_videos,
     max_queued_videos: Annotated[int, typer.Option(min=0, help="Videos that may wait.")] = _DEFAULTS.max_queued_videos,
+    review: Annotated[bool, typer.Option(help="Review what is asked for before it is filmed.")] = True,
+    review_policy: Annotated[
+        Path | None, typer.Option(help="JSON file of what is not filmed; the built-in policy otherwise.")
+    ] = None,
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that accepted videos get to finish on SIGTERM.")
     ] = _DEFAULTS.grace_seconds,
@@ -195,6 +200,10 @@ def command(
             parsed_address(metrics_address)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
+    try:
+        policy = Policy.load(review_policy) if review else None
+    except FramecastError as error:
+        fail(str(error), 2)
     gateway = GatewayConfig(
         address=address,
         tokens=frozenset(token or ()),
@@ -203,6 +212,7 @@ def command(
         metrics_address=metrics_address,
         max_live_videos=max_live_videos,
         max_queued_videos=max_queued_videos,
+        review=policy,
         grace_seconds=grace,
     )
     config = ServeConfig(repository, triton_address, triton_log, gateway, tuple(arguments or ()))

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
 from framecast.director.model import ServedModel
-from framecast.director.video import Done, Event, StoryRequest, VideoSpec
+from framecast.director.video import Done, Event, SceneStarted, StoryRequest, VideoSpec
 from framecast.errors import Cancelled, DeadlineTooShort, InvalidRequest, StageUnavailable
 from framecast.gateway import wire
 from framecast.gateway.admission import Admission
@@ -23,6 +23,7 @@ from framecast.gateway.calls import Call, Spans, no_spans
 from framecast.gateway.config import GatewayConfig
 from framecast.gateway.metrics import NOT_SERVING, GatewayMetrics
 from framecast.gateway.requests import RequestStream
+from framecast.gateway.review import PLAN, ContentReview
 from framecast.gateway.status import abort, status_of
 from framecast.gateway.validate import Validator
 from framecast.planner.storyboard import Scene
@@ -68,7 +69,8 @@ class VideoService(video_pb2_grpc.VideoServicer):
         self._director = director
         self._model = model
         self._limits = config.limits.within(model.max_side)
-        self._validator = Validator(model, self._limits)
+        self._review = ContentReview(config.review, self.metrics)
+        self._validator = Validator(model, self._limits, self._review.check)
 
     async def Generate(  # noqa: N802
         self,
@@ -98,6 +100,8 @@ class VideoService(video_pb2_grpc.VideoServicer):
                 async with _named("story."), aclosing(self._director.run(spec, source)) as events:
                     async for event in events:
                         stream.check_nothing_follows()
+                        if isinstance(event, SceneStarted) and isinstance(source, StoryRequest):
+                            self._review.check("story.text", event.scene.prompt, PLAN)
                         await _send(context, wire.event(event))
                         call.sent(event)
                         if isinstance(event, Done):
@@ -119,6 +123,7 @@ class VideoService(video_pb2_grpc.VideoServicer):
                 call.began()
                 async with aclosing(self._director.plan(story)) as scenes:
                     async for scene in scenes:
+                        self._review.check("text", scene.prompt, PLAN)
                         await _send(context, wire.scene(scene))
 
     async def GetServerInfo(  # noqa: N802

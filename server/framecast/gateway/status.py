@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, NoReturn
 import grpc
 
 from framecast.errors import (
+    AtWork,
     Cancelled,
+    ContentRefused,
     CorruptOutput,
     DeadlineTooShort,
     FramecastError,
@@ -25,12 +27,15 @@ from framecast.errors import (
 logger = logging.getLogger(__name__)
 
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
+REVIEW_KEY = "framecast-review"  # the category of what is not filmed
 
 STATUS: dict[type[FramecastError], grpc.StatusCode] = {
     FramecastError: grpc.StatusCode.INTERNAL,
+    ContentRefused: grpc.StatusCode.PERMISSION_DENIED,
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    AtWork: grpc.StatusCode.RESOURCE_EXHAUSTED,
     DeadlineTooShort: grpc.StatusCode.DEADLINE_EXCEEDED,
     Cancelled: grpc.StatusCode.CANCELLED,
     StageUnavailable: grpc.StatusCode.UNAVAILABLE,
@@ -57,6 +62,8 @@ def status_of(error: Exception) -> Status:
     metadata: tuple[tuple[str, str], ...] = ()
     if isinstance(error, Overloaded):
         metadata = ((PUSHBACK_KEY, str(math.ceil(error.retry_after * 1000))),)
+    if isinstance(error, ContentRefused):
+        metadata = ((REVIEW_KEY, error.category),)
     return Status(code, str(error), metadata)
 
 

@@ -7,6 +7,7 @@ import math
 import re
 import secrets
 import uuid
+from collections.abc import Callable
 
 from framecast.client.v1 import video_pb2 as pb
 from framecast.director.model import ServedModel
@@ -23,11 +24,19 @@ _REQUEST_ID = re.compile(r"[!-~]{1,64}")
 
 
 class Validator:
-    """Validates against what `model` can make and `limits` allow. Every method raises InvalidRequest."""
+    """Validates against what `model` can make and `limits` allow. Every method raises InvalidRequest.
 
-    def __init__(self, model: ServedModel, limits: Limits) -> None:
+    Args:
+        model, limits: see there.
+        review: takes a field and its text; raises ContentRefused.
+    """
+
+    def __init__(
+        self, model: ServedModel, limits: Limits, review: Callable[[str, str], None] = lambda field, text: None
+    ) -> None:
         self._model = model
         self._limits = limits
+        self._review = review
 
     def spec(self, options: pb.VideoOptions) -> VideoSpec:
         """The options of a video, every default filled in."""
@@ -50,10 +59,12 @@ class Validator:
     def story(self, text: str, max_scenes: int, prefix: str = "story.") -> StoryRequest:
         """A story for the planner; `prefix` comes before the names of its fields."""
         most = min(self._model.max_scenes, self._limits.scenes)
-        return StoryRequest(
+        story = StoryRequest(
             text=_text(prefix + "text", text, self._limits.story_characters),
             max_scenes=_whole_number(prefix + "max_scenes", max_scenes, 1, most, most),
         )
+        self._review(prefix + "text", story.text)
+        return story
 
     def scene(self, message: pb.Scene) -> Scene:
         """One scene."""
@@ -61,13 +72,15 @@ class Validator:
         if message.camera not in pb.Camera.values():
             raise InvalidRequest("scene.camera", f"{message.camera} is not a camera this server knows")
         camera = pb.Camera.Name(message.camera or pb.STATIC)
-        return Scene(
+        scene = Scene(
             prompt=_text("scene.prompt", message.prompt, limit),
             seconds=_number("scene.seconds", message.seconds, self._limits.scene_seconds),
             camera=camera.lower().replace("_", " "),
             negative_prompt=_text("scene.negative_prompt", message.negative_prompt, limit, may_be_empty=True),
             seed=_seed("scene.seed", message.seed) if message.HasField("seed") else None,
         )
+        self._review("scene.prompt", scene.prompt)
+        return scene
 
     def film(self, spec: VideoSpec) -> "FilmLength":
         """Counts the scenes of one video."""

@@ -10,6 +10,7 @@ import struct
 
 from framecast.media.boxes import boxes, find_box, read_field
 from framecast.media.errors import MalformedMovie
+from framecast.media.provenance import label_movie
 
 INIT = ("ftyp", "moov")
 MEDIA = ("moof", "mdat")
@@ -96,7 +97,7 @@ def place_movie(movie: bytes, *, fps: int, first_frame: int, sequence: int, incl
         fps: frames a second; must divide the track's timescale.
         first_frame: frames of the longer movie that come before.
         sequence: number of the fragment, from 1.
-        include_header: whether to keep the init segment.
+        include_header: whether to keep the init segment, which then says that a machine made the movie.
 
     Raises:
         MalformedMovie: `movie` is not a movie of one fragment, or its timescale cannot express the frame rate.
@@ -108,4 +109,4 @@ def place_movie(movie: bytes, *, fps: int, first_frame: int, sequence: int, incl
     if timescale % fps:
         raise MalformedMovie(f"The timescale {timescale} is not a multiple of {fps} frames a second.")
     segment = place_segment(segments[0], sequence=sequence, base_time=first_frame * timescale // fps)
-    return init + segment if include_header else segment
+    return label_movie(init) + segment if include_header else segment

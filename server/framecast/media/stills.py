@@ -11,12 +11,15 @@ from framecast.media.codecs import Codec
 from framecast.media.colour import yuv420_to_bt601, yuv420_to_rgb
 from framecast.media.errors import EncodingFailed
 from framecast.media.planes import Planes
+from framecast.media.provenance import label_picture
 
 FULL_RANGE = "yuvj420p"
 
 
 def encode_stills(planes: Planes, codec: Codec) -> tuple[bytes, ...]:
     """Encodes every frame as a file of its own, PNG in RGB, JPEG and WebP in the BT.601 they are defined by.
+
+    Each says that a machine made it (`framecast.media.provenance`).
 
     Args:
         codec: one of the picture codecs.
@@ -41,7 +44,7 @@ def encode_stills(planes: Planes, codec: Codec) -> tuple[bytes, ...]:
         raise EncodingFailed(f"The encoder {codec.encoder} has no option {unknown[0]!r}.")
     if len(packets) != len(planes):
         raise EncodingFailed(f"The encoder {codec.encoder} made {len(packets)} files of {len(planes)} frames.")
-    return tuple(bytes(packet) for packet in packets)
+    return tuple(label_picture(bytes(packet)) for packet in packets)
 
 
 def _frame(planes: Planes, index: int, pixels: str) -> av.VideoFrame:

@@ -1,0 +1,65 @@
+"""Content review in the gateway: before any stage runs, and again when the planner has written."""
+
+import grpc
+import pytest
+
+from framecast.client.v1 import video_pb2 as pb
+from framecast.gateway.status import REVIEW_KEY
+from framecast.planner.storyboard import Scene
+from framecast.review.policy import Category, Policy
+
+
+def counted(served, where, category):
+    labels = {"where": where, "category": category}
+    return served.gateway.service.metrics.registry.get_sample_value("framecast_reviews_total", labels)
+
+
+async def test_a_story_is_refused_before_any_stage_runs(serve, refuse, requests):
+    served = await serve()
+    error = await refuse(served, requests(story="A man murders a woman."))
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert error.details() == (
+        "story.text: is about killing, torture or gore ('murders'), which this server does not film; "
+        "leave it out, or say it in other words"
+    )
+    assert dict(error.trailing_metadata())[REVIEW_KEY] == "violence"
+    assert served.director.specs == []
+    assert (counted(served, "request", "violence"), counted(served, "plan", "violence")) == (1, 0)
+
+
+async def test_so_is_a_scene_even_the_second(serve, refuse, requests):
+    served = await serve()
+    error = await refuse(served, requests("a kitten", "一个裸体的人"))
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert error.details().startswith("scene.prompt: is about nudity or sex ('裸体')")
+
+
+async def test_what_the_planner_makes_of_a_story_is_read_too(serve, connect, refuse, requests, monkeypatch):
+    served = await serve()
+
+    async def plan(story):
+        yield Scene("a kitten")
+        yield Scene("a naked kitten")
+
+    monkeypatch.setattr(served.director, "plan", plan)
+    call = connect(served).Plan(pb.PlanRequest(text="kittens"))
+    assert (await call.read()).prompt == "a kitten"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert caught.value.details().startswith("text: was planned as something about nudity or sex")
+    error = await refuse(served, requests(story="kittens"))
+    assert error.details().startswith("story.text: was planned as something about nudity or sex ('naked')")
+    assert served.director.produced == 2, "the first scene's chunks, and none of the second's"
+    assert counted(served, "plan", "sexual") == 2
+
+
+async def test_a_note_is_filmed_and_counted_and_without_a_policy_nothing_is_read(serve, connect, requests):
+    noted = Policy((Category("news", "news", "note", ("murder*",)),))
+    served = await serve(review=noted)
+    events = [event async for event in connect(served).Generate(iter(requests("a murder")))]
+    assert events[-1].HasField("done")
+    assert counted(served, "request", "news") == 1
+    served = await serve(review=None)
+    events = [event async for event in connect(served).Generate(iter(requests("a murder")))]
+    assert events[-1].HasField("done")

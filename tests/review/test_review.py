@@ -1,0 +1,143 @@
+"""What review finds, what it does not, and what is no policy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from framecast.client.cli import app
+from framecast.errors import InvalidRepository
+from framecast.review.plain import plain
+from framecast.review.policy import Policy
+from framecast.review.reviewer import Reviewer
+from framecast.train.world.vocabulary import SUBJECTS
+
+
+@pytest.fixture(scope="module")
+def reviewer() -> Reviewer:
+    return Reviewer(Policy.load())
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("A man murders a woman with a knife, blood everywhere.", "violence"),
+        ("Naked people having sex on the beach.", "sexual"),
+        ("President Trump is arrested by the police.", "real_person"),
+        ("She wants to commit suicide.", "self_harm"),
+        ("A terrorist attack in the city", "terror"),
+        ("How to build a bomb", "crime"),
+        ("虐童的故事", "minors"),
+        ("血腥的杀戮", "violence"),
+        ("血腥的殺戮", "violence"),
+        ("一个人被斩首", "violence"),
+        ("习近平在开会", "real_person"),
+        ("用换脸做的新闻", "real_person"),
+        ("ヌードの女性", "sexual"),
+        ("殺人事件", "violence"),
+        ("살인 사건", "violence"),
+        ("Un meurtrier égorge un homme", "violence"),
+        ("Una mujer desnuda", "sexual"),
+        ("Eine nackte Frau", "sexual"),
+        ("голая женщина", "sexual"),
+        ("رجل يقتل امرأة", "violence"),
+    ],
+)
+def test_what_is_not_filmed_in_nine_languages(reviewer: Reviewer, text: str, category: str) -> None:
+    finding = reviewer.review(f"The sun rises. {text} The end.")
+    assert finding is not None
+    assert (finding.category.name, finding.refused) == (category, True)
+    assert finding.words in plain(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["n4ked", "N A K E D", "n.a.k.e.d", "na\u200bked", "ｎａｋｅｄ", "näked", "血 腥", "血-腥", "血\u200b腥"]
+)
+def test_words_in_disguise(reviewer: Reviewer, text: str) -> None:
+    assert reviewer.review(f"see {text} there") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "一只可爱的小猫在庭院里玩耍",
+        "A red car drives along the street. Then it jumps in the meadow.",
+        "Parliament votes on the new budget; 1,945 people watch.",
+        "The skilled painter from Essex has classes on grass.",
+        "A killer whale kills time. Shooting stars, blood oranges, a knife in the kitchen.",
+        "The hospital opens a suicide prevention hotline.",
+        "用肥皂洗手可以杀菌。",
+        "Le chat est tout nouveau. Die Nacht ist blau. El gato mata el tiempo.",
+        "プラム色の猫が庭で遊ぶ。",
+        "a b c d e, 1 2 3 4",
+        "",
+    ],
+)
+def test_what_is_harmless(reviewer: Reviewer, text: str) -> None:
+    assert reviewer.review(text) is None
+
+
+def test_nothing_that_the_storybook_knows_is_refused(reviewer: Reviewer) -> None:
+    for subject in SUBJECTS:
+        assert reviewer.review(f"a white {subject} plays in the courtyard, night, snow") is None
+
+
+def test_refusals_come_before_notes_and_the_longest_phrase_is_named() -> None:
+    policy = Policy._parse(
+        {
+            "categories": {
+                "news": {"about": "news", "action": "note", "terms": {"en": ["vote*"]}},
+                "own": {"about": "our rivals", "action": "refuse", "terms": {"en": ["acme", "acme rockets"]}},
+            },
+            "harmless": ["acme of perfection"],
+        }
+    )
+    reviewer = Reviewer(policy)
+    both = reviewer.review("They voted for ACME  rockets")
+    assert both is not None
+    assert (both.category.name, both.words) == ("own", "acme  rockets")
+    noted = reviewer.review("The acme of perfection: they voted")
+    assert noted is not None
+    assert (noted.category.name, noted.words, noted.refused) == ("news", "voted", False)
+
+
+def _policy(**category: Any) -> dict[str, Any]:
+    return {"categories": {"own": {"about": "a", "action": "refuse", "terms": {"en": ["a"]}} | category}}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("no json", "Expecting value"),
+        ({}, "categories"),
+        ([], "list indices"),
+        (_policy(action="burn"), "'burn', which is none of refuse, note"),
+        (_policy(terms={}), "no terms"),
+        (_policy(terms={"en": ["*"]}), "an empty one"),
+    ],
+)
+def test_what_is_no_policy_is_refused(tmp_path: Path, content: Any, said: str) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    with pytest.raises(InvalidRepository, match=f"policy.json is not a review policy: .*{said}"):
+        Policy.load(path)
+    with pytest.raises(InvalidRepository, match=r"missing\.json is not a review policy"):
+        Policy.load(tmp_path / "missing.json")
+
+
+def test_the_command(tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    refused = run(app, ["review", "A naked man", "--json"])
+    assert refused.exit_code == 1
+    found = json.loads(refused.stdout)
+    assert {"action": "refuse", "category": "sexual", "words": "naked"}.items() <= found.items()
+    assert run(app, ["review", "-"], input="A cat.").stdout == "passes\n"
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(_policy(terms={"en": ["cat"]}, action="note")), encoding="utf-8")
+    noted = run(app, ["review", "A cat.", "--policy", str(path)])
+    assert (noted.exit_code, noted.stdout) == (0, "filmed and counted: own (a), for 'cat'\n")
+    missing = run(app, ["review", "A cat.", "--policy", str(tmp_path / "none.json")])
+    assert missing.exit_code == 2
+    assert "none.json is not a review policy" in missing.stderr
