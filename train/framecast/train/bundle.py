@@ -21,6 +21,7 @@ from framecast.train.principal import read, start
 from framecast.train.progress import read_curve
 from framecast.train.quick import quicken
 from framecast.train.stories import MAX_SCENES
+from framecast.train.tokenizers import planner_tokenizer, text_tokenizer
 
 SEGMENT_LATENTS = 12
 
@@ -70,7 +71,7 @@ def load_planner(runs: Path, config: planner.PlannerConfig) -> tuple[Planner, Pr
     Raises:
         FileNotFoundError: no planner has been trained in `runs`.
     """
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner")
+    tokenizer = planner_tokenizer(runs)
     model = planner.build(config, tokenizer)
     if not _restore(model, runs / "planner" / "last" / "planner.safetensors"):
         raise FileNotFoundError(f"no planner checkpoint in {runs / 'planner'}: run `framecast train planner` first")
@@ -85,7 +86,7 @@ def load_diffusion(
     Raises:
         FileNotFoundError: no UNet has been trained in `runs`.
     """
-    tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
+    tokenizer = text_tokenizer(runs)
     unet, encoder = diffusion.build(config, channels), text.build(config.text, tokenizer)
     finished = tuned and (runs / "tune" / "tune.json").exists()
     last = runs / ("tune" if finished else "unet") / "last"

@@ -27,8 +27,9 @@ class Checkpoint:
         self.optimizers = optimizers or {}
 
     def save(self, step: int, **extra: Any) -> None:
-        """Writes everything; a crash in between leaves the previous checkpoint whole."""
-        fresh, last = self.directory / "fresh", self.directory / "last"
+        """Writes everything; whenever it is killed, `load` finds this checkpoint or the one before it, whole."""
+        fresh, last, old = (self.directory / name for name in ("fresh", "last", "old"))
+        self._mend()
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         state: dict[str, Any] = {"step": step, "extra": extra, "optimizers": {}}
@@ -41,8 +42,19 @@ class Checkpoint:
             state["optimizers"][name] = rest
         save_file({"torch": torch.get_rng_state()}, fresh / "random.safetensors")
         (fresh / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        shutil.rmtree(last, ignore_errors=True)
+        if last.exists():
+            os.replace(last, old)
         os.replace(fresh, last)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _mend(self) -> None:
+        """Puts a checkpoint in the place of `last` where a run was killed between taking the old one away and that."""
+        fresh, last, old = (self.directory / name for name in ("fresh", "last", "old"))
+        if not last.exists():
+            whole = (fresh / "state.json").exists()  # which is written last
+            if whole or old.exists():
+                os.replace(fresh if whole else old, last)
+        shutil.rmtree(old, ignore_errors=True)
 
     def load(self) -> tuple[int, dict[str, Any]]:
         """Restores the run; returns (step, extra), (0, {}) when there is nothing to go on from.
@@ -53,6 +65,7 @@ class Checkpoint:
             RuntimeError: the checkpoint is of another architecture.
         """
         last = self.directory / "last"
+        self._mend()
         if not (last / "state.json").exists():
             for name, module in self.modules.items():
                 if (last / f"{name}.safetensors").exists():

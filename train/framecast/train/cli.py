@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from framecast.client.report import fail, one_sentence_errors
 from framecast.train.options import (
     ClipBatch,
     Device,
@@ -18,11 +20,24 @@ from framecast.train.options import (
     Threads,
     given,
     practised,
+    require_bundle,
     use_threads,
 )
 from framecast.train.showing import evaluate, judge, sheet
 
-app = typer.Typer(no_args_is_help=True, help="Trains the storybook family.")
+
+class _OneSentence(TyperGroup):
+    """What a command cannot find, or finds in its way, is told in one sentence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with one_sentence_errors():
+            try:
+                return super().invoke(ctx)
+            except ValueError as error:
+                fail(str(error), 2)
+
+
+app = typer.Typer(no_args_is_help=True, help="Trains the storybook family.", cls=_OneSentence)
 
 RECIPE = " && ".join(
     f"framecast train {step}" for step in ("tokenizers", "cache", "unet", "drafts", "vae", "planner", "tune", "bundle")
@@ -52,7 +67,7 @@ def vae(
     use_threads(threads)
     config = recipe.VaeConfig()
     term = replace(config.adversarial, **given(weight=adversarial, start=adversarial_start))
-    config = replace(config, adversarial=term, **given(steps=steps or None))
+    config = replace(config, adversarial=term, **given(steps=steps))
     crew = Crew()
     drafts = Drafts(runs / "drafts") if (runs / "drafts").exists() else None
     model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew, drafts=drafts)
@@ -101,6 +116,7 @@ def begin(
     from framecast.train import begin as recipe
     from framecast.train.bundle import BundleConfig
 
+    require_bundle(bundle)
     recipe.begin(bundle, runs, BundleConfig())
     typer.echo(f"{bundle} is unpacked in {runs}")
 
@@ -138,9 +154,8 @@ def planner(
     """Pre-trains and fine-tunes the planner, then scores it on held-out stories."""
     from dataclasses import replace
 
-    from transformers import PreTrainedTokenizerFast
-
     from framecast.train import planner as recipe
+    from framecast.train.tokenizers import planner_tokenizer
 
     use_threads(threads)
     config = recipe.PlannerConfig()
@@ -148,7 +163,7 @@ def planner(
         config,
         **given(pretrain_steps=pretrain_steps, finetune_steps=finetune_steps, rate=rate or None, seed=seed),
     )
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(runs / "tokenizers" / "planner")
+    tokenizer = planner_tokenizer(runs)
     model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at)
     for language in ("en", "zh"):
         typer.echo(f"{language}: exact storyboards {recipe.exact(model, tokenizer, language):.3f}")
@@ -157,7 +172,7 @@ def planner(
 @app.command()
 def cache(
     runs: Runs = Path("runs"),
-    samples: Annotated[int, typer.Option(help="Clips of two seconds.")] = 6000,
+    samples: Annotated[int, typer.Option(min=1, help="Clips of two seconds.")] = 6000,
     practise: Annotated[
         list[str] | None,
         typer.Option(help="A word of the world, as kitten or play, to draw three times as often; may be repeated."),
@@ -196,16 +211,15 @@ def unet(
     """Trains UNet and text encoder; under torchrun each batch is shared among the workers."""
     from dataclasses import replace
 
-    from transformers import CLIPTokenizer
-
     from framecast.train import diffusion, vae
     from framecast.train.latents import LatentCache
     from framecast.train.measure import Measure
     from framecast.train.parallel import Crew
+    from framecast.train.tokenizers import text_tokenizer
 
     use_threads(threads)
     code = vae.linear_code(vae.VaeConfig(), runs / "vae")
-    tokenizer = CLIPTokenizer.from_pretrained(runs / "tokenizers" / "text")
+    tokenizer = text_tokenizer(runs)
     config = replace(
         diffusion.DiffusionConfig(),
         **given(

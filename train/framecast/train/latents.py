@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -131,17 +132,21 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) 
 
     Worker r of n draws samples r, r + n, … and writes `latents-r.npy` fp16 [samples, latents, C, h, w], `cover-r.npy`
     uint8 [samples, latents, h, w] and `samples-r.jsonl`, one line for each finished sample.
+
+    Raises:
+        ValueError: what is there was drawn otherwise: with another seed, or other words practised.
     """
     directory.mkdir(parents=True, exist_ok=True)
     excluded = held_out()
     mine = range(crew.rank, config.samples, crew.size)
     lines = directory / f"samples-{crew.rank}.jsonl"
     done = len(finished(lines, mend=True))
-    shape = (len(mine), config.latents, len(code.deviations), 16, 16)
-    open_memmap: Any = npy.open_memmap
-    mode = "r+" if done else "w+"
-    latents = open_memmap(directory / f"latents-{crew.rank}.npy", mode=mode, dtype=np.float16, shape=shape)
-    covers = open_memmap(directory / f"cover-{crew.rank}.npy", mode=mode, dtype=np.uint8, shape=(*shape[:2], 16, 16))
+    if done:
+        _require_the_same(config, directory)
+    _description(directory).write_text(json.dumps(_told(config), indent=2) + "\n", encoding="utf-8")
+    shape = (max(done, len(mine)), config.latents, len(code.deviations), 16, 16)
+    latents = _rows(directory / f"latents-{crew.rank}.npy", np.float16, shape, done)
+    covers = _rows(directory / f"cover-{crew.rank}.npy", np.uint8, (*shape[:2], 16, 16), done)
     journal = Journal(directory, "cache", len(mine), begin=done) if crew.leads else crew.silence()
     with lines.open("a", encoding="utf-8") as out, journal as log:
         for row in range(done, len(mine)):
@@ -158,6 +163,40 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) 
                 out.flush()
             log.log(row + 1, std=float(latents[row].astype(np.float32).std()))
     return len(mine)
+
+
+def _description(directory: Path) -> Path:
+    return directory / "cache.json"
+
+
+def _told(config: CacheConfig) -> dict[str, Any]:
+    """What decides on each sample, whatever their number."""
+    told = asdict(config) | {"practised": sorted(config.practised)}
+    del told["samples"]
+    return told
+
+
+def _require_the_same(config: CacheConfig, directory: Path) -> None:
+    path = _description(directory)
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else _told(config)
+    other = [f"{name} {before.get(name)}" for name, value in _told(config).items() if before.get(name) != value]
+    if other:
+        raise ValueError(f"{directory} was drawn with {', '.join(other)}: give the same, or move it away")
+
+
+def _rows(path: Path, dtype: Any, shape: tuple[int, ...], done: int) -> Any:
+    """An array in a file, with room for all rows; those that are done are kept."""
+    open_memmap: Any = npy.open_memmap
+    if not done:
+        return open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    found = open_memmap(path, mode="r+")
+    if len(found) >= shape[0]:
+        return found
+    larger = open_memmap(path.with_suffix(".larger"), mode="w+", dtype=dtype, shape=shape)
+    larger[: len(found)] = found
+    larger.flush()
+    os.replace(path.with_suffix(".larger"), path)
+    return larger
 
 
 class LatentCache:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 Runs = Annotated[Path, typer.Option(help="Folder for checkpoints, caches and curves.")]
-Threads = Annotated[int, typer.Option(help="Compute threads; one is the fastest on a machine that is shared.")]
-Steps = Annotated[int | None, typer.Option(help="Length of the whole run; the recipe's own when not given.")]
-StopAt = Annotated[int | None, typer.Option(help="Leave after this step; the same command goes on later.")]
+Threads = Annotated[int, typer.Option(min=1, help="Compute threads; one is the fastest on a machine that is shared.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Length of the whole run; the recipe's own when not given.")]
+StopAt = Annotated[int | None, typer.Option(min=1, help="Leave after this step; the same command goes on later.")]
 Seed = Annotated[int | None, typer.Option(help="Another one draws what the weights have not seen yet.")]
 ClipBatch = Annotated[int | None, typer.Option(min=1, help="Clips of a step.")]
 Jump = Annotated[float | None, typer.Option(min=0, help="Weight of errors that jump between latents.")]
@@ -43,6 +43,12 @@ def practised(words: list[str]) -> frozenset[str]:
             f"--practise: no word of the world: {', '.join(unknown)}; it has {', '.join(sorted(known))}"
         )
     return frozenset(words)
+
+
+def require_bundle(bundle: Path) -> None:
+    """Raises FileNotFoundError for what is no bundle's folder."""
+    if not (bundle / "framecast.json").is_file():
+        raise FileNotFoundError(f"{bundle} is no bundle: it has no framecast.json")
 
 
 def use_threads(count: int) -> None:

@@ -46,6 +46,9 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._bar.stop()
+        if kind is None:
+            done = self._bar.tasks[self._task].completed
+            self._console.print(f"{self._title} {done:.0f}/{self._total}, in {self._directory}", highlight=False)
         self._file.close()
         plot(self._directory)
 

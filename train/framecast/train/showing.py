@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from framecast.train.options import Runs, StopAt, Threads, use_threads
+from framecast.train.options import Runs, StopAt, Threads, require_bundle, use_threads
 
 
 def sheet(
@@ -44,23 +44,31 @@ def sheet(
 def judge(
     runs: Runs = Path("runs"),
     stop_at: StopAt = None,
-    out: Annotated[Path, typer.Option(help="Folder for the finished judge.")] = Path("bundles/judge"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to publish the judge in, once it is trained to its end.")
+    ] = None,
     threads: Threads = 1,
 ) -> None:
     """Trains the judge on renders and says how often it is right on combinations no model has seen."""
     from framecast.train import judge as recipe
 
     use_threads(threads)
-    model = recipe.train(recipe.JudgeConfig(), runs / "judge", stop_at=stop_at)
+    config = recipe.JudgeConfig()
+    model = recipe.train(config, runs / "judge", stop_at=stop_at)
     shares = recipe.accuracy(model)
-    recipe.publish(model, shares, out)
     typer.echo(str(shares))
+    if out is not None and stop_at is not None and stop_at < config.steps:
+        typer.echo(f"not published in {out}: the judge has {stop_at} of {config.steps} steps")
+    elif out is not None:
+        recipe.publish(model, shares, out)
 
 
 def evaluate(
     bundle: Annotated[Path, typer.Option(help="The bundle that is scored.")] = Path("bundles/storybook"),
-    clips: Annotated[int, typer.Option(help="Generated clips to judge; half of them of unseen combinations.")] = 240,
-    stories: Annotated[int, typer.Option(help="Held-out stories for each language.")] = 128,
+    clips: Annotated[
+        int, typer.Option(min=4, help="Generated clips to judge; half of them of unseen combinations.")
+    ] = 240,
+    stories: Annotated[int, typer.Option(min=1, help="Held-out stories for each language.")] = 128,
     address: Annotated[
         str, typer.Option(envvar="FRAMECAST_ADDRESS", help="Server that films; the diffusers pipeline when empty.")
     ] = "",
@@ -90,6 +98,8 @@ def evaluate(
     from framecast.train.sheet import draw_sheet
 
     use_threads(threads)
+    require_bundle(bundle)
+    model, figures = judging.published(referee)
     plain = {"dtype": torch.float32, "local_files_only": True}
     if address:
         film = scoring.served(address)
@@ -97,7 +107,6 @@ def evaluate(
         pipe = read_pipeline(bundle, **plain)
         quicken(pipe.unet)
         film = scoring.piped(pipe, BundleConfig())
-    model, figures = judging.published(referee)
     draw_sheet(scoring.captioned(film, scoring.fixed_scenes()), out / "sheet.png", tile=128)
     judged = scoring.judge_clips(model, film, count=clips)
     figures.update(autoencoders.measure(read_vae(bundle / "vae", **plain)))

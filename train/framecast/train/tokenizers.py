@@ -124,3 +124,23 @@ def _han_characters() -> set[str]:
     rng = random.Random(0)
     text = "".join(free(sample_scene(rng, seen=None), rng, "zh") for _ in range(4000))
     return {c for c in text if "\u4e00" <= c <= "\u9fff"}
+
+
+def planner_tokenizer(runs: Path) -> PreTrainedTokenizerFast:
+    """The planner's, as trained in `runs`. Raises FileNotFoundError."""
+    found: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(_trained(runs / "tokenizers" / "planner"))
+    return found
+
+
+def text_tokenizer(runs: Path) -> CLIPTokenizer:
+    """The text encoder's, as trained in `runs`. Raises FileNotFoundError."""
+    found: CLIPTokenizer = CLIPTokenizer.from_pretrained(_trained(runs / "tokenizers" / "text"))
+    return found
+
+
+def _trained(folder: Path) -> Path:
+    if not (folder / "tokenizer.json").is_file():
+        raise FileNotFoundError(
+            f"no tokenizer in {folder}: run `framecast train tokenizers` first, or `framecast train begin`"
+        )
+    return folder
