@@ -37,6 +37,7 @@ class Conventions:
     Attributes:
         fold: see `Fold`.
         fps, width, height, steps, guidance_scale: defaults for a video.
+        max_side: largest width or height that the models draw well, pixels; 0: whatever the export allows.
         hold: frames that every latent's picture is shown for; a slide show of an image family.
         guidance_rescale: share of the guided output brought back to the conditional one's deviation.
         segment_latents: latents denoised together, as in training.
@@ -53,6 +54,7 @@ class Conventions:
     height: int = 512
     steps: int = 25
     guidance_scale: float = 7.5
+    max_side: int = 0
     hold: int = 1
     guidance_rescale: float = 0.0
     segment_latents: int = 16
@@ -69,6 +71,8 @@ class Conventions:
         for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.max_side and self.max_side < max(self.width, self.height):
+            raise ValueError(f"max_side is {self.max_side}; it must not be below width and height")
         if not 0 <= self.context_latents < self.segment_latents:
             raise ValueError(f"context_latents is {self.context_latents}; it must be below segment_latents")
 

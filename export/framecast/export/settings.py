@@ -38,6 +38,7 @@ def write_served(
         options: of the export.
     """
     config, scale = pipeline.unet.config, downscale(conventions, pipeline.vae)
+    side = min(options.max_side, conventions.max_side or options.max_side)
     multiple = scale * 2 ** (len(config.block_out_channels) - 1)
     write_settings(
         root / "denoiser" / "1",
@@ -48,7 +49,7 @@ def write_served(
             "downscale": scale,
             "size_multiple": multiple,
             "max_latents": conventions.segment_latents,
-            "max_side": options.max_side,
+            "max_side": side,
             "max_batch": options.max_batch,
             "usual_volume": conventions.segment_latents * (conventions.height // scale) * (conventions.width // scale),
         },
@@ -58,7 +59,7 @@ def write_served(
         {
             "channels": config.in_channels,
             "max_latents": conventions.segment_latents,
-            "max_side": options.max_side // scale,
+            "max_side": side // scale,
         },
     )
     write_configs(root)
@@ -78,7 +79,7 @@ def write_served(
         step_counts=tuple(range(1, options.max_steps + 1)),
         max_scenes=conventions.planner_max_scenes,
         source=source,
-        max_side=options.max_side,
+        max_side=side,
     )
     config_file = root / "denoiser" / "config.pbtxt"
     text = with_served_model(config_file.read_text(encoding="utf-8"), served.to_json())

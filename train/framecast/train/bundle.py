@@ -33,6 +33,7 @@ class BundleConfig:
     fps: int = 24
     width: int = 256
     height: int = 256
+    max_side: int = 256
     steps: int = 4
     guidance_scale: float = 2.0
     diffusion: diffusion.DiffusionConfig = field(default_factory=diffusion.DiffusionConfig)
@@ -165,6 +166,7 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         "fps": config.fps,
         "width": config.width,
         "height": config.height,
+        "max_side": config.max_side,
         "segment_latents": SEGMENT_LATENTS,
         "context_latents": config.diffusion.context,
         "steps": config.steps,
