@@ -44,16 +44,16 @@ def main() -> None:
     film = asked.output / "greeting.mp4"
     with VideoClient(asked.address) as client:
         saved = save(client.generate(scenes=scenes, options=VideoOptions(seed=asked.seed, steps=asked.steps)), film)
-    message = f"{asked.name}，{asked.wish}！"
+    latin = f"{asked.name}{asked.wish}".isascii()
+    message = f"{asked.name}, {asked.wish}!" if latin else f"{asked.name}，{asked.wish}！"
     captions = web_vtt([(3.0, sum(scene.seconds for scene in scenes), message)])
-    write_page(
-        film.with_suffix(".html"), message, [Card(film.read_bytes(), "video/mp4", message, "", captions)], language="zh"
-    )
+    card = Card(film.read_bytes(), "video/mp4", message, "", captions)
+    write_page(film.with_suffix(".html"), message, [card], language="en" if latin else "zh")
     print(f"{film}: {saved.frames} frames")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except FramecastClientError as error:
+    except (FramecastClientError, OSError) as error:
         sys.exit(f"greeting: {error}")

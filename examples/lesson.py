@@ -59,5 +59,5 @@ async def main() -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(main())
-    except FramecastClientError as error:
+    except (FramecastClientError, OSError) as error:
         sys.exit(f"lesson: {error}")

@@ -49,5 +49,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except FramecastClientError as error:
+    except (FramecastClientError, OSError) as error:
         sys.exit(f"storyboard: {error}")

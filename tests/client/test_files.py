@@ -1,8 +1,11 @@
 """Events to files."""
 
+from pathlib import Path
+
 import pytest
 
 from framecast.client import Accepted, Chunk, Codec, InvalidArgument, Saved, VideoOptions, VideoWriter, save, save_async
+from framecast.client.files import check_output
 
 
 def video(codec, *datas):
@@ -62,3 +65,19 @@ def test_nothing_received_nothing_written(tmp_path):
         pass
     assert writer.saved.frames == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "said"),
+    [
+        ("a.png", Codec.H264, "h264 is written as MP4, and a.png names something else; use .mp4"),
+        ("a.webm", Codec.AV1, "av1 is written as MP4"),
+        ("a.mp4", Codec.PNG, "png makes a folder of pictures, and a.mp4 names a file"),
+        ("a.png", Codec.PNG, "png makes a folder of pictures, and a.png names a file"),
+    ],
+)
+def test_a_name_that_says_something_else_is_refused(name: str, codec: Codec, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=said):
+        check_output(Path(name), codec)
+    for fine in ("a.mp4", "a.MOV", "a", "a.v2") if not codec.is_image else ("a", "frames.v2"):
+        check_output(Path(fine), codec)

@@ -17,14 +17,16 @@ from framecast.client.sync import VideoClient
 from framecast.client.tracing import environment_tracer
 from framecast.client.types import Codec, Scene, VideoOptions
 
-StoryArgument = Annotated[str | None, typer.Argument(help="The story, in any language the server's planner knows.")]
+StoryArgument = Annotated[
+    str | None, typer.Argument(help="The story, in a language that the server's planner has learnt.")
+]
 StoryFile = Annotated[Path | None, typer.Option(help="Read the story from a UTF-8 file; - is stdin.", allow_dash=True)]
 MaxScenes = Annotated[int, typer.Option(help="At most this many scenes; 0: the server's default.")]
 Address = Annotated[str, typer.Option(envvar="FRAMECAST_ADDRESS", help="host:port of the server.")]
 Token = Annotated[str, typer.Option(envvar="FRAMECAST_TOKEN", help="Bearer token, where the server wants one.")]
 Tls = Annotated[bool, typer.Option("--tls", help="Encrypt the connection.")]
 CaFile = Annotated[Path | None, typer.Option(help="PEM roots to check the server against; implies --tls.")]
-Timeout = Annotated[float | None, typer.Option(help="Seconds for the whole call.")]
+Timeout = Annotated[float | None, typer.Option(min=0.01, help="Seconds for the whole call.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"

@@ -11,6 +11,8 @@ from framecast.client.errors import InvalidArgument
 from framecast.client.types import Accepted, Chunk, Codec, Event
 
 _VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov"}
+# Names that say something else than what is written: nobody wants a movie called .png, or a folder.
+_OTHER_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".webm", ".mkv", ".avi", ".wmv", ".flv", ".ogv", ".mpg"}
 _IMAGE_SUFFIXES = {Codec.JPEG: ".jpg", Codec.PNG: ".png", Codec.WEBP: ".webp"}
 
 
@@ -94,10 +96,13 @@ class VideoWriter:
 
 def check_output(output: Path, codec: Codec) -> None:
     """Raises InvalidArgument when `output` cannot hold what `codec` makes."""
-    if codec.is_image and (output.suffix.lower() in _VIDEO_SUFFIXES or output.is_file()):
+    suffix = output.suffix.lower()
+    if codec.is_image and (suffix in _VIDEO_SUFFIXES | _OTHER_SUFFIXES or output.is_file()):
         raise InvalidArgument(f"output: {codec.value} makes a folder of pictures, and {output} names a file")
     if not codec.is_image and output.is_dir():
         raise InvalidArgument(f"output: {codec.value} makes one file, and {output} is a folder")
+    if not codec.is_image and suffix in _OTHER_SUFFIXES:
+        raise InvalidArgument(f"output: {codec.value} is written as MP4, and {output} names something else; use .mp4")
 
 
 def save(events: Iterable[Event], output: str | os.PathLike[str], *, keep_partial: bool = False) -> Saved:

@@ -75,4 +75,6 @@ class VideoRequest:
 
 
 def _scene_request(scene: Scene) -> pb.GenerateRequest:
+    if not isinstance(scene, Scene):
+        raise InvalidArgument(f"scenes: {scene!r:.60} is no Scene; write Scene({scene!r:.60})")
     return pb.GenerateRequest(scene=wire.scene_to_wire(scene))

@@ -84,6 +84,8 @@ async def serve(config: ServeConfig) -> int:
                 EmbeddedConfig(config.repository.resolve(), log=config.triton_log, traces=traces_endpoint())
             )
         address = embedded.address if embedded else str(config.triton_address)
+        if embedded is None:
+            typer.echo(f"waiting for Triton at {address}", err=True)
         stages = TritonStages(address, observers.headers)
         stack.push_async_callback(stages.close)
         supervisor = Supervisor(address, on_change, stages.interrupt, stages.broken, embedded)

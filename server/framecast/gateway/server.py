@@ -136,7 +136,7 @@ def _listen(server: grpc.aio.Server, config: GatewayConfig) -> int:
     except RuntimeError:
         port = 0
     if not port:
-        raise OSError(f"cannot listen on {config.address}; is the port taken?")
+        raise OSError(f"cannot listen on {config.address}; is it host:port, and the port free?")
     return int(port)
 
 

@@ -99,8 +99,10 @@ class Validator:
     def _steps(self, value: int) -> int:
         steps = value or self._model.steps
         if steps not in self._model.step_counts:
-            served = ", ".join(map(str, sorted(self._model.step_counts)))
-            raise InvalidRequest("options.steps", f"{value} steps are not served; choose one of {served}")
+            counts = sorted(self._model.step_counts)
+            together = counts == list(range(counts[0], counts[-1] + 1))
+            served = f"{counts[0]} to {counts[-1]}" if together else f"one of {', '.join(map(str, counts))}"
+            raise InvalidRequest("options.steps", f"{value} steps are not served; choose {served}")
         return steps
 
     def _codec(self, value: int) -> str:

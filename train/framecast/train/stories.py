@@ -161,8 +161,21 @@ def _next(scene: Scene, rng: random.Random, habits: Habits) -> tuple[Scene, _Sai
 
 _NUMBERS_EN = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
 _NUMBERS_ZH = {1: "一", 2: "两", 3: "三", 4: "四", 5: "五", 6: "六", 7: "七", 8: "八"}
-_ADJECTIVES_EN = ("", "", "", "cute ", "little ", "happy ", "lovely ", "small ", "brave ")
-_ADJECTIVES_ZH = ("", "", "", "可爱的", "快乐的", "漂亮的", "勇敢的", "小小的")
+_ADJECTIVES_EN = (
+    "",
+    "",
+    "",
+    "cute ",
+    "little ",
+    "happy ",
+    "lovely ",
+    "small ",
+    "brave ",
+    "big ",
+    "beautiful ",
+    "young ",
+)
+_ADJECTIVES_ZH = ("", "", "", "可爱的", "快乐的", "漂亮的", "勇敢的", "小小的", "调皮的", "大大的", "美丽的")
 
 
 def _length_en(seconds: float, rng: random.Random) -> str:
@@ -187,10 +200,11 @@ def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
         who = lead + ("they" if friend else "it")
     elif said.first:
         thing = f"{rng.choice(_ADJECTIVES_EN)}{scene.colour + ' ' if said.colour else ''}{noun}"
-        who = f"{article(thing)} {thing}"
+        the = rng.random() < 0.15
+        who = f"the {thing}" if the else f"{article(thing)} {thing}"
         if friend:
             other = f"{scene.friend_colour} {friend}"
-            who += f" {rng.choice(('with', 'and'))} {article(other)} {other}"
+            who += f" {rng.choice(('with', 'and'))} {'the' if the else article(other)} {other}"
         who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
     else:
         who = rng.choice(("", "", "then ", "next ")) + (f"the {noun} and the {friend}" if friend else f"the {noun}")
@@ -198,6 +212,8 @@ def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
     action = rng.choice(ACTIONS[scene.action].english)
     if friend and " with " not in who:
         action = plural(action)
+    if rng.random() < 0.12:
+        action += " together" if friend else rng.choice((" happily", " quickly", " slowly", " around"))
     parts = [who, action]
     if said.place:
         parts.append(rng.choice(PLACES[scene.place].english))
@@ -211,7 +227,8 @@ def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
         text = f"{light}, {text}" if bare and rng.random() < 0.4 else f"{text} {light}"
     elif said.first and bare and not said.seconds and scene.camera == "static" and rng.random() < 0.12:
         gerund = rng.choice(ACTIONS[scene.action].gerunds)
-        text = " ".join([who, gerund, *parts[2:]])
+        titled = not friend and rng.random() < 0.4  # "white kitten playing in the garden"
+        text = " ".join([thing if titled else who, gerund, *parts[2:]])
     extras = (rng.choice(WEATHERS[scene.weather].english) if said.weather else "", rng.choice(CAMERAS[scene.camera][0]))
     return ", ".join([text, *(extra for extra in extras if extra)])
 
