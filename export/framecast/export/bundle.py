@@ -45,6 +45,8 @@ class Conventions:
         chunk_latents: latents decoded and encoded together.
         planner_max_scenes: of a storyboard.
         planner_max_new_tokens: of an answer.
+        planner_subjects: subject → nouns that stories may use for it; a story that names none is refused. For a small
+            planner that has learnt these only; none: every story is planned.
         planner_instructions: a system message for a planner that was not trained on storyboards.
     """
 
@@ -62,6 +64,7 @@ class Conventions:
     chunk_latents: int = 4
     planner_max_scenes: int = 6
     planner_max_new_tokens: int = 512
+    planner_subjects: dict[str, list[str]] = field(default_factory=dict)
     planner_instructions: str = ""
 
     def __post_init__(self) -> None:

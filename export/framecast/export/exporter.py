@@ -163,6 +163,7 @@ class _Exporter:
                 "context": model.config.max_position_embeddings,
                 "max_new_tokens": conventions.planner_max_new_tokens,
                 "max_scenes": conventions.planner_max_scenes,
+                "subjects": conventions.planner_subjects,
             },
         )
 

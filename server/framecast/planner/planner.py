@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import llguidance
@@ -15,6 +15,7 @@ from framecast.errors import Cancelled, InvalidRepository, InvalidRequest, Plann
 from framecast.planner.decoder import CachedDecoder
 from framecast.planner.grammar import Constraint
 from framecast.planner.storyboard import Scene, StoryboardReader
+from framecast.planner.subjects import Subjects
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class PlannerSettings:
         context: the most tokens the model can hold, prompt and answer together.
         max_new_tokens: of an answer.
         max_scenes: of a storyboard.
+        subjects: subject → nouns that stories may use for it; a story without any is refused. None: all are welcome.
     """
 
     prefix: str
@@ -37,6 +39,7 @@ class PlannerSettings:
     context: int
     max_new_tokens: int
     max_scenes: int
+    subjects: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> "PlannerSettings":
@@ -69,6 +72,7 @@ class ScenePlanner:
         self._settings = settings
         text = tokenizer.read_text(encoding="utf-8")
         self._tokenizer = Tokenizer.from_str(text)
+        self._subjects = Subjects(settings.subjects)
         self._grammar_tokens = llguidance.LLTokenizer(text, n_vocab=settings.vocabulary, eos_token=settings.eos_token)
 
     def plan(
@@ -77,13 +81,15 @@ class ScenePlanner:
         """Yields the scenes of `story`, at least one and at most `max_scenes`.
 
         Raises:
-            InvalidRequest: the story does not fit into the model's context, or `max_scenes` is below 1.
+            InvalidRequest: the story does not fit into the model's context or names nothing that it has learnt, or
+                `max_scenes` is below 1.
             PlanningFailed: the token limit was reached before one scene was complete.
             Cancelled: `cancelled()` became true; it is asked at every token.
         """
         settings = self._settings
         if max_scenes < 1:
             raise InvalidRequest("max_scenes", f"is {max_scenes}; it must be at least 1")
+        self._subjects.require_one(story)
         prompt = self._prompt(story)
         budget = min(settings.max_new_tokens, settings.context - len(prompt))
         if budget < settings.max_new_tokens // 4:

@@ -22,6 +22,7 @@ from framecast.train.progress import read_curve
 from framecast.train.quick import quicken
 from framecast.train.stories import MAX_SCENES
 from framecast.train.tokenizers import planner_tokenizer, text_tokenizer
+from framecast.train.world.vocabulary import SUBJECTS
 
 SEGMENT_LATENTS = 12
 
@@ -142,7 +143,7 @@ def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) 
     model.generation_config.do_sample = False
     model.save_pretrained(fresh / "planner")
     tokenizer.save_pretrained(fresh / "planner")
-    serving = json.dumps(_serving(config, runs, made_by), indent=2) + "\n"
+    serving = json.dumps(_serving(config, runs, made_by), indent=2, ensure_ascii=False) + "\n"
     (fresh / "framecast.json").write_text(serving, encoding="utf-8")
     return publish(fresh, out)
 
@@ -172,6 +173,7 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         "steps": config.steps,
         "guidance_scale": config.guidance_scale,
         "planner_max_scenes": MAX_SCENES,
+        "planner_subjects": {s.name: [*s.english, *s.chinese] for s in SUBJECTS.values()},
         "trained": {**trained, "parts": parts},
     }
 

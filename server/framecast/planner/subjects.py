@@ -1,0 +1,33 @@
+"""What a small planner has learnt to write of: a story of anything else is refused, not filmed as something else."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from framecast.errors import InvalidRequest
+
+_NO_GAPS = re.compile(r"[⺀-鿿]")  # ideographs: words stand without gaps
+
+
+class Subjects:
+    """The nouns of every subject.
+
+    Args:
+        nouns: subject → the nouns that stories may use for it, in any language; none: a planner that knows everything.
+    """
+
+    def __init__(self, nouns: Mapping[str, Sequence[str]]) -> None:
+        self._names = ", ".join(nouns)
+        every = [noun for these in nouns.values() for noun in these]
+        self._search = re.compile("|".join(map(_pattern, every)), re.IGNORECASE) if every else None
+
+    def require_one(self, story: str) -> None:
+        """Raises InvalidRequest when `story` names none of them."""
+        if self._search is not None and not self._search.search(story):
+            raise InvalidRequest("text", f"names nothing that this bundle has learnt to film: {self._names}")
+
+
+def _pattern(noun: str) -> str:
+    if _NO_GAPS.search(noun):
+        return re.escape(noun)
+    stem, end = (noun[:-1], "(?:y|ies)") if noun.endswith("y") else (noun, "(?:e?s)?")
+    return rf"(?<!\w){re.escape(stem)}{end}(?!\w)"

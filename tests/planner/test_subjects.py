@@ -1,0 +1,49 @@
+"""A story of nothing that the planner has learnt is refused; plurals and cases are not."""
+
+import pytest
+
+from framecast.errors import InvalidRequest
+from framecast.planner.subjects import Subjects
+from framecast.train.world.vocabulary import SUBJECTS
+
+STORYBOOK = Subjects({s.name: [*s.english, *s.chinese] for s in SUBJECTS.values()})
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "Kittens play in the garden.",
+        "THE DOG sleeps.",
+        "two butterflies",
+        "The fishes swim",
+        "一只可爱的小猫在庭院里玩耍",
+        "红色的车",
+        "a hot-air balloon",
+    ],
+)
+def test_what_it_knows(story: str) -> None:
+    STORYBOOK.require_one(story)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "A dinosaur walks on Mars.",
+        "12345",
+        "🐱🏖️",
+        "asdfgh",
+        "Un chat joue dans la neige.",
+        "恐龙在火星上散步",
+        "The category is scarce.",
+        "Parliament votes on the new budget",
+    ],
+)
+def test_what_it_does_not(story: str) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"^text: names nothing that this bundle has learnt to film: kitten, dog, "
+    ):
+        STORYBOOK.require_one(story)
+
+
+def test_a_planner_without_subjects_takes_everything() -> None:
+    Subjects({}).require_one("A dinosaur walks on Mars.")
