@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from framecast.bench.commands.publish import side_by_side
 from framecast.bench.record import Record, cell
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
@@ -93,3 +94,13 @@ def test_the_table_is_markdown() -> None:
         "",
         "True",
     ]
+
+
+def test_a_wide_table_is_cut_between_its_columns_and_loses_nothing() -> None:
+    rows = [("figure", *(f"load {n}" for n in range(9))), ("latency_p95", *(f"{n}.123" for n in range(9)))]
+    parts = side_by_side(rows, 40)
+    assert all(part[1][0] == "latency_p95" for part in parts)
+    assert [text for part in parts for text in part[1][1:]] == list(rows[1][1:])
+    assert all(sum(max(map(len, column)) + 3 for column in zip(*part, strict=True)) <= 40 for part in parts)
+    assert side_by_side(rows, 400) == [rows]
+    assert len(side_by_side(rows, 5)) == 9, "one column each where even that is too much"

@@ -12,6 +12,28 @@ console = Console(stderr=True)
 MOST_COLUMNS = 8  # of a table in a terminal
 
 
+def side_by_side(rows: list[tuple[str, ...]], width: int) -> list[list[tuple[str, ...]]]:
+    """A table cut into as many as fit into `width` characters, each with the first column, which names the rows."""
+    widths = [max(len(row[column]) for row in rows) + 3 for column in range(len(rows[0]))]
+    parts: list[list[int]] = [[]]
+    for column in range(1, len(widths)):
+        if parts[-1] and widths[0] + sum(widths[each] for each in parts[-1]) + widths[column] >= width:
+            parts.append([])
+        parts[-1].append(column)
+    return [[tuple(row[column] for column in (0, *part)) for row in rows] for part in parts]
+
+
+def _whole(rows: list[tuple[str, ...]], title: str | None = None) -> Table:
+    """A table whose cells are folded rather than cut: what is cut cannot be told from its neighbour."""
+    head, *body = rows
+    table = Table(title=title)
+    for name in head:
+        table.add_column(name, overflow="fold")
+    for texts in body:
+        table.add_row(*texts)
+    return table
+
+
 def publish(record: Record, output: Path | None) -> None:
     """Saves the record, out/bench/<time>-<benchmark>.json when no file is named, shows it, and prints it as the
     last line on stdout.
@@ -19,17 +41,12 @@ def publish(record: Record, output: Path | None) -> None:
     stamp = record.time.replace(":", "").replace("+0000", "Z")
     path = output or Path("out") / "bench" / f"{stamp}-{record.benchmark.replace(' ', '-')}.json"
     record.save(path)
-    table = Table("figure", "value", title=record.benchmark)
-    for name, text in record.table():
-        table.add_row(name, text)
-    console.print(table)
+    console.print(_whole([("figure", "value"), *record.table()], title=record.benchmark))
     names, rows = record.grid()
     if rows:
         wide = len(names) > MOST_COLUMNS  # many figures of few loads: a line a figure
-        head, *body = zip(*([names, *rows]), strict=True) if wide else (names, *rows)
-        each = Table(*head)
-        for texts in body:
-            each.add_row(*texts)
-        console.print(each)
+        grid = [tuple(names), *map(tuple, rows)]
+        for part in side_by_side(list(zip(*grid, strict=True)) if wide else grid, console.width):
+            console.print(_whole(part))
     console.print(f"{path} and {path.with_suffix('.md').name}", highlight=False)
     typer.echo(record.to_json())
