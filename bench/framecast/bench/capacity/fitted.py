@@ -3,11 +3,14 @@
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from framecast.bench.capacity.service import ServiceModel, StepCurve
 from framecast.director.model import ServedModel
+
+DOUBTFUL = 0.2  # of a fitted quantity, relative
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,18 @@ class Fitted:
     service: ServiceModel
     served: ServedModel
     residuals: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why a plan on it is not worth much: a clause each."""
+        found = [f"{name} is off by {share:.0%}" for name, share in self.residuals.items() if share > DOUBTFUL]
+        points = sorted(self.service.step.points)
+        found += [
+            f"a step of {more:g} takes less than one of {fewer:g}"
+            for (fewer, before), (more, after) in pairwise(points)
+            if after < before
+        ]
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

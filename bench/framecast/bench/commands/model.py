@@ -35,6 +35,9 @@ def inputs(
 ) -> tuple[Fitted, list[Film], Replica]:
     """The model, the films and the replica. Raises ValueError that says what is wrong."""
     fitted = Fitted.from_json(dict(Record.load(model).results))
+    if fitted.doubts:
+        again = "calibrate again with nothing else running, and more videos (--num-prompts)"
+        typer.echo(f"framecast: {model} is a doubtful model: {'; '.join(fitted.doubts)}; {again}", err=True)
     films = [film_of(kind, fitted.served, fitted.service.pixels, weight) for weight, kind in weighted]
     return fitted, films, _replica(limits or [])
 
