@@ -154,6 +154,7 @@ def planner(
     """Pre-trains and fine-tunes the planner, then scores it on held-out stories."""
     from dataclasses import replace
 
+    from framecast.train import everyday
     from framecast.train import planner as recipe
     from framecast.train.tokenizers import planner_tokenizer
 
@@ -167,6 +168,8 @@ def planner(
     model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at)
     for language in ("en", "zh"):
         typer.echo(f"{language}: exact storyboards {recipe.exact(model, tokenizer, language):.3f}")
+    share, wrong = everyday.score(model, tokenizer)
+    typer.echo(f"everyday stories: {share:.3f}; {len(wrong)} are planned otherwise")
 
 
 @app.command()

@@ -190,5 +190,10 @@ def served(address: str) -> Filmer:
 
 def write(judged: Judged, figures: dict[str, Any], out: Path) -> None:
     """Keeps every figure in `out` as JSON."""
+    keep({**figures, "clips": asdict(judged)}, out)
+
+
+def keep(figures: dict[str, Any], out: Path) -> None:
+    """Writes figures as JSON."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({**figures, "clips": asdict(judged)}, indent=2) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

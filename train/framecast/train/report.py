@@ -35,6 +35,10 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
         ("VAE on held-out renders", f"{figures['psnr']:.2f} dB PSNR, {figures['ssim']:.3f} SSIM"),
         ("planner, exact storyboards of held-out stories, English", _percent(figures["planner_en"])),
         ("planner, Chinese", _percent(figures["planner_zh"])),
+        (
+            "planner, subject, action and place of stories written by hand (`train/framecast/train/everyday.py`)",
+            _percent(figures["planner_everyday"]),
+        ),
     ]
     return "\n".join(
         [

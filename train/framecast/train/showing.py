@@ -79,47 +79,68 @@ def evaluate(
             help="Folder for evaluation.json and the contact sheet; the page is beside it. Its remarks.md is kept."
         ),
     ] = Path("docs/storybook"),
+    planner_only: Annotated[
+        bool, typer.Option(help="Score the planner anew and keep the other figures: nothing else has changed.")
+    ] = False,
     threads: Threads = 1,
 ) -> None:
     """Scores planner, VAE and generated clips on what training never saw; writes the page and the contact sheet."""
     import json
 
     import torch
-    from transformers import PreTrainedTokenizerFast
 
     from framecast.train import evaluate as scoring
     from framecast.train import judge as judging
-    from framecast.train import planner as plans
     from framecast.train import vae as autoencoders
     from framecast.train.bundle import BundleConfig
-    from framecast.train.models import read_pipeline, read_planner, read_vae
+    from framecast.train.models import read_pipeline, read_vae
     from framecast.train.quick import quicken
     from framecast.train.report import page
     from framecast.train.sheet import draw_sheet
 
     use_threads(threads)
     require_bundle(bundle)
-    model, figures = judging.published(referee)
-    plain = {"dtype": torch.float32, "local_files_only": True}
-    if address:
-        film = scoring.served(address)
+    kept = out / "evaluation.json"
+    if planner_only:
+        figures = json.loads(kept.read_text(encoding="utf-8")) | _planner_figures(bundle, stories)
+        scoring.keep(figures, kept)
     else:
-        pipe = read_pipeline(bundle, **plain)
-        quicken(pipe.unet)
-        film = scoring.piped(pipe, BundleConfig())
-    draw_sheet(scoring.captioned(film, scoring.fixed_scenes()), out / "sheet.png", tile=128)
-    judged = scoring.judge_clips(model, film, count=clips)
-    figures.update(autoencoders.measure(read_vae(bundle / "vae", **plain)))
-    planner = read_planner(bundle / "planner", **plain)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(bundle / "planner")
-    figures["planner_en"] = plans.exact(planner, tokenizer, "en", count=stories)
-    figures["planner_zh"] = plans.exact(planner, tokenizer, "zh", count=stories)
-    found = {**figures, "filmed_by": "a running server" if address else "the diffusers pipeline"}
-    scoring.write(judged, found, out / "evaluation.json")
-    written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+        model, figures = judging.published(referee)
+        plain = {"dtype": torch.float32, "local_files_only": True}
+        if address:
+            film = scoring.served(address)
+        else:
+            pipe = read_pipeline(bundle, **plain)
+            quicken(pipe.unet)
+            film = scoring.piped(pipe, BundleConfig())
+        draw_sheet(scoring.captioned(film, scoring.fixed_scenes()), out / "sheet.png", tile=128)
+        judged = scoring.judge_clips(model, film, count=clips)
+        figures.update(autoencoders.measure(read_vae(bundle / "vae", **plain)))
+        figures.update(_planner_figures(bundle, stories))
+        scoring.write(
+            judged, {**figures, "filmed_by": "a running server" if address else "the diffusers pipeline"}, kept
+        )
+    written = json.loads(kept.read_text(encoding="utf-8"))
     trained = json.loads((bundle / "framecast.json").read_text(encoding="utf-8"))["trained"]
     seen = out / "remarks.md"
     remarks = seen.read_text(encoding="utf-8") if seen.exists() else ""
     told = page(written, trained, f"{out.name}/sheet.png", remarks)
     out.with_suffix(".md").write_text(told, encoding="utf-8")
     typer.echo(told)
+
+
+def _planner_figures(bundle: Path, stories: int) -> dict[str, float]:
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    from framecast.train import everyday
+    from framecast.train import planner as plans
+    from framecast.train.models import read_planner
+
+    planner = read_planner(bundle / "planner", dtype=torch.float32, local_files_only=True)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(bundle / "planner")
+    return {
+        "planner_en": plans.exact(planner, tokenizer, "en", count=stories),
+        "planner_zh": plans.exact(planner, tokenizer, "zh", count=stories),
+        "planner_everyday": everyday.score(planner, tokenizer)[0],
+    }

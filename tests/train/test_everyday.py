@@ -1,0 +1,32 @@
+"""The stories written by hand: each can be planned, and is scored as it should be."""
+
+from framecast.planner.subjects import Subjects
+from framecast.review.policy import Policy
+from framecast.review.reviewer import Reviewer
+from framecast.train.everyday import STORIES, right
+from framecast.train.stories import Shot, storyboard
+from framecast.train.world.scene import Scene
+from framecast.train.world.vocabulary import ACTIONS, PLACES, SUBJECTS
+
+
+def test_every_story_is_of_the_world() -> None:
+    subjects = Subjects({s.name: [*s.english, *s.chinese] for s in SUBJECTS.values()})
+    reviewer = Reviewer(Policy.load())
+    for story, wanted in STORIES:
+        subjects.require_one(story)
+        assert reviewer.review(story) is None
+        for subject, action, place in wanted:
+            assert subject in SUBJECTS
+            assert action in ACTIONS
+            assert place in PLACES
+
+
+def test_the_score_looks_at_subject_action_and_place() -> None:
+    wanted = (("kitten", "play", "courtyard"),)
+    told = storyboard((Shot(Scene("kitten", "blue", "courtyard", "play", "night"), 3),))
+    assert right(told, wanted)
+    for other in (Scene("dog", "blue", "courtyard", "play"), Scene("kitten", "blue", "snow", "play")):
+        assert not right(storyboard((Shot(other),)), wanted)
+    assert not right(storyboard((Shot(Scene("kitten", "blue", "courtyard", "play")),) * 2), wanted)
+    assert not right("no json", wanted)
+    assert not right('{"scenes": [{"prompt": "a cat"}]}', wanted)

@@ -1,0 +1,74 @@
+"""Stories as people write them, by hand: what templates cannot say of a planner that has learnt from templates."""
+
+from __future__ import annotations
+
+import json
+
+from framecast.train.captions import parse
+from framecast.train.models import Planner
+from framecast.train.planner import plan
+
+#: (story, what its scenes show: subject, action and place each).
+STORIES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    ("A kitten plays in the garden.", (("kitten", "play", "courtyard"),)),
+    ("Kitten playing in the garden", (("kitten", "play", "courtyard"),)),
+    ("A red car drives along the street.", (("car", "right", "street"),)),
+    ("The cat and the dog play together in the snow.", (("kitten", "play", "snow"),)),
+    ("A boat sails on the sea.", (("boat", "right", "sea"),)),
+    ("The dog sleeps at home.", (("dog", "play", "room"),)),
+    ("A little bird sings in the forest.", (("bird", "play", "forest"),)),
+    ("The rocket takes off into space at night.", (("rocket", "fly", "sky"),)),
+    ("A goldfish swims in the ocean.", (("fish", "float", "sea"),)),
+    ("A white rabbit hops across the meadow.", (("rabbit", "jump", "meadow"),)),
+    ("The puppy runs on the beach at sunset.", (("dog", "right", "beach"),)),
+    ("A yellow butterfly dances among the trees.", (("butterfly", "play", "forest"),)),
+    ("A big red balloon rises into the air.", (("balloon", "fly", "meadow"),)),
+    ("A flower blooms in the garden.", (("flower", "grow", "courtyard"),)),
+    ("The green train travels through the city in the rain.", (("train", "right", "street"),)),
+    ("A ball rolls down the street.", (("ball", "right", "street"),)),
+    ("A ball bounces in the park. Then it rolls along the road.",
+     (("ball", "jump", "meadow"), ("ball", "right", "street"))),
+    ("The orange cat sits in the living room. At night it runs in the snow.",
+     (("kitten", "play", "room"), ("kitten", "right", "snow"))),
+    ("A ship sails across the sea. A bird flies in the sky.", (("boat", "right", "sea"), ("bird", "fly", "sky"))),
+    ("A tree grows in the desert.", (("tree", "grow", "desert"),)),
+    ("一只可爱的小猫在庭院里玩耍", (("kitten", "play", "courtyard"),)),
+    ("一辆红色的汽车在街道上行驶", (("car", "right", "street"),)),
+    ("小狗在公园里跑步", (("dog", "right", "meadow"),)),
+    ("小鸟在树上唱歌", (("bird", "play", "forest"),)),
+    ("一艘帆船在大海上航行", (("boat", "right", "sea"),)),
+    ("小猫在家里睡觉。", (("kitten", "play", "room"),)),
+    ("金鱼在水里游来游去。", (("fish", "float", "sea"),)),
+    ("火箭起飞了，飞向太空。", (("rocket", "fly", "meadow"),)),
+    ("一只白色的兔子在雪地里蹦蹦跳跳", (("rabbit", "jump", "snow"),)),
+    ("花园里，一朵玫瑰盛开", (("flower", "grow", "courtyard"),)),
+    ("夜晚，一只小狗在沙滩上散步。", (("dog", "right", "beach"),)),
+    ("一个红色的气球飞起来", (("balloon", "fly", "meadow"),)),
+    ("一列火车在城市里行驶，下着雨。", (("train", "right", "street"),)),
+    ("小猫和小狗在草地上玩。", (("kitten", "play", "meadow"),)),
+    ("一只蝴蝶在花园里飞。", (("butterfly", "fly", "courtyard"),)),
+    ("小兔子在森林里跳舞。然后它在草地上休息。", (("rabbit", "play", "forest"), ("rabbit", "play", "meadow"))),
+    ("足球在马路上滚动。", (("ball", "right", "street"),)),
+    ("一只橙色的小猫在客厅里打滚。接着它在院子里奔跑。",
+     (("kitten", "play", "room"), ("kitten", "right", "courtyard"))),
+    ("小树在沙漠里长大。", (("tree", "grow", "desert"),)),
+    ("小鸟在天空中飞翔。", (("bird", "fly", "sky"),)),
+)  # fmt: skip
+
+
+def right(answer: str, wanted: tuple[tuple[str, str, str], ...]) -> bool:
+    """Whether a storyboard shows what is wanted, scene by scene; colours, lights and lengths are not looked at."""
+    try:
+        scenes = [parse(scene["prompt"]) for scene in json.loads(answer)["scenes"]]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return tuple((scene.subject, scene.action, scene.place) for scene in scenes) == wanted
+
+
+def score(model: Planner, tokenizer: object) -> tuple[float, list[tuple[str, str]]]:
+    """The share of `STORIES` that are planned right, and those that are not with their answers."""
+    answers = plan(model, tokenizer, [story for story, _ in STORIES])  # type: ignore[arg-type]
+    wrong = [
+        (story, answer) for (story, wanted), answer in zip(STORIES, answers, strict=True) if not right(answer, wanted)
+    ]
+    return 1 - len(wrong) / len(STORIES), wrong
