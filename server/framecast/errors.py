@@ -44,13 +44,12 @@ class ContentRefused(FramecastError):
     """Content review does not let it pass.
 
     Args:
-        field: the name of the field as the caller wrote it.
+        message: one sentence for the caller, which begins with the field.
         category: of the policy, one word.
-        message: one clause for the caller.
     """
 
-    def __init__(self, field: str, category: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
+    def __init__(self, message: str, category: str = "") -> None:
+        super().__init__(message)
         self.category = category
 
 

@@ -38,8 +38,7 @@ class ContentReview:
         if finding.refused:
             made = "was planned as something" if where == PLAN else "is"
             raise ContentRefused(
-                field,
-                category.name,
-                f"{made} about {category.about} ({finding.words!r}), which this server does not film; "
+                f"{field}: {made} about {category.about} ({finding.words!r}), which this server does not film; "
                 "leave it out, or say it in other words",
+                category.name,
             )

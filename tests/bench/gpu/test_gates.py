@@ -94,19 +94,29 @@ def test_switches_are_set_and_taken_back() -> None:
     [
         ("shared_halves", "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1"),
         ("loose_bias", "unet.down_blocks.0.motion_modules.0.proj_out"),
-        ("fp8", "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"),
+        ("joint_projections", "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1"),
+        ("fp8", "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_q"),
         ("upsample_conv", "unet.up_blocks.0.upsamplers.0"),
     ],
 )
 def test_every_patch_has_its_switch(switch: str, where: str) -> None:
     module = models.step(TINY)
     part = module.get_submodule(where)
+    before = dict(part.__dict__)
+    kept = {name for name, _ in part.named_buffers()}
+
+    def touched() -> bool:
+        """By this patch: others may stand behind it."""
+        marks = {"shared_halves": "_wrapped_forward", "joint_projections": "_kept_by_patches"}
+        return marks.get(switch, "forward") in part.__dict__
+
     rest = replace(Switches(fp8=True), **{switch: False})
     with applied(module, rest, compile_=False):
-        assert "forward" not in part.__dict__
+        assert not touched()
     with applied(module, Switches(fp8=True), compile_=False):
-        assert "forward" in part.__dict__
-    assert "forward" not in part.__dict__
+        assert touched()
+    assert part.__dict__.keys() == before.keys()
+    assert {name for name, _ in part.named_buffers()} == kept
 
 
 def test_blocks_are_compiled_one_by_one_and_let_go() -> None:
