@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from framecast.bench.telemetry.processes import triton_port
+from framecast.bench.telemetry.processes import triton_option
 
 START_SECONDS = 180.0
 
@@ -23,7 +23,7 @@ class Server:
 
     Attributes:
         address: host:port of the gateway.
-        triton: host:port of its Triton.
+        triton: of its Triton's gRPC.
     """
 
     address: str
@@ -55,10 +55,10 @@ def serving(repository: Path, environment: Mapping[str, str] | None = None) -> I
                 address = found.get(timeout=START_SECONDS)
             except queue.Empty:
                 address = ""
-            port = triton_port(process.pid, "grpc-port") if address else None
-            if port is None:
+            where = [triton_option(process.pid, option) for option in ("grpc-address", "grpc-port")] if address else []
+            if None in where or not where:
                 raise OSError(f"the server of {repository} did not come up: {' '.join(lines[-5:]).strip()}")
-            yield Server(address, f"127.0.0.1:{port}")
+            yield Server(address, ":".join(map(str, where)))
         finally:
             process.terminate()
             try:

@@ -65,19 +65,19 @@ def serving_parent() -> int | None:
 
 def metrics_url(pid: int) -> str | None:
     """The metrics page of the tritonserver that `pid` started; None: it started none, or without a port."""
-    port = triton_port(pid, "metrics-port")
+    port = triton_option(pid, "metrics-port")
     return f"http://127.0.0.1:{port}/metrics" if port else None
 
 
-def triton_port(pid: int, option: str) -> int | None:
-    """The port that the tritonserver below `pid` was given as `option`; None: there is none."""
+def triton_option(pid: int, option: str) -> str | None:
+    """What the tritonserver below `pid` was given as `option`; None: there is none."""
     with suppress(psutil.Error):
         for process in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.Error):
                 words = process.cmdline()
-                ports = [word.partition("=")[2] for word in words if word.startswith(f"--{option}=")]
-                if process.name() == "tritonserver" and ports:
-                    return int(ports[0])
+                given = [word.partition("=")[2] for word in words if word.startswith(f"--{option}=")]
+                if process.name() == "tritonserver" and given:
+                    return given[0]
     return None
 
 
