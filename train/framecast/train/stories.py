@@ -200,12 +200,13 @@ def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
         who = lead + ("they" if friend else "it")
     elif said.first:
         thing = f"{rng.choice(_ADJECTIVES_EN)}{scene.colour + ' ' if said.colour else ''}{noun}"
-        the = rng.random() < 0.15
-        who = f"the {thing}" if the else f"{article(thing)} {thing}"
+        the, bare = rng.random() < 0.15, rng.random() < 0.08
+        who = thing if bare and not friend else f"the {thing}" if the else f"{article(thing)} {thing}"
         if friend:
             other = f"{scene.friend_colour} {friend}"
             who += f" {rng.choice(('with', 'and'))} {'the' if the else article(other)} {other}"
-        who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
+        if who != thing:
+            who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
     else:
         who = rng.choice(("", "", "then ", "next ")) + (f"the {noun} and the {friend}" if friend else f"the {noun}")
     bare = "which" not in who
@@ -255,6 +256,8 @@ def _chinese(shot: Shot, said: _Said, rng: random.Random) -> str:
             colour = rng.choice((f"{long}的", f"{long}的", f"{long}", *short))
         lead = rng.choice(("", "", "", "从前有", "有"))
         who = f"{lead}一{subject.measure}{rng.choice(_ADJECTIVES_ZH)}{colour}{noun}"
+        if not lead and rng.random() < 0.25:
+            who = f"{colour}{noun}"
         if friend:
             who += f"和一{SUBJECTS[scene.friend].measure}{COLOURS[scene.friend_colour].chinese[0]}的{friend}"
     else:
