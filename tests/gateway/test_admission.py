@@ -122,7 +122,7 @@ async def test_a_hopeless_deadline_is_refused_once_something_is_known():
         assert admission.admit("patient", work=10, seconds_left=8.1).first_frame_seconds == pytest.approx(11.0)
         with pytest.raises(DeadlineTooShort, match=r"leaves 7\.9 s and the first frame takes 8\.0 s"):
             admission.admit("queued", work=10, seconds_left=7.9)
-    assert admission.admit("small", work=1, seconds_left=20.0).first_frame_seconds == pytest.approx(10.4)
+    assert admission.admit("small", work=1, seconds_left=20.0).first_frame_seconds == pytest.approx(8.3)
 
 
 async def test_a_slow_spell_does_not_refuse_for_good():
@@ -132,8 +132,13 @@ async def test_a_slow_spell_does_not_refuse_for_good():
     for _ in range(3):
         with pytest.raises(DeadlineTooShort):
             admission.admit("hurried", work=1.0, seconds_left=20.0)
-    with admission.admit("hurried", work=1.0, seconds_left=20.0):
-        pass
+    with admission.admit("hurried", work=1.0, seconds_left=20.0) as ticket:
+        assert ticket.first_frame_seconds == 25.0, "what is usual is known as before"
+    admission.estimator.learn(1.0, first_frame_seconds=24.0, service_seconds=30.0)
+    with pytest.raises(DeadlineTooShort):
+        admission.admit("passed", work=1.0, seconds_left=0.0)
+    with pytest.raises(DeadlineTooShort):
+        admission.admit("hurried", work=1.0, seconds_left=20.0)
 
 
 async def test_one_long_video_does_not_make_places_look_dear():

@@ -12,7 +12,9 @@ from framecast.gateway.requests import RequestStream
 class _Anything:
     """Takes every scene as it is."""
 
-    def scene(self, message):
+    guidance_scale = 1.0
+
+    def scene(self, message, guidance_scale):
         return message
 
     def add(self, scene):

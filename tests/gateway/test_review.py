@@ -34,6 +34,20 @@ async def test_so_is_a_scene_even_the_second(serve, refuse, requests):
     assert error.details().startswith("scene.prompt: is about nudity or sex ('裸体')")
 
 
+async def test_a_negative_prompt_is_read_where_it_is_drawn(serve, refuse, connect):
+    """Guidance 0 draws it alone; from 1 on it says what is not wanted, and may well name it."""
+    served = await serve()
+
+    def messages(guidance):
+        scene = pb.Scene(prompt="a kitten", negative_prompt="naked, blood")
+        return [pb.GenerateRequest(options=pb.VideoOptions(guidance_scale=guidance)), pb.GenerateRequest(scene=scene)]
+
+    error = await refuse(served, messages(0.5))
+    assert error.details().startswith("scene.negative_prompt: is about nudity or sex")
+    events = [event async for event in connect(served).Generate(iter(messages(1.0)))]
+    assert events[-1].HasField("done")
+
+
 async def test_what_the_planner_makes_of_a_story_is_read_too(serve, connect, refuse, requests, monkeypatch):
     served = await serve()
 

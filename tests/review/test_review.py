@@ -52,11 +52,40 @@ def test_what_is_not_filmed_in_nine_languages(reviewer: Reviewer, text: str, cat
     assert finding.words in plain(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["n4ked", "N A K E D", "n.a.k.e.d", "na\u200bked", "ｎａｋｅｄ", "näked", "血 腥", "血-腥", "血\u200b腥"]
+DISGUISED = (
+    "k i l l a man",
+    "I k i l l",
+    "a k i l l",
+    "n a k e d w o m a n",
+    "n - a - k - e - d",
+    "naked_woman",
+    "having_sex",
+    "faire l’amour",
+    "nаked",
+    "kіll",
+    "القتل",
+    "والقتل",
+    "العارية",
+    "يقتلون",
+    "قــتل",
+    "он убил его",
+    "Mörder",
+    "er tötet",
+    "raping",
+    "terrorism",
+    "Donald J. Trump",
+    "血.腥",
+    "血 腥",
+    "n4ked",
+    "ｎａｋｅｄ",
+    "näked",
+    "\u88f8\u200b\u4f53",
 )
-def test_words_in_disguise(reviewer: Reviewer, text: str) -> None:
-    assert reviewer.review(f"see {text} there") is not None
+
+
+@pytest.mark.parametrize("text", DISGUISED)
+def test_words_in_disguise_and_in_other_forms(reviewer: Reviewer, text: str) -> None:
+    assert reviewer.review(f"See: {text}, there.") is not None
 
 
 @pytest.mark.parametrize(
@@ -73,6 +102,48 @@ def test_words_in_disguise(reviewer: Reviewer, text: str) -> None:
         "プラム色の猫が庭で遊ぶ。",
         "a b c d e, 1 2 3 4",
         "",
+        "小猫坐在椅子上，吊灯亮了。",
+        "小狗跑到草地上。吊桥在河边。",
+        "她年纪很轻。生活很快乐",
+        "イエローの車が走る",
+        "ピエロが踊る",
+        "강아지가 지나치게 뛴다",
+        "도시체험",
+        "광고문을 읽는다",
+        "햇살인가",
+        "桌上吊着一盏灯",
+        "年轻生命",
+        "望子成龙",
+        "小鱼变成龙",
+        "男性爱好者",
+        "女性交谈",
+        "妈妈做爱心早餐",
+        "角色情感",
+        "感情色彩",
+        "金黄片片落叶",
+        "年幼女儿",
+        "四川普通话",
+        "崇拜登月英雄",
+        "跳楼机",
+        "更换脸盆",
+        "伊斯兰国家",
+        "杀死细菌",
+        "труппа цирка танцует",
+        "казначей считает монеты",
+        "прыгает с трамплина",
+        "Le chat marche pieds nus sur la plage",
+        "pies desnudos",
+        "árboles desnudos",
+        "La mata a la izquierda",
+        "Nacktschnecke",
+        "nackte Füße",
+        "Blutigel",
+        "جنسية الرجل",
+        "A King Charles spaniel plays",
+        "The frost killed the flowers",
+        "strangler fig",
+        "a b c d e",
+        "I a m h e r e",
     ],
 )
 def test_what_is_harmless(reviewer: Reviewer, text: str) -> None:
@@ -115,7 +186,12 @@ def _policy(**category: Any) -> dict[str, Any]:
         ([], "list indices"),
         (_policy(action="burn"), "'burn', which is none of refuse, note"),
         (_policy(terms={}), "no terms"),
-        (_policy(terms={"en": ["*"]}), "an empty one"),
+        (_policy(terms={"en": "kill"}), "is no list of terms"),
+        (_policy(terms={"en": ["ki*ll"]}), "'ki\\*ll' is no term"),
+        (_policy(terms={"en": ["\u200b"]}), "is no term"),
+        (_policy() | {"harmless": "kill time"}, "harmless: 'kill time' is no list"),
+        (_policy() | {"harmless": [5]}, "harmless: 5 is no term"),
+        (_policy(terms={"en": ["*"]}), "is no term"),
     ],
 )
 def test_what_is_no_policy_is_refused(tmp_path: Path, content: Any, said: str) -> None:

@@ -88,7 +88,10 @@ def test_a_cache_grows_and_refuses_what_was_drawn_otherwise(tmp_path: Path) -> N
     config = CacheConfig(samples=1, latents=1)
     latents.build(config, code(4), tmp_path, crew=Crew())
     before = LatentCache(tmp_path).clip(0)[0]
+    reader = LatentCache(tmp_path)
     latents.build(replace(config, samples=3), code(4), tmp_path, crew=Crew())
+    reader.refresh()
+    assert float(reader.clip(2)[0].abs().sum()) > 0, "who reads sees it grow"
     grown = LatentCache(tmp_path)
     assert len(grown) == 3
     np.testing.assert_array_equal(grown.clip(0)[0], before)

@@ -70,7 +70,8 @@ class Admission:
             )
         soonest = self._soonest_place(ahead) + self.estimator.fastest_first_frame_seconds(work)
         if seconds_left is not None and seconds_left < soonest:
-            self.estimator.doubt()
+            if seconds_left > 0:
+                self.estimator.doubt()
             raise DeadlineTooShort(
                 f"the deadline leaves {seconds_left:.1f} s and the first frame takes {soonest:.1f} s or more"
             )

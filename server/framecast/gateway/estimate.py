@@ -24,18 +24,21 @@ class Estimator:
 
     def __init__(self, memory: int = 16) -> None:
         self._videos: deque[_Video] = deque(maxlen=memory)
+        self._doubted = 0  # of the oldest, which no longer say what is hopeless
 
     def learn(self, work: float, first_frame_seconds: float, service_seconds: float) -> None:
         """One video has ended."""
+        if len(self._videos) == self._videos.maxlen:
+            self._doubted = max(0, self._doubted - 1)
         self._videos.append(_Video(work, first_frame_seconds, service_seconds))
 
     def doubt(self) -> None:
-        """Somebody was refused for what is known, and will never tell whether that was right: the oldest is forgotten.
+        """Somebody was refused for what is known, and will never tell whether that was right: the oldest video no longer
+        counts against the next caller. Estimates stay what they are.
 
         Else a server that was slow for a while would refuse all who are in a hurry, for good.
         """
-        if self._videos:
-            self._videos.popleft()
+        self._doubted = min(self._doubted + 1, len(self._videos))
 
     def first_frame_seconds(self, work: float) -> float:
         """Usual time to the first frame once a video is live; 0 when nothing is known."""
@@ -43,7 +46,7 @@ class Estimator:
 
     def fastest_first_frame_seconds(self, work: float) -> float:
         """The same at its best: what cannot even beat this is hopeless; 0 when nothing is known."""
-        return min((_scaled(each.first_frame, each, work) for each in self._videos), default=0.0)
+        return min((_scaled(each.first_frame, each, work) for each in self._trusted()), default=0.0)
 
     def service_seconds(self) -> float:
         """How long a video usually keeps its place; 0 when nothing is known."""
@@ -51,7 +54,10 @@ class Estimator:
 
     def fastest_service_seconds(self, work: float) -> float:
         """The same at its best; 0 when nothing is known."""
-        return min((_scaled(each.service, each, work) for each in self._videos), default=0.0)
+        return min((_scaled(each.service, each, work) for each in self._trusted()), default=0.0)
+
+    def _trusted(self) -> list[_Video]:
+        return list(self._videos)[self._doubted :]
 
 
 def _scaled(seconds: float, known: _Video, work: float) -> float:

@@ -75,7 +75,7 @@ class RequestStream:
         if not message.HasField("scene"):
             remedy = "only scenes may follow here: options come once and first, a story takes the place of scenes"
             raise InvalidRequest(message.WhichOneof("message") or "message", remedy)
-        scene = self._validator.scene(message.scene)
+        scene = self._validator.scene(message.scene, film.guidance_scale)
         film.add(scene)
         return scene
 

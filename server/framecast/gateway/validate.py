@@ -66,8 +66,8 @@ class Validator:
         self._review(prefix + "text", story.text)
         return story
 
-    def scene(self, message: pb.Scene) -> Scene:
-        """One scene."""
+    def scene(self, message: pb.Scene, guidance_scale: float = 1.0) -> Scene:
+        """One scene of a video that is guided so strongly."""
         limit = self._limits.prompt_characters
         if message.camera not in pb.Camera.values():
             raise InvalidRequest("scene.camera", f"{message.camera} is not a camera this server knows")
@@ -80,11 +80,13 @@ class Validator:
             seed=_seed("scene.seed", message.seed) if message.HasField("seed") else None,
         )
         self._review("scene.prompt", scene.prompt)
+        if guidance_scale < 1:  # then what the negative prompt says is drawn, and not kept away
+            self._review("scene.negative_prompt", scene.negative_prompt)
         return scene
 
     def film(self, spec: VideoSpec) -> "FilmLength":
         """Counts the scenes of one video."""
-        return FilmLength(self._limits, self._model.segment_frames / spec.fps)
+        return FilmLength(self._limits, self._model.segment_frames / spec.fps, spec.guidance_scale)
 
     def _size(self, field: str, value: int, default: int, most: int) -> int:
         multiple = self._model.size_multiple
@@ -117,9 +119,14 @@ class Validator:
 
 
 class FilmLength:
-    """How much of its limits a video has used, scene by scene."""
+    """How much of its limits a video has used, scene by scene.
 
-    def __init__(self, limits: Limits, segment_seconds: float) -> None:
+    Attributes:
+        guidance_scale: of all its scenes.
+    """
+
+    def __init__(self, limits: Limits, segment_seconds: float, guidance_scale: float) -> None:
+        self.guidance_scale = guidance_scale
         self._limits = limits
         self._segment_seconds = segment_seconds
         self._scenes = 0

@@ -1,4 +1,4 @@
-"""What a small planner has learnt to write of: a story of anything else is refused, not filmed as something else."""
+"""What a small planner has learnt to write of: a story that names none of it is refused, not filmed as another."""
 
 import re
 from collections.abc import Mapping, Sequence

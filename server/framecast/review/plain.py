@@ -3,24 +3,36 @@
 import re
 import unicodedata
 
-_DIGITS = str.maketrans("013457@$", "oieastas")  # letters that are written as what they look like
 _VOICED = "\u3099\u309a"  # marks of kana, which make another letter
+_SAME = str.maketrans("_\u2018\u2019\u02bc", " '''", "\u0640")  # Arabic's stretch says nothing
+_DIGITS = str.maketrans("013457@$", "oieastas")  # letters that are written as what they look like
+_TWINS = str.maketrans("аеорсхуіѕјһԁԛԝвкмнтАΟοαρ", "aeopcxyisjhdqwbkmhtaooap")
 _WORD = re.compile(r"[^\W_]+(?:[@$][^\W_]*)*|[@$]\w+")
-_SPELT = re.compile(r"(?<!\w)\w(?:[\W_]{1,2}\w){2,}(?!\w)")  # k i l l, k.i.l.l
-_GAPS = re.compile(r"(?<=[⺀-鿿가-힯぀-ヿ])[\s\W_]+(?=[⺀-鿿가-힯぀-ヿ])")
+_SPELT = re.compile(r"(?<!\w)\w(?:[^\w\n]{1,3}\w(?!\w)){2,}")  # k i l l, k.i.l.l
+_HAN = "⺀-鿿豈-﫿ぁ-ヿ"
+_GAPS = re.compile(rf"(?<=[{_HAN}])[ \t\u3000.·*~^|/+#-]+(?=[{_HAN}])")  # not what ends a clause
 
 
 def plain(text: str) -> str:
-    """`text` in one case and width, without accents, invisible characters and gaps inside words.
+    """`text` in one case and width, without accents and invisible characters.
 
-    Wide letters and such with zero-width spaces between them become plain ones, ``k.i.l.l`` becomes ``kill``,
-    ``n4ked`` ``naked``, and ideographs close up. Whole numbers stay what they are.
+    Wide letters become plain ones, ``n4ked`` becomes ``naked``, letters of another script that look like Latin ones
+    in a Latin word become those, and ideographs with spaces or signs between them close up. Whole numbers stay.
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_SAME)
     kept = "".join(each for each in decomposed if each in _VOICED or unicodedata.category(each) not in ("Cf", "Mn"))
-    words = _WORD.sub(_letters, _GAPS.sub("", unicodedata.normalize("NFC", kept)))
-    return _SPELT.sub(lambda found: re.sub(r"[\W_]", "", found[0]), words)
+    return _WORD.sub(_letters, _GAPS.sub("", unicodedata.normalize("NFC", kept)))
+
+
+def spelt(read: str) -> list[str]:
+    """What is written letter by letter in a text that is `plain`: ``k i l l`` as ``kill``."""
+    return [re.sub(r"\W", "", found[0]) for found in _SPELT.finditer(read)]
 
 
 def _letters(word: re.Match[str]) -> str:
-    return word[0] if word[0].isdigit() or not any(map(str.isalpha, word[0])) else word[0].translate(_DIGITS)
+    found = word[0]
+    if found.isdigit() or not any(map(str.isalpha, found)):
+        return found
+    if re.search("[a-z]", found) and re.search("[Ͱ-ӿԀ-ԯ]", found):
+        found = found.translate(_TWINS)
+    return found.translate(_DIGITS)

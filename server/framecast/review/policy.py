@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.errors import InvalidRepository
+from framecast.review.plain import plain
 
 ACTIONS = ("refuse", "note")
 
@@ -60,8 +61,19 @@ class Policy:
         for name, each in found["categories"].items():
             if each["action"] not in ACTIONS:
                 raise ValueError(f"{name} has the action {each['action']!r}, which is none of {', '.join(ACTIONS)}")
-            terms = tuple(term for terms in each["terms"].values() for term in terms)
-            if not terms or not all(isinstance(term, str) and term.strip("* ") for term in terms):
-                raise ValueError(f"{name} has no terms, or an empty one")
-            categories.append(Category(name, str(each["about"]), each["action"], terms))
-        return cls(tuple(categories), tuple(found.get("harmless", ())))
+            terms = [term for language, these in each["terms"].items() for term in _terms(f"{name}, {language}", these)]
+            if not terms:
+                raise ValueError(f"{name} has no terms")
+            categories.append(Category(name, str(each["about"]), each["action"], tuple(terms)))
+        return cls(tuple(categories), tuple(_terms("harmless", found.get("harmless", []))))
+
+
+def _terms(where: str, found: Any) -> list[str]:
+    """Raises ValueError for what is no list of terms that can be looked for."""
+    if not isinstance(found, list):
+        raise ValueError(f"{where}: {found!r:.40} is no list of terms")
+    for term in found:
+        stem = plain(term.removesuffix("*")).strip() if isinstance(term, str) else ""
+        if not stem or "*" in stem:
+            raise ValueError(f"{where}: {term!r:.40} is no term; a * may stand at the end of one")
+    return list(found)

@@ -1,12 +1,21 @@
 """Reads a text against a policy."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from framecast.review.plain import plain
+from framecast.review.plain import plain, spelt
 from framecast.review.policy import ACTIONS, Category, Policy
 
-_NO_SPACES = re.compile(r"[⺀-鿿가-힯぀-ヿ฀-๿]")  # scripts that write words without gaps, or glue endings to them
+# How a term may stand in a text: (characters of its script, what may not be before it, what may not be after it).
+_SCRIPTS = (
+    (r"[ァ-ヶー]+", r"(?<![ァ-ヶー])", r"(?![ァ-ヶー])"),  # a loan word ends where its script does
+    (r"[가-힣 ]+", r"(?<![가-힣])", ""),  # endings are glued to words
+    (r"[\u0600-\u06ff ]+", r"(?<!\w)(?:[وفبكل]?ال|[وفبل])?", r"(?!\w)"),  # so are article and conjunctions
+    (r".*[⺀-鿿豈-﫿ぁ-ゟ].*", "", ""),  # no gaps between words
+    (r".*", r"(?<!\w)", r"(?!\w)"),
+)
+_LONG = 4  # letters of a term that is also looked for in what is written letter by letter
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Reviewer:
 
     def __init__(self, policy: Policy) -> None:
         ranked = sorted(policy.categories, key=lambda each: ACTIONS.index(each.action))
-        self._searches = [(each, _any_of(each.terms)) for each in ranked]
+        self._searches = [(each, _any_of(each.terms), _inside(each.terms)) for each in ranked]
         self._harmless = _any_of(policy.harmless) if policy.harmless else None
 
     def review(self, text: str) -> Finding | None:
@@ -40,17 +49,28 @@ class Reviewer:
         read = plain(text)
         if self._harmless is not None:
             read = self._harmless.sub(" ", read)
-        for category, search in self._searches:
-            if found := search.search(read):
+        letters = " ".join(spelt(read))
+        for category, search, inside in self._searches:
+            if found := search.search(read) or (inside.search(letters) if inside and letters else None):
                 return Finding(category, found[0])
         return None
 
 
-def _any_of(terms: tuple[str, ...]) -> "re.Pattern[str]":
-    """Terms as whole words; in scripts without gaps, anywhere. Longer ones first: a finding has all its words."""
-    patterns = []
-    for term in sorted(terms, key=len, reverse=True):
-        stem = re.escape(plain(term.rstrip("*"))).replace(r"\ ", r"\W+")
-        bare = bool(_NO_SPACES.search(term))
-        patterns.append(stem if bare else rf"(?<!\w){stem}" + (r"\w*" if term.endswith("*") else r"(?!\w)"))
-    return re.compile("|".join(patterns))
+def _any_of(terms: Sequence[str]) -> "re.Pattern[str]":
+    """Terms as words of their script. Longer ones first: a finding has all its words."""
+    return re.compile("|".join(map(_pattern, sorted(terms, key=len, reverse=True))))
+
+
+def _pattern(term: str) -> str:
+    stem = plain(term.rstrip("*"))
+    before, after = next((before, after) for script, before, after in _SCRIPTS if re.fullmatch(script, stem))
+    if term.endswith("*"):
+        after = r"\w*"
+    return before + re.escape(stem).replace(r"\ ", r"\W+") + after
+
+
+def _inside(terms: Sequence[str]) -> "re.Pattern[str] | None":
+    """Latin terms without their gaps, anywhere."""
+    stems = [re.sub(r"\W", "", plain(term)) for term in terms]
+    long = [stem for stem in stems if stem.isascii() and len(stem) >= _LONG]
+    return re.compile("|".join(map(re.escape, long))) if long else None

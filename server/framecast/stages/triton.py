@@ -23,8 +23,8 @@ from framecast.stages.types import Encoded, Floats, Latents, Planned, TextStates
 
 _log = logging.getLogger(__name__)
 _DOWN = ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED")
-# A stream's errors have no status: while a model that died is loaded again, its name is unknown.
-_DEAD_STUB = ("Stub process", "unhealthy", "health mutex", "Request for unknown model")
+_DEAD_STUB = ("Stub process", "unhealthy", "health mutex")
+_UNLOADED = "Request for unknown model"  # a stream's errors have no status; a model that died is being loaded again
 _STORY, _MAX_SCENES = c.SCENE_PLANNER.inputs
 _SCENE, _ = c.SCENE_PLANNER.outputs
 _DTYPES = {"FP32": np.float32, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8}
@@ -215,7 +215,8 @@ class TritonStages:
 
     def _failure(self, model: Model | Ensemble, error: InferenceServerException) -> FramecastError:
         """See `_error`; what it says of a dead model is kept."""
-        if any(words in str(error.message()) for words in _DEAD_STUB):
+        message = str(error.message())
+        if untagged(message) is None and any(words in message for words in _DEAD_STUB):
             self._dead_since |= dict.fromkeys(c.needed_models(model), time.monotonic())
         return _error(model, error)
 
@@ -249,6 +250,6 @@ def _error(model: Model | Ensemble, error: InferenceServerException) -> Framecas
     _log.warning("%s: %s %s", model.name, status, message)
     if "CANCELLED" in status:
         return Cancelled(f"The stage {model.name} was cancelled.")
-    if any(word in status for word in _DOWN) or any(words in message for words in _DEAD_STUB):
+    if any(word in status for word in _DOWN) or any(words in message for words in (*_DEAD_STUB, _UNLOADED)):
         return StageUnavailable(f"The stage {model.name} is not available.")
     return StageFailed(f"The stage {model.name} could not compute its answer.")

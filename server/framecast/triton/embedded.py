@@ -82,7 +82,7 @@ class EmbeddedTriton:
     async def start(self) -> None:
         """Starts the process; it is not ready yet (see `framecast.triton.readiness`)."""
         _sweep()
-        if len(self.address.removeprefix("unix:")) > _LONGEST_SOCKET:
+        if len(os.fsencode(self.address.removeprefix("unix:"))) > _LONGEST_SOCKET:
             folder = tempfile.gettempdir()
             raise StageUnavailable(
                 f"TMPDIR: {folder} is too long for a socket; name a folder of 60 characters at most."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Checkpoint:
         fresh, last, old = (self.directory / name for name in ("fresh", "last", "old"))
         if not last.exists():
             whole = (fresh / "state.json").exists()  # which is written last
-            if whole or old.exists():
+            with suppress(FileNotFoundError):  # nothing is there, or another worker has done it
                 os.replace(fresh if whole else old, last)
         shutil.rmtree(old, ignore_errors=True)
 

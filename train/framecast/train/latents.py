@@ -143,7 +143,8 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) 
     done = len(finished(lines, mend=True))
     if done:
         _require_the_same(config, directory)
-    _description(directory).write_text(json.dumps(_told(config), indent=2) + "\n", encoding="utf-8")
+    elif crew.leads:
+        _description(directory).write_text(json.dumps(_told(config), indent=2) + "\n", encoding="utf-8")
     shape = (max(done, len(mine)), config.latents, len(code.deviations), 16, 16)
     latents = _rows(directory / f"latents-{crew.rank}.npy", np.float16, shape, done)
     covers = _rows(directory / f"cover-{crew.rank}.npy", np.uint8, (*shape[:2], 16, 16), done)
@@ -199,6 +200,10 @@ def _rows(path: Path, dtype: Any, shape: tuple[int, ...], done: int) -> Any:
     return larger
 
 
+def _opened(part: Path, name: str) -> Any:
+    return np.load(part.with_name(f"{part.stem.replace('samples', name)}.npy"), mmap_mode="r")
+
+
 class LatentCache:
     """Reads a cache that may still be growing, every worker's part of it.
 
@@ -225,9 +230,12 @@ class LatentCache:
                 self._parts.append(part)
                 self._rows.append(0)
                 for name, arrays in (("latents", self._latents), ("cover", self._covers)):
-                    arrays.append(np.load(part.with_name(f"{part.stem.replace('samples', name)}.npy"), mmap_mode="r"))
+                    arrays.append(_opened(part, name))
         for index, part in enumerate(self._parts):
             rows = finished(part)
+            if len(rows) > len(self._latents[index]):  # the file has been replaced by one with more room
+                for name, arrays in (("latents", self._latents), ("cover", self._covers)):
+                    arrays[index] = _opened(part, name)
             for row in range(self._rows[index], len(rows)):
                 self._places.append((index, row))  # first: another thread may be drawing of what is in `samples`
                 self.samples.append(Sample.from_line(rows[row]))
