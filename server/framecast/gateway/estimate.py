@@ -33,7 +33,7 @@ class Estimator:
         self._videos.append(_Video(work, first_frame_seconds, service_seconds))
 
     def doubt(self) -> None:
-        """Somebody was refused for what is known, and will never tell whether that was right: the oldest video no longer
+        """Somebody was refused for what is known, and never tells whether that was right: the oldest video no longer
         counts against the next caller. Estimates stay what they are.
 
         Else a server that was slow for a while would refuse all who are in a hurry, for good.
