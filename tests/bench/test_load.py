@@ -31,7 +31,9 @@ def test_an_open_loop_asks_on_time_and_measures_the_queue(virtually: Any, fake: 
     assert run.samples[0].overhead == pytest.approx(2.0 / 1.6)
     assert run.samples[0].rtf == pytest.approx(1.0)
     assert run.duration == pytest.approx(6.0)
-    assert [number for _, number in run.in_flight] == [1, 2, 2]
+    # Ends at 3, 5 and 7 s.
+    assert [number for _, number in run.in_flight] == [1, 2, 1, 2, 1, 0]
+    assert [at for at, _ in run.in_flight] == pytest.approx([1.0, 2.0, 3.0, 3.5, 5.0, 7.0])
     assert [ask.options.seed for ask in server.asked] == [1, 2, 3]
 
 
@@ -60,6 +62,7 @@ def test_a_closed_loop_waits_for_its_videos(virtually: Any, fake: Any, workload:
     assert [sample.sent for sample in run.samples] == pytest.approx([0, 0, 2, 2, 4])
     assert [sample.index for sample in run.samples] == [0, 1, 2, 3, 4]
     assert max(number for _, number in run.in_flight) == 2
+    assert run.in_flight[-1] == (pytest.approx(6.0), 0)
     assert run.duration == pytest.approx(6.0)
 
 

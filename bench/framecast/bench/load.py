@@ -40,7 +40,7 @@ class LoadRun:
         samples: of every video that was due, in the order they were due.
         duration: from the first arrival's intended time, or the start of a closed loop, to the last answer, seconds.
         planned: videos that would have been asked for, had the load not been stopped.
-        in_flight: how many were asked for and not answered, at every arrival: (seconds, videos).
+        in_flight: how many were asked for and not answered, at every arrival and end: (seconds, videos).
         verdict: whether the server kept up.
     """
 
@@ -74,6 +74,7 @@ async def open_loop(
             if places is not None:
                 places.release()
         watch.ended(refused=sample.error == REFUSED, failed=sample.error not in ("", REFUSED))
+        in_flight.append((clock() - origin, watch.in_flight))
         progress()
         return sample
 
@@ -82,7 +83,7 @@ async def open_loop(
         await asyncio.sleep(max(0.0, origin + intended - clock()))
         due[asyncio.create_task(video(index, float(intended)))] = float(intended)
         verdict = watch.arrived()
-        in_flight.append((float(intended), watch.in_flight))
+        in_flight.append((clock() - origin, watch.in_flight))
         if limits.stop and verdict.state is not State.STEADY:
             break
     # 2. Wait for the answers, but not for ever: a diverged queue may be hours long.
@@ -116,6 +117,7 @@ async def closed_loop(
             in_flight.append((clock() - origin, live))
             samples.append(await observe(generate(workload.ask(index)), index, clock() - origin, origin))
             live -= 1
+            in_flight.append((clock() - origin, live))
             progress()
 
     await asyncio.gather(*(caller() for _ in range(min(concurrency, videos))))
