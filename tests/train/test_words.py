@@ -7,8 +7,8 @@ import pytest
 
 from framecast.train.captions import canonical, free, parse, training_caption
 from framecast.train.stories import MAX_SCENES, sample_story, storyboard
+from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene, with_friend
-from framecast.train.world.vocabulary import CAMERAS, LIGHTS, WEATHERS
 
 
 def test_canonical_form() -> None:

@@ -7,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from framecast.train.cli import app
+from framecast.train.world.circumstances import CAMERAS, LIGHTS
 from framecast.train.world.render import SUBJECTS_DRAWN, Film, render
 from framecast.train.world.scene import Scene, all_combinations, choose_held_out, held_out, sample_scene
-from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS
+from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS
 
 KITTEN = Scene("kitten", "white", "courtyard", "play")
 

@@ -31,7 +31,7 @@ from framecast.triton.served_model import read_served_model
 from framecast.triton.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
-_DEFAULTS = GatewayConfig()
+_DEFAULTS = GatewayConfig  # the class: an instance would read the policy as this module is imported
 _REPOSITORY = Path("build/served")
 
 

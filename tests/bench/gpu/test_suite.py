@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ from typer.testing import CliRunner
 from framecast.bench.cli import app
 from framecast.bench.gpu.command import main
 from framecast.bench.gpu.denoise import ModelJob
-from framecast.bench.gpu.job import Turn
 from framecast.bench.gpu.jobs import JOBS, job_named
+from framecast.bench.gpu.planner import PlannerJob
 from framecast.bench.gpu.pool import side_by_side
-from framecast.bench.gpu.rows import Deadline, Emit
-from framecast.bench.gpu.scale import TINY, Scale
+from framecast.bench.gpu.rows import Deadline
+from framecast.bench.gpu.scale import TINY
 from framecast.bench.gpu.sections import SECTIONS, Section
 from framecast.bench.gpu.suite import SuiteOptions, run_suite, watched
 from framecast.bench.gpu.switches import FP8
@@ -112,21 +111,10 @@ def test_sections_in_processes_of_their_own_end_in_time(tmp_path: Path) -> None:
     assert (failed.state, failed.words) == ("failed", "exit 1: no such card")
 
 
-@dataclass(frozen=True)
-class _Lost:
-    """A job that a child does not know."""
-
-    name: str = "lost"
-    seconds: float = 8.0
-
-    def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
-        raise NotImplementedError
-
-
 def test_jobs_side_by_side_measure_in_turn_and_none_is_left(borrowed: None) -> None:
     """Real processes with as little as a borrowed machine has: some that are measured, one that dies."""
     found: list[dict[str, Any]] = []
-    jobs = (job_named("eager: step, decode"), _Lost(), job_named("planner"), job_named("aoti"))
+    jobs = (job_named("eager: step, decode"), PlannerJob("lost"), job_named("planner"), job_named("aoti"))
     side_by_side(jobs, TINY, lambda **row: found.append(row), Deadline(300))
     assert [(row["what"], row["rung"]) for row in found if "call_us" in row] == [
         ("unet step", "eager"),

@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 import re
 
+from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene
-from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, WEATHERS, Language
+from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS, Language
 
 
 def article(word: str) -> str:

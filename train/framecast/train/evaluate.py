@@ -24,9 +24,10 @@ from framecast.train.folding import FOLD
 from framecast.train.judge import QUESTIONS, Judge, answers, shrink, verdicts
 from framecast.train.models import Pipeline
 from framecast.train.scores import flicker, frechet, seam
+from framecast.train.world.circumstances import LIGHTS
 from framecast.train.world.render import render
 from framecast.train.world.scene import Scene, sample_scene
-from framecast.train.world.vocabulary import ACTIONS, COLOURS, LIGHTS, PLACES, SUBJECTS
+from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS
 
 Frames = npt.NDArray[np.uint8]
 Filmer = Callable[[Scene, float, int], Frames]

@@ -23,9 +23,10 @@ from torch import nn
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.precision import mixed
 from framecast.train.progress import Journal
+from framecast.train.world.circumstances import LIGHTS, WEATHERS
 from framecast.train.world.render import Film, render
 from framecast.train.world.scene import Scene, sample_scene
-from framecast.train.world.vocabulary import ACTIONS, COLOURS, LIGHTS, PLACES, SUBJECTS, WEATHERS
+from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS
 
 FRAMES, SIDE, SECONDS = 8, 64, 2
 QUESTIONS: dict[str, tuple[str, ...]] = {

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from framecast.train.captions import article, canonical
+from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Combination, Scene, sample_scene
-from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, WEATHERS, Language
+from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS, Language
 
 DEFAULT_SECONDS = 2
 MAX_SCENES = 6

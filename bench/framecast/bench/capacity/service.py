@@ -7,7 +7,7 @@ from framecast.denoiser.batcher import BatcherLimits
 from framecast.director.director import DirectorConfig
 from framecast.gateway.config import GatewayConfig
 
-_BATCHER, _DIRECTOR, _GATEWAY = BatcherLimits(), DirectorConfig(), GatewayConfig()
+_BATCHER, _DIRECTOR, _GATEWAY = BatcherLimits(), DirectorConfig(), GatewayConfig  # whose instance reads a file
 
 
 @dataclass(frozen=True)

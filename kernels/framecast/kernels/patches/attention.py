@@ -52,3 +52,10 @@ def query_key_value(attention: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Ten
     joint = behind_norm(attention, tokens, bias) if eight_bits else F.linear(tokens, attention.weight_qkv, bias)
     query, key, value = joint.chunk(3, dim=-1)
     return query, key, value
+
+
+def projected_out(attention: Any, mixed: Tensor) -> Tensor:
+    """The attention's last layers, of [..., C]."""
+    for layer in attention.to_out:
+        mixed = layer(mixed)
+    return mixed

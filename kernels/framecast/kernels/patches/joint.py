@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from framecast.kernels.patches.attention import BIAS, WEIGHT, is_joint, is_plain, projections, query_key_value
+from framecast.kernels.patches.attention import (
+    BIAS,
+    WEIGHT,
+    is_joint,
+    is_plain,
+    projected_out,
+    projections,
+    query_key_value,
+)
 from framecast.kernels.patches.forward import is_hooked, is_replaced, original, replace_forward
 from framecast.kernels.patches.kept import keep
 
@@ -59,6 +67,4 @@ def _attend(
     shape = (*hidden_states.shape[:2], self.heads, -1)
     query, key, value = (part.reshape(shape).transpose(1, 2) for part in query_key_value(self, hidden_states))
     mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-    for layer in self.to_out:
-        mixed = layer(mixed)
-    return mixed
+    return projected_out(self, mixed)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from framecast.kernels.patches.attention import is_plain, projections, query_key_value
+from framecast.kernels.patches.attention import is_plain, projected_out, projections, query_key_value
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
 from framecast.kernels.patches.kept import keep
 from framecast.kernels.patches.norm import apply_norm
@@ -141,6 +141,4 @@ def _attend(attention: Any, tokens: Tensor, frames: int) -> Tensor:
     position = None if table is None else table[:, :frames].to(tokens.dtype)
     q, k, v = query_key_value(attention, tokens)
     mixed = temporal_attention(q, k, v, frames, attention.heads, attention.scale, position)
-    for layer in attention.to_out:
-        mixed = layer(mixed)
-    return mixed
+    return projected_out(attention, mixed)

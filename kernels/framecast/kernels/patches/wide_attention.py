@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from framecast.kernels.patches.attention import has_plain_processor, query_key_value
+from framecast.kernels.patches.attention import has_plain_processor, projected_out, query_key_value
 from framecast.kernels.patches.forward import is_replaced, original, replace_forward
 
 _FLASH = 256  # channels of a head
@@ -50,9 +50,7 @@ def _attend(
     tokens = normed.flatten(2).transpose(1, 2)
     query, key, value = query_key_value(self, tokens)
     mixed = ((query * self.scale) @ key.transpose(1, 2)).softmax(dim=-1) @ value
-    for layer in self.to_out:
-        mixed = layer(mixed)
-    out = mixed.transpose(1, 2).reshape(hidden_states.shape)
+    out = projected_out(self, mixed).transpose(1, 2).reshape(hidden_states.shape)
     if self.residual_connection:
         out = out + hidden_states
     return out / self.rescale_output_factor

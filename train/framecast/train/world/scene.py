@@ -8,7 +8,8 @@ import random
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from framecast.train.world.vocabulary import ACTIONS, CAMERAS, COLOURS, LIGHTS, PLACES, SUBJECTS, WEATHERS
+from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
+from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS
 
 Combination = tuple[str, str, str, str]
 """(subject, colour, place, action)."""
