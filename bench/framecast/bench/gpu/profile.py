@@ -9,7 +9,7 @@ from torch.profiler import ProfilerActivity, profile
 _NAME = 70  # characters of a kernel's name: templates run to hundreds
 
 
-def heaviest_kernels(call: Callable[[], Any], count: int = 15) -> list[dict[str, Any]]:
+def heaviest_kernels(call: Callable[[], Any], count: int = 30) -> list[dict[str, Any]]:
     """The kernels that take most of one call: ``kernel``, ``calls``, ``us`` of all of them, ``share`` of all kernels.
 
     Empty where there is no GPU. The profiler slows launches, not kernels; a CUDA graph's kernels are seen one by one.
