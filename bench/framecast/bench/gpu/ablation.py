@@ -8,10 +8,9 @@ from typing import Any
 import torch
 
 from framecast.bench.gpu.denoise import decoding, stepping
-from framecast.bench.gpu.kernels import reason
 from framecast.bench.gpu.module import Workload, ready, timed
 from framecast.bench.gpu.report import tables
-from framecast.bench.gpu.rows import Deadline, Emit
+from framecast.bench.gpu.rows import Deadline, Emit, reason
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.switches import Rung, climbing, leaving_out
 from framecast.bench.record import Record

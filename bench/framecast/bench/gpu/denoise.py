@@ -12,10 +12,9 @@ from framecast.bench.gpu import models
 from framecast.bench.gpu.ceilings import DISTILLED_FLOOR_MS, FRAME_FLOOR_MS, STEP_FLOOR_MS
 from framecast.bench.gpu.energy import spent
 from framecast.bench.gpu.job import Turn
-from framecast.bench.gpu.kernels import reason
 from framecast.bench.gpu.module import Ready, Tensors, Workload, ready, timed
 from framecast.bench.gpu.profile import heaviest_kernels
-from framecast.bench.gpu.rows import Emit
+from framecast.bench.gpu.rows import Emit, reason
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.switches import Rung
 

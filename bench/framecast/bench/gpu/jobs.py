@@ -3,10 +3,9 @@
 from framecast.bench.gpu.aoti import AotiJob
 from framecast.bench.gpu.denoise import ModelJob
 from framecast.bench.gpu.job import Job
-from framecast.bench.gpu.kernels import reason
 from framecast.bench.gpu.planner import PlannerJob
 from framecast.bench.gpu.pool import side_by_side
-from framecast.bench.gpu.rows import Deadline, Emit
+from framecast.bench.gpu.rows import Deadline, Emit, reason
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.switches import EAGER, FP8, OURS, PLAIN_COMPILE, UNCOMPILED
 

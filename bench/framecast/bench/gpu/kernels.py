@@ -7,7 +7,7 @@ import torch
 
 from framecast.bench.gpu.cases import Case, cases, shrunk
 from framecast.bench.gpu.ceilings import COPY_TB_S, MATMUL_TFLOP_S
-from framecast.bench.gpu.rows import Deadline, Emit
+from framecast.bench.gpu.rows import Deadline, Emit, reason
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.timing import Timing, measure
 from framecast.kernels.shapes import ANIMATEDIFF, MODELSCOPE, Shape, shapes
@@ -137,11 +137,6 @@ def _sweep(alike: Sequence[Case], scale: Scale, emit: Emit, deadline: Deadline) 
             refused[name] = wrong
     best = min(times, key=lambda name: times[name], default="none")
     emit(sweep=case.shape.name, best=best, times_us=times, refused=refused)
-
-
-def reason(error: BaseException) -> str:
-    """The first line of an error with its class, cut short."""
-    return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0][:200]}"
 
 
 def _exact_float32() -> None:

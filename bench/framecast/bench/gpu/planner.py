@@ -9,8 +9,7 @@ import torch
 from framecast.bench.gpu import models
 from framecast.bench.gpu.ceilings import COPY_TB_S
 from framecast.bench.gpu.job import Turn
-from framecast.bench.gpu.kernels import reason
-from framecast.bench.gpu.rows import Emit
+from framecast.bench.gpu.rows import Emit, reason
 from framecast.bench.gpu.scale import Scale
 
 # name → what `generate` is told. transformers compiles the decoding of a static cache by itself, on a GPU.

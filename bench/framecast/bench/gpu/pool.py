@@ -7,6 +7,7 @@ before it measures: nothing else uses the device meanwhile.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,7 @@ class _Child:
         command = [sys.executable, "-m", "framecast.bench.gpu", "job", job.name, "--scale", scale.name]
         command += ["--dtype", scale.dtype]
         pipe, environment = subprocess.PIPE, {**os.environ, "TORCHINDUCTOR_COMPILE_THREADS": str(threads)}
+        environment["PYTHONFAULTHANDLER"] = "1"  # for `last_words` of one that a signal ends
         text: dict[str, Any] = {"text": True, "encoding": "utf-8", "errors": "replace"}
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, env=environment, **text)
         listener = threading.Thread(target=self._listen, args=(said,), daemon=True)
@@ -129,8 +131,13 @@ class _Child:
                 self.process.stdin.close()
 
     def last_words(self) -> str:
+        """The last line that it wrote, or its signal and where it was."""
         self._log.seek(0)
         lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
+        status = self.process.wait()
+        if status < 0:
+            place = next((line.strip() for line in lines if line.startswith("  File ")), "who knows where")
+            return f"ended by {signal.Signals(-status).name}, {place}"[:300]
         return lines[-1][:300] if lines else "no words"
 
     def _listen(self, said: "Queue[tuple[_Child, dict[str, Any] | None]]") -> None:

@@ -2,10 +2,13 @@
 
 import json
 import math
+import re
 import sys
 import time
 from pathlib import Path
 from typing import Any, Protocol
+
+_NAMED = re.compile(r"[\w.]*(Error|Exception): .")  # how a traceback's last line begins
 
 
 class Emit(Protocol):
@@ -67,3 +70,13 @@ def _finite(value: Any) -> Any:
 
 def _short(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error with its class, and the last error that its text names, each cut short.
+
+    What happens in a compiler's processes comes with their traceback as the text of one error.
+    """
+    first, *more = (str(error).strip() or "no message").splitlines()
+    inner = [line.strip()[:200] for line in more if _NAMED.match(line.strip())]
+    return " … ".join([f"{type(error).__name__}: {first.strip()[:200]}", *inner[-1:]])

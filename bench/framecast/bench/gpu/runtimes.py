@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from framecast.bench.gpu.kernels import reason
-from framecast.bench.gpu.rows import Deadline, Emit
+from framecast.bench.gpu.rows import Deadline, Emit, reason
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.timing import measure
 

@@ -12,8 +12,8 @@ def geglu_constants(width: int) -> dict[str, int]:
 
 
 def geglu_warps(width: int) -> int:
-    """A warp for each 512 outputs."""
-    return max(1, min(8, width // 512))
+    """A warp for each 512 outputs, as far as there are powers of two: Triton takes no others."""
+    return min(8, next_power_of_two(width // 512 + 1) // 2 or 1)
 
 
 def geglu_spec(width: int, dtype: str, *, variant: str) -> KernelSpec:
@@ -48,5 +48,6 @@ def specs() -> list[KernelSpec]:
         *convolutions,
         apply_spec(norm, "bf16", eps=1e-5, silu=True, variant="unet 32², 640, bf16 to e4m3", out="fp8e4nv"),
         geglu_spec(1280, "bf16", variant="unet 64², 1280, bf16 to e4m3"),
+        geglu_spec(2560, "bf16", variant="unet 32², 2560, bf16 to e4m3"),
         geglu_spec(5120, "fp16", variant="unet 16², 5120, fp16 to e4m3"),
     ]
