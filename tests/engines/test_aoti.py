@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -24,6 +25,15 @@ from framecast.errors import InvalidRepository, InvalidRequest
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="our kernels need Triton 3.9")
 
 
+def _with_its_own_library(folder: Path) -> Path:
+    """A compiler that links the C++ library into what it makes, as some do."""
+    compiler = folder / "g++"
+    header = 'case "$*" in *c++-header*) exec g++ "$@";; esac'  # nothing is linked
+    compiler.write_text(f'#!/bin/sh\n{header}\nexec g++ "$@" -static-libstdc++\n')
+    compiler.chmod(0o755)
+    return compiler
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     """The decoder's package, which its compiler has checked against torch, and what the manifest is told."""
@@ -33,7 +43,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
 
     folder = tmp_path_factory.mktemp("aoti")
     exported = export_decode_yuv(tiny_vae(), Fold(), folder / "vae_decoder.onnx", opset=23)
-    compiled = AotInductorCompiler().compile("vae_decoder", exported, None)  # type: ignore[arg-type]
+    with torch._inductor.config.patch({"cpp.cxx": (None, str(_with_its_own_library(folder)))}):
+        compiled = AotInductorCompiler().compile("vae_decoder", exported, None)  # type: ignore[arg-type]
     assert exported.graph.module.vae.decoder.conv_in.weight.is_contiguous()
     return compiled.path, dict(compiled.build)
 
@@ -53,6 +64,16 @@ def test_the_package_computes_what_torch_does(package: tuple[Path, dict[str, obj
     assert set(alone) == {"y", "rgb"}
     assert both["y"].shape == (5, 6, 4)
     np.testing.assert_allclose(both["rgb"][3:4], alone["rgb"], atol=1e-5)
+
+
+def test_the_package_has_no_cpp_library_of_its_own(package: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    """With two of them in a process it may die as the package is loaded: they exchange parts of locales."""
+    with zipfile.ZipFile(package[0]) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".so")]
+        library = archive.extract(name, tmp_path)
+    needed = subprocess.run(["readelf", "-d", library], check=True, capture_output=True, text=True).stdout
+    assert "NEEDED" in needed
+    assert "[libstdc++.so.6]" in needed
 
 
 def test_a_denoise_step_takes_axes_of_one_and_any_number_of_images(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from framecast.kernels import aot
 from framecast.kernels.compile import SHARED_LIMITS, compile_kernel, parameter_count, plain_parameters
+from framecast.kernels.fp8.config import geglu_constants, geglu_warps
 from framecast.kernels.geglu.config import spec
 from framecast.kernels.spec import CAPABILITIES, SINCE_HOPPER
 from framecast.kernels.switches import OPS
@@ -36,6 +37,15 @@ def test_every_kernel_for_every_architecture(tmp_path: Path) -> None:
         assert len(row["ptx_sha256"]) == 64
     table = (tmp_path / "resources.md").read_text(encoding="utf-8")
     assert table.count("\n") == 2 + len(aot.all_specs())
+
+
+@pytest.mark.parametrize("width", [1, 16, 320, 1000, 1024, 1280, 2560, 5120, 20480])
+def test_geglu_in_e4m3_has_tiles_and_warps_that_triton_takes(width: int) -> None:
+    """Of any width: Triton refuses other numbers than powers of two, and that only where it compiles."""
+    constants = geglu_constants(width)
+    assert constants["FIRST"] + constants["REST"] >= width
+    for count in (constants["FIRST"], constants["REST"], geglu_warps(width)):
+        assert count & (count - 1) == 0 < count
 
 
 def test_ptx_has_the_arguments_and_nothing_else() -> None:

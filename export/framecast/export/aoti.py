@@ -94,7 +94,10 @@ def write_package(program: torch.export.ExportedProgram, path: Path, metadata: M
     # Where the module asks about a size (is this axis 1? are these more than 64 images?), the trace keeps the answer of
     # its sample and an assertion. The answers choose among ways to lay out or copy the same numbers, and with the
     # assertions a package would refuse one frame, or three clips at a time; `Exported.check` runs such cases instead.
-    configs = {"aot_inductor.metadata": dict(metadata or {}), "scalar_asserts": False}
+    configs: dict[str, Any] = {"aot_inductor.metadata": dict(metadata or {}), "scalar_asserts": False}
+    # Some compilers link the C++ library in, and with two of them in a process the package dies as it is loaded
+    # (docs/log.md). Named before that one, the library that torch has loaded is the only one.
+    configs["aot_inductor.custom_op_libs"] = [":libstdc++.so.6"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch deprecates parts of itself that its compiler imports
         torch._inductor.aoti_compile_and_package(program, package_path=str(path), inductor_configs=configs)

@@ -11,6 +11,7 @@ from framecast.bench.gpu import kernels, models
 from framecast.bench.gpu.cases import Case, cases, shrunk
 from framecast.bench.gpu.module import Workload, ready
 from framecast.bench.gpu.profile import table
+from framecast.bench.gpu.rows import reason
 from framecast.bench.gpu.scale import TINY
 from framecast.bench.gpu.switches import Rung, Switches, applied, climbing, leaving_out
 from framecast.bench.gpu.timing import Timing
@@ -51,6 +52,15 @@ def test_a_kernel_that_does_not_run_or_gives_nan_is_a_result() -> None:
     )
     nan = replace(case, ours=lambda: (case.ours()[0] * float("nan"),))
     assert kernels.row((nan,), TINY, compiled=False)["ours_refused"] == "output a is not finite"
+
+
+def test_a_reason_names_the_error_inside_a_compilers_process() -> None:
+    words = "An exception occurred in a subprocess:\n\nTraceback (most recent call last):\n  raise\n"
+    error = RuntimeError(words + "AssertionError: num_warps must be a power of 2\n\nSet VERBOSE=1 for more\n")
+    assert reason(error) == (
+        "RuntimeError: An exception occurred in a subprocess: … AssertionError: num_warps must be a power of 2"
+    )
+    assert reason(ValueError()) == "ValueError: no message"
 
 
 def test_achieved_is_bytes_over_time() -> None:

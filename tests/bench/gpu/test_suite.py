@@ -59,6 +59,7 @@ def test_every_op_of_every_family_is_right_and_timed(record: Record) -> None:
         assert min(row["ours_us"], row["eager_us"], row["compile_us"]) > 0
         assert row["speedup"] == pytest.approx(min(row["eager_us"], row["compile_us"]) / row["ours_us"])
         assert row["of_copy"] == pytest.approx(row["tb_s"] / 4.3)
+        assert row["of_same_copy"] == pytest.approx(row["same_copy_us"] / row["ours_us"])
     assert any("channels last" in row["shape"] for row in found)
 
 
@@ -152,6 +153,18 @@ def test_a_job_that_says_it_is_ready_and_dies_is_one_row(tmp_path: Path, monkeyp
     assert [row.get("failed") for row in found] == [None, "gone"]
     assert found[0]["ready_after_s"] == 1.0
     assert before.left > -30, "nobody waits for the dead"
+
+
+def test_a_job_that_a_signal_ends_says_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that breaks the process leaves no message of its own."""
+    program = "import faulthandler, threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    executable = tmp_path / "python"
+    executable.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{program}\nfaulthandler._sigsegv()'\n")
+    executable.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(executable))
+    found: list[dict[str, Any]] = []
+    side_by_side(JOBS[:1], TINY, lambda **row: found.append(row), Deadline(60))
+    assert [row["failed"] for row in found] == ['ended by SIGSEGV, File "<string>", line 2 in <module>']
 
 
 MISSING = ("typer", "rich", "grpc", "psutil", "pynvml", "onnxruntime", "onnx", "matplotlib")

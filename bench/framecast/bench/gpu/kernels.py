@@ -91,6 +91,8 @@ def row(alike: Sequence[Case], scale: Scale, *, compiled: bool) -> dict[str, Any
             found[f"{name}_note"] = "launches included: it cannot be a CUDA graph"
     if "ours_us" in found:
         found |= achieved(shape, found["ours_us"])
+        found["same_copy_us"] = _copy(shape.kernel_bytes, len(alike), scale).median_us
+        found["of_same_copy"] = found["same_copy_us"] / found["ours_us"]
         others = [found[key] for key in ("eager_us", "compile_us") if key in found]
         if others:
             found["speedup"] = min(others) / found["ours_us"]
@@ -100,6 +102,22 @@ def row(alike: Sequence[Case], scale: Scale, *, compiled: bool) -> dict[str, Any
 def _in_a_row(calls: Sequence[Callable[[], Any]], device: torch.device, seconds: float) -> Timing:
     """Of one call. All results are alive at once, so that none is written where another is still in the cache."""
     return measure(lambda: [call() for call in calls], device, seconds).each(len(calls))
+
+
+def _copy(count: int, times: int, scale: Scale) -> Timing:
+    """What a kernel of torch takes to copy, `count` bytes read and written in all.
+
+    A ceiling for calls that are too short to reach the card's: starting a kernel and its last blocks take 2 µs.
+    """
+    device, dtype = torch.device(scale.device), getattr(torch, scale.dtype)
+    length = max(1, count // (2 * dtype.itemsize)) if scale.name == "full" else 1
+    sources = torch.randn(times, length, device=device).to(dtype)
+    targets = torch.empty_like(sources)
+
+    def call(index: int) -> Callable[[], Any]:
+        return lambda: torch.add(sources[index], 0.0, out=targets[index])
+
+    return _in_a_row([call(index) for index in range(times)], device, scale.seconds)
 
 
 def achieved(shape: Shape, us: float) -> dict[str, float]:

@@ -136,7 +136,8 @@ class _Child:
         lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
         status = self.process.wait()
         if status < 0:
-            place = next((line.strip() for line in lines if line.startswith("  File ")), "who knows where")
+            threads = [index for index, line in enumerate(lines) if line.startswith("Current thread")]
+            place = lines[threads[-1] + 1].strip() if threads and threads[-1] + 1 < len(lines) else "nobody saw where"
             return f"ended by {signal.Signals(-status).name}, {place}"[:300]
         return lines[-1][:300] if lines else "no words"
 
