@@ -3,6 +3,8 @@
 import triton
 import triton.language as tl
 
+from framecast.kernels.geglu.gelu import gelu
+
 
 @triton.jit
 def geglu_kernel(x_ptr, rows, x_row, out_ptr, WIDTH: tl.constexpr, BLOCK_ROWS: tl.constexpr, BLOCK_WIDTH: tl.constexpr):
@@ -13,6 +15,5 @@ def geglu_kernel(x_ptr, rows, x_row, out_ptr, WIDTH: tl.constexpr, BLOCK_ROWS: t
     x_ptr += row.to(tl.int64) * x_row + column
     hidden = tl.load(x_ptr, mask=mask, other=0.0).to(tl.float32)
     gate = tl.load(x_ptr + WIDTH, mask=mask, other=0.0).to(tl.float32)
-    gelu = 0.5 * gate * (1.0 + tl.erf(gate * 0.7071067811865476))
-    out = (hidden * gelu).to(out_ptr.dtype.element_ty)
+    out = (hidden * gelu(gate)).to(out_ptr.dtype.element_ty)
     tl.store(out_ptr + row.to(tl.int64) * WIDTH + column, out, mask=mask)
