@@ -1,8 +1,8 @@
 """The GPU suite, run for real at tiny sizes on the CPU: every section, every row, every table."""
 
-import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,18 @@ import pytest
 from typer.testing import CliRunner
 
 from framecast.bench.cli import app
+from framecast.bench.gpu import ablation
 from framecast.bench.gpu.command import main
 from framecast.bench.gpu.denoise import ModelJob
-from framecast.bench.gpu.jobs import JOBS, job_named
+from framecast.bench.gpu.job import Job
+from framecast.bench.gpu.jobs import COMPILED_LADDERS, JOBS, LADDERS, job_named
 from framecast.bench.gpu.planner import PlannerJob
 from framecast.bench.gpu.pool import side_by_side
-from framecast.bench.gpu.rows import Deadline
-from framecast.bench.gpu.scale import TINY
+from framecast.bench.gpu.rows import Deadline, Emit
+from framecast.bench.gpu.scale import TINY, Scale
 from framecast.bench.gpu.sections import SECTIONS, Section
 from framecast.bench.gpu.suite import SuiteOptions, run_suite, watched
-from framecast.bench.gpu.switches import FP8
+from framecast.bench.gpu.switches import FP8, climbing, leaving_out
 from framecast.bench.record import Record
 from framecast.kernels.shapes import shapes
 from framecast.kernels.switches import OPS
@@ -134,6 +136,30 @@ def test_jobs_side_by_side_measure_in_turn_and_none_is_left(borrowed: None) -> N
     assert psutil.Process().children(recursive=True) == []
 
 
+def test_rungs_that_are_compiled_are_jobs_and_a_ladder_takes_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def measure(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadline) -> None:
+        asked.append(tuple(job.name for job in jobs))
+        emit(what="unet step", rung="eager", call_us=4.0)
+        emit(what="unet step", rung="all but geglu, compiled", call_us=2.0 * len(asked))
+        emit(what="jobs", job=jobs[-1].name, skipped="not compiled in time")
+
+    monkeypatch.setattr(ablation, "measure_all", measure)
+    found: list[dict[str, Any]] = []
+    ablation.run(TINY, lambda **row: found.append(row), Deadline(60), compiled=True)
+    names = [name for jobs in asked for name in jobs]
+    assert len(set(names)) == len(names) == 2 + 2 * 4 + 2 * 14
+    assert max(map(len, asked)) <= 10
+    assert names[:3] == ["ladder: step", "ladder: decode", "+ compile: step"]
+    assert all(job_named(name, (*LADDERS, *COMPILED_LADDERS)).name == name for name in names)
+    first, compiled, skipped = found[:3]
+    assert (first["ladder"], first["of_first"]) == ("one more on", 1.0)
+    assert (compiled["ladder"], compiled["of_first"]) == ("all but one, compiled", 1.0)
+    assert found[4]["of_first"] == 2.0
+    assert skipped == {"what": "jobs", "job": "+ fp8: decode", "skipped": "not compiled in time"}
+
+
 def test_a_job_that_is_not_ready_in_time_is_left_out() -> None:
     found: list[dict[str, Any]] = []
     side_by_side(JOBS[:1], TINY, lambda **row: found.append(row), Deadline(0.0))
@@ -223,13 +249,19 @@ def test_ablation_replays_both_ladders_and_keeps_a_log(tmp_path: Path) -> None:
     log.write_text("# Log\n", encoding="utf-8")
     output = tmp_path / "ablation.json"
     assert main(["ablation", "--dry-run", "--output-file", str(output), "--log", str(log)]) == 0
-    samples = json.loads(output.read_text(encoding="utf-8"))["samples"]
+    record = Record.load(output)
     for what in ("unet step", "vae decode"):
-        climbed = [row["rung"] for row in samples if row["what"] == what and row["ladder"] == "one more on"]
-        assert climbed[0] == "eager"
-        assert climbed[-1] == "+ fp8"
-        left = [row["rung"] for row in samples if row["what"] == what and row["ladder"] == "all but one"]
-        assert {"all", "all but group_norm_silu", "all but cuda_graph"} <= set(left)
+        ladders = {
+            name: [row for row in record.samples if row["what"] == what and row["ladder"] == name]
+            for name in ("one more on", "all but one")
+        }
+        assert [row["rung"] for row in ladders["one more on"]] == [rung.name for rung in climbing()]
+        assert [row["rung"] for row in ladders["all but one"]] == [rung.name for rung in leaving_out(compiled=False)]
+        for found in ladders.values():
+            assert all(row["of_first"] == pytest.approx(row["call_us"] / found[0]["call_us"]) for row in found)
+        fastest = min(ladders["one more on"], key=lambda row: row["call_us"])
+        assert record.results[f"fastest {what}, one more on"].startswith(f"{fastest['rung']}: 0.")
+    assert record.results["failed"] == 0
     text = log.read_text(encoding="utf-8")
     assert text.startswith("# Log\n\n## 20")
     assert "ladder of optimisations" in text

@@ -67,7 +67,7 @@ def right(answer: str, wanted: tuple[tuple[str, str, str], ...]) -> bool:
 
 def score(model: Planner, tokenizer: object) -> tuple[float, list[tuple[str, str]]]:
     """The share of `STORIES` that are planned right, and those that are not with their answers."""
-    answers = plan(model, tokenizer, [story for story, _ in STORIES])  # type: ignore[arg-type]
+    answers = plan(model, tokenizer, [story for story, _ in STORIES])
     wrong = [
         (story, answer) for (story, wanted), answer in zip(STORIES, answers, strict=True) if not right(answer, wanted)
     ]

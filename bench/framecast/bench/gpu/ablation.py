@@ -1,21 +1,24 @@
 """Replays the ladder of optimisations on a denoise step and a decode, and keeps a dated entry of all of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from framecast.bench.gpu.denoise import decoding, stepping
-from framecast.bench.gpu.module import Workload, ready, timed
+from framecast.bench.gpu.job import Job
+from framecast.bench.gpu.jobs import COMPILED_LADDERS, LADDERS, measure_all
 from framecast.bench.gpu.report import tables
-from framecast.bench.gpu.rows import Deadline, Emit, reason
+from framecast.bench.gpu.rows import Deadline, Emit
 from framecast.bench.gpu.scale import Scale
-from framecast.bench.gpu.switches import Rung, climbing, leaving_out
+from framecast.bench.gpu.switches import climbing, leaving_out
 from framecast.bench.record import Record
 
-COMPILE_SECONDS = 110.0  # that compiling a step may take
+_AT_ONCE = 10  # programs side by side; together they take some 100 GB of a GPU
+_LADDERS = {
+    **{rung.name: "one more on" for rung in climbing()},
+    **{rung.name: "all but one" for rung in leaving_out(compiled=False)},
+    **{rung.name: "all but one, compiled" for rung in leaving_out(compiled=True)},
+}
 
 
 def run(scale: Scale, emit: Emit, deadline: Deadline, *, compiled: bool = False) -> None:
@@ -23,41 +26,30 @@ def run(scale: Scale, emit: Emit, deadline: Deadline, *, compiled: bool = False)
 
     Args:
         scale: see `Scale`.
-        emit: takes a row for each rung, failed and wrong ones too.
-        deadline: rungs that no longer fit are said to be left out.
-        compiled: compile every rung of the second ladder too, a minute or two each, and not the last of the first only.
+        emit: takes a row for each rung, failed and wrong ones too, with the time over that of its ladder's first.
+        deadline: of everything.
+        compiled: climb the second ladder compiled too: 28 programs more, ten at once.
     """
-    ladders = (("one more on", climbing()), ("all but one", leaving_out(compiled=compiled)))
-    for make in (stepping, decoding):
-        work = make(scale)
-        for ladder, rungs in ladders:
-            _climb(work, ladder, rungs, scale, emit, deadline)
-        del work
-        if scale.device == "cuda":
-            torch.cuda.empty_cache()
-
-
-def _climb(work: Workload, ladder: str, rungs: Sequence[Rung], scale: Scale, emit: Emit, deadline: Deadline) -> None:
-    first: float | None = None
+    first: dict[tuple[Any, str], float] = {}
 
     def told(**row: Any) -> None:
-        nonlocal first
-        us = row.get("call_us")
-        first = first if first is not None else us
-        ratio = {"of_first": us / first} if us is not None and first else {}
-        emit(**{"what": work.name, "ladder": ladder, **row, **ratio})
+        ladder = _LADDERS.get(row.get("rung", ""))
+        if ladder is None:
+            emit(**row)
+            return
+        told = {"what": row["what"], "ladder": ladder, **row}
+        if "call_us" in row:
+            told["of_first"] = row["call_us"] / first.setdefault((row["what"], ladder), row["call_us"])
+        emit(**told)
 
-    for rung in rungs:
-        needed = COMPILE_SECONDS if rung.switches.compile and scale.compile else 5.0
-        if scale.name == "full" and not deadline.allows(needed):
-            told(rung=rung.name, skipped=f"{deadline.left:.0f} s left, about {needed:.0f} s needed")
-            continue
-        try:
-            with ready(work, rung, scale, told) as made:
-                if made is not None:
-                    timed(work, made, scale, told)
-        except Exception as error:  # noqa: BLE001 - a rung that fails belongs in the log
-            told(rung=rung.name, failed=reason(error))
+    rounds = [LADDERS, *(_some_at_once(COMPILED_LADDERS) if compiled else ())]
+    for index, jobs in enumerate(rounds):
+        measure_all(jobs, scale, told, Deadline(deadline.left / (len(rounds) - index)))
+
+
+def _some_at_once(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    for start in range(0, len(jobs), _AT_ONCE):
+        yield jobs[start : start + _AT_ONCE]
 
 
 def append_entry(record: Record, log: Path) -> None:

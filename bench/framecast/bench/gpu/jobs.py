@@ -1,39 +1,57 @@
-"""What the suite compares, a job each."""
+"""What the suite and the ablation compare, a job each."""
+
+from collections.abc import Sequence
 
 from framecast.bench.gpu.aoti import AotiJob
 from framecast.bench.gpu.denoise import ModelJob
 from framecast.bench.gpu.job import Job
+from framecast.bench.gpu.ladder import LadderJob
 from framecast.bench.gpu.planner import PlannerJob
 from framecast.bench.gpu.pool import side_by_side
 from framecast.bench.gpu.rows import Deadline, Emit, reason
 from framecast.bench.gpu.scale import Scale
-from framecast.bench.gpu.switches import EAGER, FP8, OURS, PLAIN_COMPILE, UNCOMPILED
+from framecast.bench.gpu.switches import EAGER, FP8, OURS, PLAIN_COMPILE, UNCOMPILED, Rung, climbing, leaving_out
 
-#: What the bars are about comes first.
+_BOTH = ("step", "decode")
+
+
+def _compiled(rungs: Sequence[Rung]) -> tuple[Job, ...]:
+    return tuple(ModelJob(rung, (name,)) for name in _BOTH for rung in rungs if rung.switches.compile)
+
+
+#: Of the suite; what the bars are about comes first.
 JOBS: tuple[Job, ...] = (
-    ModelJob(OURS, ("step", "decode")),
+    ModelJob(OURS, _BOTH),
     ModelJob(PLAIN_COMPILE, ("step",)),
     ModelJob(OURS, ("distilled", "decode")),
     PlannerJob(),
     AotiJob(),
     ModelJob(FP8, ("step",)),
     ModelJob(FP8, ("distilled", "decode")),
-    ModelJob(UNCOMPILED, ("step", "decode")),
-    ModelJob(EAGER, ("step", "decode")),
+    ModelJob(UNCOMPILED, _BOTH),
+    ModelJob(EAGER, _BOTH),
 )
+#: Of the ablation; what compiles nothing comes first, for the others are told in its terms.
+LADDERS: tuple[Job, ...] = (*map(LadderJob, _BOTH), *_compiled(climbing()))
+#: The second ladder once more, every rung compiled.
+COMPILED_LADDERS = _compiled(leaving_out(compiled=True))
 
 
-def job_named(name: str) -> Job:
+def job_named(name: str, among: Sequence[Job] = JOBS) -> Job:
     """Raises ValueError where there is none."""
-    found = [job for job in JOBS if job.name == name]
+    found = [job for job in among if job.name == name]
     if not found:
         raise ValueError(f"--job {name} is no job; choose of {'; '.join(job.name for job in JOBS)}")
     return found[0]
 
 
 def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
-    """`JOBS`, or those that the scale names: in this process where nothing is compiled, else side by side."""
-    jobs = [job for job in JOBS if not scale.jobs or job.name in scale.jobs]
+    """The suite's section: `JOBS`, or those that the scale names."""
+    measure_all([job for job in JOBS if not scale.jobs or job.name in scale.jobs], scale, emit, deadline)
+
+
+def measure_all(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadline) -> None:
+    """In this process where nothing is compiled, else side by side."""
     if scale.compile:
         side_by_side(jobs, scale, emit, deadline)
         return

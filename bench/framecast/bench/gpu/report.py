@@ -16,6 +16,20 @@ def save(record: Record, output: Path) -> None:
     output.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
+def summary(rows: Iterable[Row]) -> dict[str, Any]:
+    """How many rows have a time of ours and how many none for what reason, and the fastest rung of every ladder."""
+    found = list(rows)
+    ways = {"timed": ("call_us", "ours_us"), "refused": ("refused", "ours_refused"), "failed": ("failed",)}
+    counts = {name: sum(any(row.get(key) for key in keys) for row in found) for name, keys in ways.items()}
+    fastest: dict[str, Row] = {}
+    for row in found:
+        if "of_first" in row:
+            name = f"fastest {row['what']}, {row['ladder']}"
+            fastest[name] = min(fastest.get(name, row), row, key=lambda one: float(one["of_first"]))
+    told = {name: f"{row['rung']}: {row['of_first']:.3f} of the first" for name, row in fastest.items()}
+    return {**counts, **told}
+
+
 def tables(rows: Iterable[Row]) -> list[str]:
     """A table for each section and kind of row, columns in the order in which they first appear."""
     kinds: dict[tuple[str, str], list[Row]] = {}
