@@ -1,7 +1,11 @@
 """One tiny step of each recipe lowers its loss; a resumed run is the run."""
 
 import random
+import re
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from framecast.train.parallel import Crew
 from framecast.train.principal import Principal
 from framecast.train.progress import Journal, read_curve
 from framecast.train.quick import quicken
+from framecast.train.stop import Stop, Stopped
 from framecast.train.world.scene import held_out
 
 from .conftest import DIFFUSION, PLANNER, VAE, even
@@ -253,3 +258,65 @@ def test_sampling_a_draft_is_the_pipelines_sampling(tokenizers: Path) -> None:
         output_type="latent",
     ).frames[0]
     torch.testing.assert_close(drafted, wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_that_is_asked_to_stop_keeps_its_last_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vae.train(VAE, tmp_path / "whole")
+    log = Journal.log
+
+    def interrupted(journal: Journal, step: int, **numbers: float) -> None:
+        log(journal, step, **numbers)
+        if step == 3:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)  # as torchrun does after it
+
+    before = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "log", interrupted)
+        with pytest.raises(Stopped, match="the same command goes on"):
+            vae.train(VAE, tmp_path / "parts")
+    assert signal.getsignal(signal.SIGINT) is before
+    assert [row["step"] for row in losses(tmp_path / "parts")] == [1, 2, 3]
+    vae.train(VAE, tmp_path / "parts")
+    for a, b in zip(losses(tmp_path / "whole"), losses(tmp_path / "parts"), strict=True):
+        assert b == pytest.approx(a, rel=1e-4)
+
+
+def test_asked_twice_a_run_stops_at_once() -> None:
+    def run() -> None:
+        with Stop() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert stop.due()
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        run()
+    assert stopped.type is KeyboardInterrupt
+
+
+CREW = """
+import os, signal, sys
+from framecast.train.parallel import Crew
+from framecast.train.stop import Stop, Stopped
+crew, steps = Crew(), 0
+try:
+    with Stop(crew) as stop:
+        for step in range(100):
+            if crew.rank == 1 and step == 4:
+                signal.raise_signal(signal.SIGTERM)
+            steps = step
+            if stop.due():
+                break
+except Stopped:
+    print(f"worker {crew.rank} stopped after {steps}", flush=True)
+"""
+
+
+def test_workers_stop_after_the_same_step(tmp_path: Path) -> None:
+    """Two processes, of which one is asked."""
+    script = tmp_path / "crew.py"
+    script.write_text(CREW)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    told = sorted(re.findall(r"worker \d stopped after \d+", done.stdout))
+    assert told == ["worker 0 stopped after 4", "worker 1 stopped after 4"], done.stderr

@@ -27,8 +27,8 @@ def one_sentence_errors() -> Iterator[None]:
     """Expected errors become one sentence and an exit code: 2 bad input, 130 interrupted, 1 anything else."""
     try:
         yield
-    except KeyboardInterrupt:
-        fail("interrupted", 130)
+    except KeyboardInterrupt as error:
+        fail(str(error) or "interrupted", 130)
     except InvalidArgument as error:
         fail(str(error), 2)
     except FramecastClientError as error:

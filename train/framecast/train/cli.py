@@ -37,7 +37,11 @@ class _OneSentence(TyperGroup):
                 fail(str(error), 2)
 
 
-app = typer.Typer(no_args_is_help=True, help="Trains the storybook family.", cls=_OneSentence)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Trains the storybook family. Ctrl-C keeps a checkpoint: the same command goes on from there.",
+    cls=_OneSentence,
+)
 
 RECIPE = " && ".join(
     f"framecast train {step}" for step in ("tokenizers", "cache", "unet", "drafts", "vae", "planner", "tune", "bundle")

@@ -37,6 +37,7 @@ from framecast.train.parallel import Crew
 from framecast.train.precision import mixed
 from framecast.train.progress import Journal
 from framecast.train.quick import quicken
+from framecast.train.stop import Stop
 
 CLIP = 12
 """Latents of a whole clip: two seconds."""
@@ -310,7 +311,8 @@ def train(
         return draw_batch(cache, tokenizer, config, size, rng, window=window, told=told), seed
 
     batches = ahead(draw, begin, end)
-    with Journal(directory, "unet", total, begin=begin) if crew.leads else crew.silence() as journal:
+    diary = Journal(directory, "unet", total, begin=begin) if crew.leads else crew.silence()
+    with Stop(crew) as stop, diary as journal:
         for step, (batch, seed) in zip(range(begin, end), batches, strict=True):
             imaging = step < config.image_steps
             generator = torch.Generator(place).manual_seed(seed)
@@ -327,8 +329,11 @@ def train(
             for name, model in models.items():
                 blend(averages[name], model, keep)
             journal.log(step + 1, **{"image" if imaging else "clip": loss.item()})
-            if crew.leads and ((step + 1) % 100 == 0 or step + 1 == end):
+            last = stop.due() or step + 1 == end
+            if crew.leads and (last or (step + 1) % 100 == 0):
                 keeper.save(step + 1)
+            if last:
+                break
     return averages
 
 

@@ -23,6 +23,7 @@ from torch import nn
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.precision import mixed
 from framecast.train.progress import Journal
+from framecast.train.stop import Stop
 from framecast.train.world.circumstances import LIGHTS, WEATHERS
 from framecast.train.world.render import Film, render
 from framecast.train.world.scene import Scene, sample_scene
@@ -149,7 +150,7 @@ def train(config: JudgeConfig, directory: Path, *, stop_at: int | None = None) -
     keeper = Checkpoint(directory, {"judge": judge}, {"adam": optimizer})
     begin, _ = keeper.load()
     end = min(config.steps, stop_at or config.steps)
-    with Journal(directory, "judge", config.steps, begin=begin) as journal:
+    with Stop() as stop, Journal(directory, "judge", config.steps, begin=begin) as journal:
         for step in range(begin, end):
             rows = np.sort(np.random.default_rng([config.seed, step]).choice(len(clips), config.batch, replace=False))
             generator = torch.Generator().manual_seed(config.seed * 100_003 + step)
@@ -167,8 +168,11 @@ def train(config: JudgeConfig, directory: Path, *, stop_at: int | None = None) -
             torch.autograd.backward(loss)
             optimizer.step()
             journal.log(step + 1, loss=loss.item())
-            if (step + 1) % 200 == 0 or step + 1 == end:
+            last = stop.due() or step + 1 == end
+            if last or (step + 1) % 200 == 0:
                 keeper.save(step + 1)
+            if last:
+                break
     return judge.eval()
 
 

@@ -48,6 +48,14 @@ class Crew:
             p.grad = flat[begin : begin + p.numel()].view_as(p)
             begin += p.numel()
 
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is set for one of the crew; all of them ask together."""
+        if self.size == 1:
+            return flag
+        told = torch.tensor([flag], dtype=torch.uint8)
+        dist.all_reduce(told, op=dist.ReduceOp.MAX)
+        return bool(told.item())
+
     @contextmanager
     def silence(self) -> Iterator[Any]:
         """A journal that writes nothing."""

@@ -15,6 +15,7 @@ from framecast.train.models import Planner, make_planner
 from framecast.train.muon import Muon
 from framecast.train.precision import mixed
 from framecast.train.progress import Journal
+from framecast.train.stop import Stop
 from framecast.train.stories import BUSY, USUAL, Story, sample_story, storyboard
 from framecast.train.tokenizers import ASSISTANT, END, USER
 from framecast.train.world.scene import Combination, held_out
@@ -130,7 +131,7 @@ def train(
     total = config.pretrain_steps + config.finetune_steps
     end = min(total, stop_at or total)
     model.train()
-    with Journal(directory, "planner", total, begin=begin) as journal:
+    with Stop() as stop, Journal(directory, "planner", total, begin=begin) as journal:
         for step in range(begin, end):
             pretraining = step < config.pretrain_steps
             ids, labels = (pretraining_batch if pretraining else finetuning_batch)(config, tokenizer, step)
@@ -142,8 +143,11 @@ def train(
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             journal.log(step + 1, **{"pretrain" if pretraining else "finetune": loss.item()})
-            if (step + 1) % 200 == 0 or step + 1 == end:
+            last = stop.due() or step + 1 == end
+            if last or (step + 1) % 200 == 0:
                 keeper.save(step + 1)
+            if last:
+                break
     return model.eval()
 
 

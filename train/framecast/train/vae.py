@@ -29,6 +29,7 @@ from framecast.train.parallel import Crew
 from framecast.train.precision import mixed
 from framecast.train.principal import GROUPS, Principal, principal, start
 from framecast.train.progress import Journal
+from framecast.train.stop import Stop
 from framecast.train.world.render import Film, render
 from framecast.train.world.scene import sample_scene
 
@@ -169,7 +170,8 @@ def train(
     )
     begin, _ = keeper.load()
     end = min(config.steps, stop_at or config.steps)
-    with Journal(directory, "vae", config.steps, begin=begin) if crew.leads else crew.silence() as journal:
+    diary = Journal(directory, "vae", config.steps, begin=begin) if crew.leads else crew.silence()
+    with Stop(crew) as stop, diary as journal:
         for step in range(begin, end):
             # Pictures and the posterior's noise depend on the step alone, so that a resumed run is the run.
             torch.manual_seed(config.seed * 1_000_003 + step * 64 + crew.rank)
@@ -216,8 +218,11 @@ def train(
             if (step + 1) % 50 == 0 and crew.leads:
                 numbers.update(measure(average, scenes=12))
             journal.log(step + 1, **numbers)
-            if crew.leads and ((step + 1) % 50 == 0 or step + 1 == end):
+            last_step = stop.due() or step + 1 == end
+            if crew.leads and (last_step or (step + 1) % 50 == 0):
                 keeper.save(step + 1)
+            if last_step:
+                break
     return average
 
 
