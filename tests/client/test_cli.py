@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 
 import grpc
 import pytest
@@ -28,6 +29,17 @@ def run(fake, tmp_path, monkeypatch):
 
 def lines(result):
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_version_is_told_without_a_command(run):
+    told = run("--version")
+    assert (told.exit_code, told.stdout.strip()) == (0, metadata.version("framecast"))
+
+
+def test_a_token_that_cannot_be_sent_is_named(run):
+    refused = run("info", "--token", "secret\n")
+    assert refused.exit_code == 2
+    assert "token: has characters that cannot be sent, as a line's end" in refused.stderr
 
 
 def test_generate_writes_the_video_and_says_how_long_it_took(run, tmp_path):

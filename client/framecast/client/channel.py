@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from framecast.client.errors import InvalidArgument
+
 
 @dataclass(frozen=True)
 class ChannelOptions:
@@ -36,5 +38,11 @@ class ChannelOptions:
 
 
 def call_metadata(token: str) -> tuple[tuple[str, str], ...]:
-    """What goes with every call: the token, where there is one."""
+    """What goes with every call: the token, where there is one.
+
+    Raises:
+        InvalidArgument: gRPC does not send such a token.
+    """
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidArgument("token: has characters that cannot be sent, as a line's end; take them off")
     return (("authorization", f"Bearer {token}"),) if token else ()

@@ -49,13 +49,18 @@ def main() -> None:
     app(prog_name="framecast")
 
 
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _tell_version(asked: bool) -> None:
+    if asked:
         typer.echo(metadata.version("framecast"))
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None: ...
 
 
 app.command("generate")(commands.generate)

@@ -4,6 +4,7 @@ What the diffusers format has no field for is in the bundle's optional `framecas
 """
 
 import json
+import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ class Fold:
     def channels(self) -> int:
         """Channels of the VAE's pictures."""
         return 3 * self.frames * self.rows * self.columns
+
+
+_KINDS: dict[type, str] = {int: "a whole number", float: "a number"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Conventions:
     planner_instructions: str = ""
 
     def __post_init__(self) -> None:
+        self._check_types()
         if not 0 <= self.guidance_rescale <= 1:
             raise ValueError(f"guidance_rescale is {self.guidance_rescale}; it must be between 0 and 1")
         counts = ("fps", "hold", "width", "height", "steps", "segment_latents", "chunk_latents", "planner_max_scenes")
@@ -78,6 +83,25 @@ class Conventions:
             raise ValueError(f"max_side is {self.max_side}; it must not be below width and height")
         if not 0 <= self.context_latents < self.segment_latents:
             raise ValueError(f"context_latents is {self.context_latents}; it must be below segment_latents")
+
+    def _check_types(self) -> None:
+        """JSON has no types of ours. Raises TypeError."""
+        for each in fields(self):
+            found = getattr(self, each.name)
+            default = getattr(type(self), each.name, None)
+            if isinstance(default, int | float) and (
+                isinstance(found, bool)
+                or not isinstance(found, int if isinstance(default, int) else int | float)
+                or not math.isfinite(found)
+            ):
+                raise TypeError(f"{each.name} is {found!r}, which is not {_KINDS[type(default)]}")
+        if not isinstance(self.planner_instructions, str):
+            raise TypeError(f"planner_instructions is {self.planner_instructions!r}, which is no text")
+        subjects: Any = self.planner_subjects
+        if not isinstance(subjects, dict) or not all(
+            isinstance(nouns, list) and all(isinstance(noun, str) for noun in nouns) for nouns in subjects.values()
+        ):
+            raise TypeError("planner_subjects must hold a list of nouns for each subject")
 
     @classmethod
     def load(cls, path: Path) -> "Conventions":

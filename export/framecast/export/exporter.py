@@ -12,12 +12,13 @@ from framecast.denoiser.conditioning import TextEncoder
 from framecast.denoiser.samplers import SamplerTable
 from framecast.engines.engine import Engine
 from framecast.engines.manifest import FILE, Graph, Manifest, sha256
-from framecast.errors import InvalidRepository
+from framecast.errors import FramecastError, InvalidRepository
 from framecast.export.bundle import Bundle
 from framecast.export.compilers import ONNXRUNTIME, Compiler
 from framecast.export.denoising import Denoising
 from framecast.export.exported import Exported
 from framecast.export.families import family_of
+from framecast.export.fits import check_context, check_size, check_vocabulary
 from framecast.export.graph_cache import GraphCache
 from framecast.export.graphs.causal_lm import export_causal_lm
 from framecast.export.graphs.decode_yuv import export_decode_yuv
@@ -111,6 +112,9 @@ class _Exporter:
                 f"steps is {self._bundle.conventions.steps}; tables go up to {max(table.schedules)}."
             )
         template = chat_template(planner_tokenizer, self._bundle.conventions.planner_instructions)
+        check_vocabulary(planner, planner_tokenizer, self._bundle.part("planner"))
+        check_context(self._bundle.conventions, planner, planner_tokenizer, template)
+        check_size(self._bundle.conventions, pipeline)
 
         # 2. The graphs, each checked against its module.
         self._planner(planner, planner_tokenizer, template)
@@ -253,7 +257,13 @@ class _Exporter:
         entry = self._cache and self._cache.entry(name, opset=opset, precision=precision.name, **settings)
         with self._report.busy(f"exporting {name}"):
             found = bool(self._cache and entry and self._cache.fetch(entry, path))
-            exported = export(path, opset=opset, written=found)
+            try:
+                exported = export(path, opset=opset, written=found)
+            except FramecastError:
+                raise
+            except Exception as error:  # torch's exporter raises whatever it meets
+                reason = " ".join(str(error).split())[:200] or type(error).__name__
+                raise InvalidRepository(f"The {name} of {self._bundle.path} cannot be exported: {reason}") from error
             if self._cache and entry and not found:
                 self._cache.keep(entry, path)
         self._exported[name] = exported

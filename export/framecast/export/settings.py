@@ -24,6 +24,11 @@ def write_settings(folder: Path, settings: Mapping[str, object]) -> Path:
     return path
 
 
+def size_multiple(conventions: Conventions, pipeline: Any) -> int:
+    """Of which width and height are multiples: the UNet halves what the VAE has scaled down already."""
+    return downscale(conventions, pipeline.vae) * int(2 ** (len(pipeline.unet.config.block_out_channels) - 1))
+
+
 def write_served(
     root: Path, name: str, source: str, conventions: Conventions, pipeline: Any, options: ExportOptions
 ) -> None:
@@ -39,7 +44,7 @@ def write_served(
     """
     config, scale = pipeline.unet.config, downscale(conventions, pipeline.vae)
     side = min(options.max_side, conventions.max_side or options.max_side)
-    multiple = scale * 2 ** (len(config.block_out_channels) - 1)
+    multiple = size_multiple(conventions, pipeline)
     write_settings(
         root / "denoiser" / "1",
         {

@@ -19,6 +19,7 @@ from framecast.client.tracing import traces_endpoint
 from framecast.director.director import Director
 from framecast.engines.manifest import Manifest
 from framecast.errors import FramecastError
+from framecast.gateway.address import gateway_address, require_free, require_pair
 from framecast.gateway.config import GatewayConfig
 from framecast.gateway.observers import Observers
 from framecast.gateway.page import parsed_address
@@ -63,6 +64,7 @@ async def serve(config: ServeConfig) -> int:
     Raises:
         FramecastError, OSError: it cannot start.
     """
+    require_free(config.gateway.address)  # before Triton takes its seconds
     async with AsyncExitStack() as stack:
         signals = _signals(stack)
         observers = stack.enter_context(Observers.opened(config.gateway.metrics_address))
@@ -197,11 +199,17 @@ def command(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if (tls_certificate is None) != (tls_key is None):
         raise typer.BadParameter("--tls-certificate and --tls-key go together")
-    if metrics_address is not None:
-        try:
+    try:
+        gateway_address(address)
+        if metrics_address is not None:
             parsed_address(metrics_address)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
+        if tls_certificate is not None and tls_key is not None:
+            require_pair(tls_certificate, tls_key)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    for each in token or ():
+        if not (each.isascii() and each.isprintable()):
+            raise typer.BadParameter("--token has characters that no caller can send, as a line's end")
     try:
         policy = Policy.load(review_policy) if review else None
     except FramecastError as error:

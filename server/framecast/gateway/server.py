@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection
 
 from framecast.client.v1 import video_pb2, video_pb2_grpc
 from framecast.director.model import ServedModel
+from framecast.gateway.address import require_free
 from framecast.gateway.auth import BearerTokens
 from framecast.gateway.calls import Spans, no_spans
 from framecast.gateway.config import GatewayConfig
@@ -127,6 +128,7 @@ async def start_gateway(
 
 
 def _listen(server: grpc.aio.Server, config: GatewayConfig) -> int:
+    require_free(config.address)
     try:
         if config.tls_certificate and config.tls_key:
             pair = (config.tls_key.read_bytes(), config.tls_certificate.read_bytes())

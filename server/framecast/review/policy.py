@@ -1,6 +1,7 @@
 """What is not filmed: categories of terms, from a file that whoever serves may replace."""
 
 import json
+import re
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -10,6 +11,7 @@ from framecast.errors import InvalidRepository
 from framecast.review.plain import plain
 
 ACTIONS = ("refuse", "note")
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Category:
     """A kind of content.
 
     Attributes:
-        name: a word, for metrics.
+        name: a word of letters, digits, - and _ of ASCII, for metrics and metadata.
         about: the kind in words, for who is refused.
         action: ``refuse``, or ``note``: film it, and count it.
         terms: words and phrases, in any language. A ``*`` at the end stands for any ending.
@@ -52,20 +54,44 @@ class Policy:
         try:
             own = resources.files("framecast.review").joinpath("policy.json")
             return cls._parse(json.loads((path or own).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidRepository(f"{name} is not a review policy: {error or type(error).__name__}.") from error
+        except (OSError, ValueError) as error:
+            raise InvalidRepository(f"{name} is not a review policy: {error}.") from error
 
     @classmethod
     def _parse(cls, found: Any) -> "Policy":
-        categories = []
-        for name, each in found["categories"].items():
-            if each["action"] not in ACTIONS:
-                raise ValueError(f"{name} has the action {each['action']!r}, which is none of {', '.join(ACTIONS)}")
-            terms = [term for language, these in each["terms"].items() for term in _terms(f"{name}, {language}", these)]
-            if not terms:
-                raise ValueError(f"{name} has no terms")
-            categories.append(Category(name, str(each["about"]), each["action"], tuple(terms)))
-        return cls(tuple(categories), tuple(_terms("harmless", found.get("harmless", []))))
+        policy = _object("the file", found, required=("categories",), optional=("harmless",))
+        categories = [_category(name, each) for name, each in _object("categories", policy["categories"]).items()]
+        return cls(tuple(categories), tuple(_terms("harmless", policy.get("harmless", []))))
+
+
+def _category(name: str, found: Any) -> Category:
+    """Raises ValueError for what is none."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"the category {name!r} is no word of letters, digits, - and _; about says it in any words")
+    each = _object(name, found, required=("about", "action", "terms"))
+    if each["action"] not in ACTIONS:
+        raise ValueError(f"{name} has the action {each['action']!r}, which is none of {', '.join(ACTIONS)}")
+    if not isinstance(each["about"], str):
+        raise ValueError(f"{name}: about is {each['about']!r:.40}, which is no text")
+    languages = _object(f"{name}, terms", each["terms"])
+    terms = [term for language, these in languages.items() for term in _terms(f"{name}, {language}", these)]
+    if not terms:
+        raise ValueError(f"{name} has no terms")
+    return Category(name, each["about"], each["action"], tuple(terms))
+
+
+def _object(where: str, found: Any, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Raises ValueError for what is no JSON object, lacks a key, or has one that nobody would read."""
+    if not isinstance(found, dict):
+        raise ValueError(f"{where}: {found!r:.40} is no object")
+    for key in required:
+        if key not in found:
+            raise ValueError(f"{where} has no {key}")
+    if required and (unknown := set(found) - {*required, *optional}):
+        raise ValueError(
+            f"{where} has {min(unknown)!r}, which means nothing; known are {', '.join((*required, *optional))}"
+        )
+    return found
 
 
 def _terms(where: str, found: Any) -> list[str]:

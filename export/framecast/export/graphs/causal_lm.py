@@ -106,10 +106,11 @@ def _case(model: Any, past: Sequence[str], *, batch: int, tokens: int, known: in
     """Random tokens behind a random cache of `known` positions."""
     config = model.config
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     positions = np.arange(known, known + tokens, dtype=np.int64)[None].repeat(batch, 0)
     return {
         "input_ids": np.random.default_rng(0).integers(0, config.vocab_size, (batch, tokens)),
         "attention_mask": np.ones((batch, known + tokens), np.int64),
         "position_ids": positions,
-        **{name: gaussian(i, batch, config.num_key_value_heads, known, width) for i, name in enumerate(past)},
+        **{name: gaussian(i, batch, heads, known, width) for i, name in enumerate(past)},
     }

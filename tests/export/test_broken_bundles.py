@@ -1,0 +1,87 @@
+"""Bundles that a library would load and fill up, or that only serving would find wrong: one sentence at the export."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file, save_file
+from tests.support.tiny_bundle import write_tiny_planner
+
+from framecast.errors import InvalidRepository
+from framecast.export.bundle import Bundle
+from framecast.export.exporter import export_bundle
+from framecast.export.options import ExportOptions
+
+
+def _weights(bundle: Path, part: str, change: Callable[[dict[str, Any], str], None]) -> None:
+    """Changes the first tensor of a layer that has several like it."""
+    (path,) = (bundle / part).glob("*.safetensors")
+    tensors = load_file(path)
+    change(tensors, next(name for name in sorted(tensors) if name.endswith("weight") and "norm" not in name))
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def _drop(tensors: dict[str, Any], name: str) -> None:
+    del tensors[name]
+
+
+def _reshape(tensors: dict[str, Any], name: str) -> None:
+    tensors[name] = tensors[name][:-1].clone()
+
+
+def _config(bundle: Path, file: str, **values: Any) -> None:
+    path = bundle / file
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **values}), encoding="utf-8")
+
+
+MODELS = Path(__file__).parents[2] / "model_repository"
+
+
+CASES: list[tuple[Callable[[Path], object], str]] = [
+    (lambda b: _weights(b, "planner", _drop), r"planner has no weights for .*weight; save the whole model"),
+    (lambda b: _weights(b, "text_encoder", _drop), r"text_encoder has no weights for .*weight"),
+    (lambda b: _weights(b, "unet", _drop), r"unet has no weights for .*weight"),
+    (lambda b: _weights(b, "vae", _drop), r"vae has no weights for .*weight"),
+    (lambda b: _weights(b, "planner", _reshape), r"planner has .* as \(.*\); its config.json makes it \(.*\)"),
+    (lambda b: _weights(b, "text_encoder", _reshape), r"text_encoder has .* as \(.*\); its config.json makes it"),
+    (lambda b: _config(b, "framecast.json", width=33), r"width is 33 in framecast.json; make it a multiple of 8"),
+    (lambda b: _config(b, "framecast.json", height=250), r"height is 250 in framecast.json; make it a multiple of 8"),
+    (lambda b: _config(b, "framecast.json", guidance_scale="high"), r"guidance_scale is 'high', which is not a number"),
+    (lambda b: _config(b, "framecast.json", steps=4.5), r"steps is 4.5, which is not a whole number"),
+    (lambda b: _config(b, "framecast.json", fps=True), r"fps is True, which is not a whole number"),
+    (lambda b: _config(b, "framecast.json", planner_subjects=["a"]), r"planner_subjects must hold a list of nouns"),
+    (lambda b: _config(b, "framecast.json", planner_instructions=1), r"planner_instructions is 1, which is no text"),
+    (lambda b: _config(b, "framecast.json", planner_max_new_tokens=9000), r"leaves no room for a story"),
+    (
+        lambda b: (b / "planner" / "chat_template.jinja").write_text("{% for %}", encoding="utf-8"),
+        r"chat template cannot be filled in",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), CASES, ids=[message[:28] for _, message in CASES])
+def test_it_is_told_before_anything_is_exported(
+    tiny_bundle: Path, tmp_path: Path, change: Callable[[Path], object], message: str
+) -> None:
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    change(bundle)
+    with pytest.raises(InvalidRepository, match=message) as told:
+        export_bundle(Bundle.open(bundle), tmp_path / "served", ExportOptions(MODELS))
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "served").exists()
+
+
+def test_a_tokenizer_that_says_more_than_its_model_knows_is_refused(tiny_bundle: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    shutil.rmtree(bundle / "planner")
+    write_tiny_planner(bundle / "planner")
+    tokenizer = AutoTokenizer.from_pretrained(bundle / "planner")
+    tokenizer.add_tokens([f"<new {index}>" for index in range(200)])
+    tokenizer.save_pretrained(bundle / "planner")
+    with pytest.raises(InvalidRepository, match=r"a tokenizer of \d+ tokens and a model of \d+"):
+        export_bundle(Bundle.open(bundle), tmp_path / "served", ExportOptions(MODELS))
