@@ -70,6 +70,16 @@ def test_an_open_loop(gateway: str, tmp_path: Path) -> None:
     assert found["samples"]["telemetry"]
 
 
+def test_a_load_of_which_nothing_was_made_says_why(gateway: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "load.json")
+    load = ["load", *SCENE, "--address", gateway, "--max-concurrency", "2", "--num-prompts", "4", "--width", "7"]
+    failed = CliRunner().invoke(app, [*load, "--warmup-requests", "0", "--output-file", path])
+    assert failed.exit_code == 1
+    assert "4 of 4 videos: InvalidArgument: options.width: 7 is not" in " ".join(failed.stderr.split())
+    why = json.loads(Path(path).read_text(encoding="utf-8"))["samples"]["videos"][0]["why"]
+    assert why.startswith("options.width: 7 is not")
+
+
 def test_a_closed_loop_and_a_trace(gateway: str, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     closed = ["load", *SCENE, "--address", gateway, "--max-concurrency", "3", "--num-prompts", "9"]

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from framecast.bench.latency import waterfall
 from framecast.bench.record import Record
 from framecast.bench.report.page import page
 
@@ -40,6 +41,17 @@ RECORDS = [
         command=NASTY,
     ),
 ]
+
+
+def test_what_no_stage_took_was_waiting() -> None:
+    parts = {"queue": 0.1, "denoise": 1.0, "wire": 0.05}
+    assert waterfall({"stage_durations_mean": parts, "latency_mean": 1.16}) == list(parts.items())
+    busy = dict(waterfall({"stage_durations_mean": parts, "latency_mean": 2.0}))
+    assert list(busy) == ["queue", "denoise", "waiting", "wire"]
+    assert busy["waiting"] == pytest.approx(0.85)
+    overlapping = {"stage_durations_mean": parts, "latency_mean": 0.9}
+    assert "waiting" not in dict(waterfall(overlapping))
+    assert waterfall({}) == []
 
 
 @pytest.fixture(scope="module")

@@ -165,7 +165,8 @@ def test_plan_and_info_in_json(run):
     assert "Framecast 1.2 serving fake" in run("info").stdout
 
 
-def test_ctrl_c_is_exit_code_130(fake, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_are_exit_code_130(fake, tmp_path, number):
     fake.script = [type(fake).hang]
     # Started in the background the tests ignore the signal, and so would the command, as it should.
     hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -179,7 +180,7 @@ def test_ctrl_c_is_exit_code_130(fake, tmp_path):
         text=True,
     )
     assert "chunk" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "framecast: interrupted\n")
     assert fake.calls[0].cancelled.wait(2)

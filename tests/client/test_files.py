@@ -1,5 +1,6 @@
 """Events to files."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,18 @@ def test_pictures_are_numbered_in_a_folder(tmp_path):
         "000000.jpg": b"one",
         "000001.jpg": b"two",
     }
+
+
+def test_a_picture_that_does_not_fit_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def full(path, data):
+        with path.open("wb") as file:
+            file.write(data[:1])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(video(Codec.PNG, b"one"), tmp_path / "frames")
+    assert list((tmp_path / "frames").iterdir()) == []
 
 
 async def test_the_async_form(tmp_path):

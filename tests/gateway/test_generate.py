@@ -86,6 +86,23 @@ async def test_a_slow_reader_holds_the_director_back(serve, connect, requests, u
     await until(lambda: served.director.live == 0)
 
 
+async def test_who_reads_nothing_loses_the_place(serve, connect, requests, until):
+    served = await serve(unread_seconds=0.3)
+    served.director.chunks, served.director.chunk_bytes = 10_000, 256 * 1024
+    call = connect(served).Generate(iter(requests("endless")))
+    await until(lambda: served.director.live == 1)
+    await until(lambda: served.director.live == 0)
+
+    async def read_on():
+        while await call.read() is not grpc.aio.EOF:
+            pass
+
+    with pytest.raises(grpc.aio.AioRpcError, match=r"the caller has read nothing for 0\.3 s") as ended:
+        await asyncio.wait_for(read_on(), 20)
+    assert ended.value.code() is grpc.StatusCode.CANCELLED
+    assert served.gateway.service.videos.live == 0
+
+
 async def test_cancelling_stops_the_director_within_one_chunk(serve, connect, requests, until):
     served = await serve()
     served.director.chunks = 10_000

@@ -31,6 +31,7 @@ class Sample:
         stages: engine time by stage. A denoise step is billed whole to every video in its batch. Servers before
             `mux` was a stage counted it as `encode`.
         error: class of the error that ended it; empty when it ended well.
+        why: what the error says.
     """
 
     index: int
@@ -48,6 +49,7 @@ class Sample:
     scenes: int = 0
     segments: int = 0
     error: str = ""
+    why: str = ""
 
     @property
     def latency(self) -> float:
@@ -115,7 +117,7 @@ async def observe(events: AsyncGenerator[Event, None], index: int, intended: flo
         origin: start of the run on the event loop's clock.
     """
     clock = asyncio.get_running_loop().time
-    sent, accepted, fps, error = clock() - origin, None, 0, ""
+    sent, accepted, fps, error, why = clock() - origin, None, 0, "", ""
     chunks: list[float] = []
     stats: Stats | None = None
     try:
@@ -129,12 +131,12 @@ async def observe(events: AsyncGenerator[Event, None], index: int, intended: flo
                 elif isinstance(event, Done):
                     stats = event.stats
     except FramecastClientError as failure:
-        error = type(failure).__name__
+        error, why = type(failure).__name__, str(failure)
     ended = clock() - origin
     if not error and (stats is None or not chunks):
-        error = "NoVideo"
+        error, why = "NoVideo", "the stream ended without a video"
     if error or stats is None:
-        return Sample(index, intended, sent, ended, accepted, tuple(chunks), fps=fps, error=error)
+        return Sample(index, intended, sent, ended, accepted, tuple(chunks), fps=fps, error=error, why=why)
     return Sample(
         index,
         intended,

@@ -4,6 +4,7 @@
 by name when they are invoked, never to print help.
 """
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -46,6 +47,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point. Exit codes: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half written is left
     app(prog_name="framecast")
 
 

@@ -90,8 +90,12 @@ class VideoWriter:
         self.path.mkdir(parents=True, exist_ok=True)
         target = self.path / f"{chunk.first_frame:06d}{_IMAGE_SUFFIXES[self._codec]}"
         part = target.with_name(target.name + ".part")
-        part.write_bytes(chunk.data)
-        part.replace(target)
+        try:
+            part.write_bytes(chunk.data)
+            part.replace(target)
+        except BaseException:  # a full disk, or Ctrl-C: a picture is there whole or not at all
+            part.unlink(missing_ok=True)
+            raise
 
 
 def check_output(output: Path, codec: Codec) -> None:

@@ -52,6 +52,7 @@ class GatewayConfig:
         limits: what a caller may ask for.
         review: what is not filmed; None films everything.
         idle_seconds: the longest wait for the first messages of a call, or for the next scene once there is room.
+        unread_seconds: the longest that a caller may leave what was sent to it unread; its place is for others.
         max_call_seconds: the longest a call may run, whatever its own deadline.
         grace_seconds: how long a drain lets accepted videos finish.
         keepalive_seconds: a ping goes to a silent peer after this long.
@@ -72,6 +73,7 @@ class GatewayConfig:
     limits: Limits = field(default_factory=Limits)
     review: Policy | None = field(default_factory=Policy.load, repr=False)
     idle_seconds: float = 600.0
+    unread_seconds: float = 120.0
     max_call_seconds: float = 3600.0
     grace_seconds: float = 30.0
     keepalive_seconds: float = 20.0

@@ -27,6 +27,7 @@ from framecast.gateway.review import PLAN, ContentReview
 from framecast.gateway.status import abort, status_of
 from framecast.gateway.validate import Validator
 from framecast.planner.storyboard import Scene
+from framecast.within import within
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class VideoService(video_pb2_grpc.VideoServicer):
             with ticket:
                 call.admitted(spec)
                 logger.info("video accepted request_id=%s spec=%s peer=%s", spec.request_id, spec, context.peer())
-                await _send(context, wire.accepted(spec, ticket.first_frame_seconds))
+                await self._send(context, wire.accepted(spec, ticket.first_frame_seconds))
                 await ticket.turn()
                 call.began()
 
@@ -105,7 +106,7 @@ class VideoService(video_pb2_grpc.VideoServicer):
                         stream.check_nothing_follows()
                         if isinstance(event, SceneStarted) and isinstance(source, StoryRequest):
                             self._review.check("story.text", event.scene.prompt, PLAN)
-                        await _send(context, wire.event(event))
+                        await self._send(context, wire.event(event))
                         call.sent(event)
                         if isinstance(event, Done):
                             call.finished(spec)
@@ -127,7 +128,7 @@ class VideoService(video_pb2_grpc.VideoServicer):
                 async with aclosing(self._director.plan(story)) as scenes:
                     async for scene in scenes:
                         self._review.check("text", scene.prompt, PLAN)
-                        await _send(context, wire.scene(scene))
+                        await self._send(context, wire.scene(scene))
 
     async def GetServerInfo(  # noqa: N802
         self,
@@ -137,6 +138,15 @@ class VideoService(video_pb2_grpc.VideoServicer):
         """What this server makes, and its limits."""
         Call("server_info", "", self.metrics, None).ended(grpc.StatusCode.OK)
         return wire.server_info(self._model, self._limits)
+
+    async def _send(self, context: grpc.aio.ServicerContext[Any, Any], message: Message) -> None:
+        """Waits until the message is on its way. A caller who left may be noticed here before the task is cancelled."""
+        try:
+            await within(self._config.unread_seconds, context.write(message))
+        except grpc.aio.InternalError:
+            raise Cancelled("the caller went away") from None
+        except asyncio.TimeoutError:
+            raise Cancelled(f"the caller has read nothing for {self._config.unread_seconds:g} s") from None
 
     @asynccontextmanager
     async def _answering(self, context: grpc.aio.ServicerContext[Any, Any], method: str) -> AsyncIterator[Call]:
@@ -169,14 +179,6 @@ async def _named(prefix: str) -> AsyncIterator[None]:
         yield
     except InvalidRequest as error:
         raise InvalidRequest(prefix + error.field if error.field == "text" else error.field, error.remedy) from None
-
-
-async def _send(context: grpc.aio.ServicerContext[Any, Any], message: Message) -> None:
-    """Waits until the message is on its way. A caller who left may be noticed here before the task is cancelled."""
-    try:
-        await context.write(message)
-    except grpc.aio.InternalError:
-        raise Cancelled("the caller went away") from None
 
 
 @contextmanager

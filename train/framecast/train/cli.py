@@ -43,10 +43,6 @@ app = typer.Typer(
     cls=_OneSentence,
 )
 
-RECIPE = " && ".join(
-    f"framecast train {step}" for step in ("tokenizers", "cache", "unet", "drafts", "vae", "planner", "tune", "bundle")
-)
-
 
 @app.command()
 def vae(
@@ -294,7 +290,7 @@ def bundle(
     out: Annotated[Path, typer.Option(help="The bundle's directory.")] = Path("bundles/storybook"),
     runs: Runs = Path("runs"),
     commit: Annotated[str, typer.Option(help="Commit that trained it; asked of git when not given.")] = "",
-    command: Annotated[str, typer.Option(help="Commands that trained it.")] = RECIPE,
+    command: Annotated[str, typer.Option(help="Commands that trained it, for its history.")] = "not recorded",
 ) -> None:
     """Writes the bundle from the latest checkpoints."""
     import subprocess

@@ -165,6 +165,19 @@ def piped(pipe: Pipeline, config: BundleConfig) -> Filmer:
     return film
 
 
+def require_served(address: str, bundle: Path) -> None:
+    """The server's models are the bundle's. Raises ValueError where it says that they are of another."""
+    from framecast.client import VideoClient
+
+    with VideoClient(address) as client:
+        found = client.server_info().bundle
+    if found != bundle.resolve().name:
+        raise ValueError(
+            f"the server at {address} serves {found}, not {bundle.resolve().name}: serve that one, or score without a "
+            "server (--address '')"
+        )
+
+
 def served(address: str) -> Filmer:
     """Films through a running server, as any client would: over gRPC, from the encoded video."""
     import io

@@ -108,6 +108,7 @@ def evaluate(
         model, figures = judging.published(referee)
         plain = {"dtype": torch.float32, "local_files_only": True}
         if address:
+            scoring.require_served(address, bundle)
             film = scoring.served(address)
         else:
             pipe = read_pipeline(bundle, **plain)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import typer
 
 from framecast.bench.commands import options as o
-from framecast.bench.commands.publish import publish
+from framecast.bench.commands.publish import publish, tell_failures
 from framecast.bench.commands.run import Measurement, Target, identity, measured, warm_up
 from framecast.bench.load import closed_loop
 from framecast.bench.record import Record
@@ -49,6 +49,7 @@ def latency(
 
     found = asyncio.run(run(Target(address, pid, metrics), workload))
     publish(Record("latency", found.results, found.raw(), asked_for), output_file)
+    tell_failures(found.run.samples)
     if found.results["failed_requests"]:
         raise typer.Exit(1)
 

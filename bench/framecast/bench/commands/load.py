@@ -12,10 +12,10 @@ from framecast.bench import arrivals
 from framecast.bench.arrivals import Times
 from framecast.bench.commands import options as o
 from framecast.bench.commands.latency import settings
-from framecast.bench.commands.publish import console, publish
+from framecast.bench.commands.publish import console, publish, tell_failures
 from framecast.bench.commands.run import Measurement, Target, identity, measured, warm_up
 from framecast.bench.demand import read_mix, read_trace
-from framecast.bench.load import LoadLimits, closed_loop, open_loop
+from framecast.bench.load import LoadLimits, LoadRun, closed_loop, open_loop
 from framecast.bench.record import Record
 from framecast.bench.sweep import SweepRules, sweep
 from framecast.client import VideoOptions
@@ -48,7 +48,7 @@ def load(
     trace: Annotated[Path | None, typer.Option(help="Replay a trace (docs/bench.md) instead.")] = None,
     mix: Annotated[Path | None, typer.Option(help="Videos drawn by weight from a file (docs/bench.md).")] = None,
     to_knee: Annotated[bool, typer.Option("--sweep", help="Raise the rate until the server falls behind.")] = False,
-    sweep_factor: Annotated[float, typer.Option(help="Between the rates of a sweep.")] = _RULES.factor,
+    sweep_factor: Annotated[float, typer.Option(min=1.01, help="Between the rates of a sweep.")] = _RULES.factor,
     sweep_bisections: Annotated[int, typer.Option(min=0, help="Of a sweep's last step.")] = _RULES.bisections,
     address: o.Address = o.DEFAULT_ADDRESS,
     num_prompts: o.NumPrompts = 100,
@@ -59,7 +59,7 @@ def load(
     num_inference_steps: o.Steps = 0,
     slo: o.SloOption = "",
     seed: o.Seed = 1,
-    timeout: Annotated[float, typer.Option(help="Seconds for a video; later it has failed.")] = 600.0,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds for a video; later it has failed.")] = 600.0,
     server_pid: o.ServerPid = 0,
     metrics_url: o.MetricsUrl = "",
     output_file: o.OutputFile = None,
@@ -95,6 +95,8 @@ def load(
     async def at(times: Times) -> Measurement:
         return await measured(target, lambda generate: open_loop(generate, workload, times.tolist(), limits), bounds)
 
+    made: list[LoadRun] = []
+
     async def run() -> Record:
         asked_for["served"] = await identity(address)
         await warm_up(target, workload, warmup_requests)
@@ -108,10 +110,13 @@ def load(
             found = await measured(
                 target, lambda generate: closed_loop(generate, workload, num_prompts, max_concurrency), bounds
             )
+        made.append(found.run)
         return Record("load", found.results, found.raw())
 
     record = asyncio.run(run())
     publish(Record(record.benchmark, record.results, record.samples, asked_for), output_file)
+    if made and tell_failures(made[0].samples):
+        raise typer.Exit(1)
 
 
 async def _sweep(at: Any, arrival: Arrivals, videos: int, seed: int, rules: SweepRules) -> Record:

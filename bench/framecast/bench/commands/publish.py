@@ -1,5 +1,6 @@
 """Where a record goes: a file, a table on stderr, one line on stdout."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -7,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from framecast.bench.record import Record
+from framecast.bench.sample import Sample
 
 console = Console(stderr=True)
 MOST_COLUMNS = 8  # of a table in a terminal
@@ -32,6 +34,20 @@ def _whole(rows: list[tuple[str, ...]], title: str | None = None) -> Table:
     for texts in body:
         table.add_row(*texts)
     return table
+
+
+def tell_failures(samples: Sequence[Sample]) -> bool:
+    """One sentence on stderr for each way in which videos failed, with what the first of them was told.
+
+    Returns:
+        Whether there are videos, and none was made.
+    """
+    failed = [sample for sample in samples if sample.error]
+    for error in dict.fromkeys(sample.error for sample in failed):
+        these = [sample for sample in failed if sample.error == error]
+        why = f": {these[0].why}" if these[0].why else ""
+        console.print(f"{len(these)} of {len(samples)} videos: {error}{why}", highlight=False, markup=False)
+    return bool(samples) and len(failed) == len(samples)
 
 
 def publish(record: Record, output: Path | None) -> None:

@@ -13,7 +13,15 @@ from matplotlib.figure import Figure
 from framecast.bench.latency import waterfall
 
 _INK, _TOTAL, _FIRST, _MARK = "#1c2330", "#1f5fbf", "#d9730d", "#5a6575"
-_STAGES = {"queue": "#b9c2cf", "plan": "#8f6fd1", "text": "#4aa3a2", "denoise": _TOTAL, "decode": "#4c9be8"}
+_STAGES = {
+    "queue": "#b9c2cf",
+    "waiting": "#dfe3e9",
+    "plan": "#8f6fd1",
+    "text": "#4aa3a2",
+    "denoise": _TOTAL,
+    "decode": "#4c9be8",
+}
+_ON_TOP = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # of a line that runs through
 _LINES = {"latency": _TOTAL, "ttff": _FIRST}
 _DASHES = {"median": "-", "p50": "-", "p95": "--", "p99": ":"}
 _STYLE: dict[Any, Any] = {
@@ -66,7 +74,7 @@ def stages(results: Mapping[str, Any], name: str) -> str:
         parts, left = waterfall(dict(results)), 0.0
         for row, (part, seconds) in enumerate(parts):
             axes.barh(row, seconds, left=left, height=0.6, color=_STAGES.get(part, _MARK))
-            axes.text(left + seconds, row, f" {_duration(seconds)}", va="center", fontsize=9)
+            axes.text(left + seconds, row, f" {_duration(seconds)}", va="center", fontsize=9, bbox=_ON_TOP)
             left += seconds
         axes.set_yticks(range(len(parts)), [part for part, _ in parts])
         axes.invert_yaxis()
