@@ -217,3 +217,32 @@ def test_a_plan_that_cannot_be_says_so(tmp_path: Path) -> None:
     Record("fit", {"service": service, "served": json.loads(MODEL.to_json()), "residuals": {}}, []).save(model)
     arguments = ["--videos-per-hour", "10", "--latency-p95", "0.1", "--output-file", str(tmp_path / "plan.json")]
     assert _run("capacity", "plan", str(model), *arguments, code=1)["results"]["replicas"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predict", "--request-rate", "nan"], "Invalid value for '--request-rate'"),
+        (["predict", "--scene-seconds", "-1"], "Invalid value for '--scene-seconds'"),
+        (["plan", "--videos-per-hour", "10", "--refused", "nan"], "Invalid value for '--refused'"),
+        (["plan", "--videos-per-hour", "10", "--latency-p95", "inf"], "inf is not a finite number"),
+        (["simulate", "--request-rate", "0.1", "--limit", "max_live_videos"], "is not max_live_videos=NUMBER"),
+        (["simulate", "--request-rate", "0.1", "--limit", "max_live_videos=0"], "NUMBER of at least 1"),
+        (["simulate", "--request-rate", "0.1", "--limit", "patience=soon"], "is not patience=NUMBER"),
+    ],
+)
+def test_numbers_that_are_none_are_told(arguments: list[str], said: str, tmp_path: Path) -> None:
+    command, *rest = arguments
+    model = Path(__file__).parents[2] / "bench" / "results" / "2026-11-25-epyc-2-cores-capacity-fit.json"
+    told = CliRunner().invoke(app, ["capacity", command, str(model), *rest, "--output-file", str(tmp_path / "x.json")])
+    assert told.exit_code == 2
+    assert said in " ".join(told.stderr.replace("│", " ").split())
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_the_formula_says_where_it_is_off(tmp_path: Path) -> None:
+    model = Path(__file__).parents[2] / "bench" / "results" / "2026-11-25-epyc-2-cores-capacity-fit.json"
+    output = ["--output-file", str(tmp_path / "x.json")]
+    asked = ["capacity", "predict", str(model), *output, "--request-rate"]
+    assert "the formula is off" in CliRunner().invoke(app, [*asked, "0.28"]).stderr
+    assert "the formula is off" not in CliRunner().invoke(app, [*asked, "0.2"]).stderr

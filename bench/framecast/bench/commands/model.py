@@ -1,6 +1,6 @@
 """What the capacity commands share: a service model from its record, kinds of video, a replica's limits."""
 
-import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -49,7 +49,14 @@ def _replica(limits: list[str]) -> Replica:
         name, _, value = text.partition("=")
         if name not in known:
             raise ValueError(f"--limit: {name!r} is none of {', '.join(known)}")
-        values[name] = json.loads(value)
+        least = 1 if name.startswith(("max_live", "max_batch", "text_", "decode_", "encode_")) else 0
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number >= least):
+            raise ValueError(f"--limit: {text!r} is not {name}=NUMBER of at least {least}")
+        values[name] = int(number) if number.is_integer() else number
     return replace(Replica(), **values)
 
 

@@ -1,9 +1,10 @@
 """Options that several commands share, under the names that other serving benchmarks use."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,6 +49,14 @@ def workload(
         raise typer.BadParameter("--num-frames takes the place of --seconds and needs --fps")
     length = num_frames / options.fps if num_frames else seconds
     return Workload((Ask(options, story, tuple(Scene(prompt, length) for prompt in scene or ())),), seed)
+
+
+def finite(value: Any) -> Any:
+    """For options that are numbers: infinities and NaN are told apart from them. Raises BadParameter."""
+    for number in value if isinstance(value, list) else [value]:
+        if number is not None and not math.isfinite(number):
+            raise typer.BadParameter(f"{number} is not a finite number")
+    return value
 
 
 @contextmanager

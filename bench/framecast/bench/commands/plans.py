@@ -22,18 +22,22 @@ from framecast.bench.kind import Kind
 from framecast.bench.record import Record
 from framecast.client.report import fail, one_sentence_errors
 
-SceneSeconds = Annotated[list[float] | None, typer.Option(help="Length of a scene; repeatable; none: one segment.")]
+SceneSeconds = Annotated[
+    list[float] | None, typer.Option(min=0, callback=o.finite, help="Length of a scene; repeatable; none: one segment.")
+]
 Planned = Annotated[bool, typer.Option("--planned", help="The planner writes the scenes.")]
 Mix = Annotated[Path | None, typer.Option(help="Kinds of video by weight, from a file (docs/bench.md), instead.")]
-Rate = Annotated[float, typer.Option(help="Videos a second, of all replicas.")]
+Rate = Annotated[float, typer.Option(min=1e-6, callback=o.finite, help="Videos a second, of all replicas.")]
 _PRICE, _DEMAND = Price(), Demand(0.0)
+_TRUSTED = 0.9  # of what a fleet can make, up to which the formula was held to measurements and to the simulation
 
 
 @one_sentence_errors()
 def predict(
     model: Model,
     request_rate: Annotated[
-        list[float] | None, typer.Option(help="Videos a second; repeatable; none: a curve.")
+        list[float] | None,
+        typer.Option(min=1e-6, callback=o.finite, help="Videos a second; repeatable; none: a curve."),
     ] = None,
     replicas: Annotated[int, typer.Option(min=1)] = 1,
     scene_seconds: SceneSeconds = None,
@@ -64,6 +68,12 @@ def predict(
             )
             for rate in rates
         ]
+    if max(rates) > _TRUSTED * replicas * most:
+        typer.echo(
+            f"framecast: above {_TRUSTED * replicas * most:.3g} videos/s the formula is off, for queues there do not "
+            "settle: `framecast bench capacity simulate` plays them",
+            err=True,
+        )
     results = {"capacity_qps": replicas * most, "places": places(replica), "replicas": replicas, "points": points}
     efficiency = [[n, fitted.service.step.efficiency(n)] for n in range(1, places(replica) + 1)]
     publish(Record("capacity predict", {**results, "batch_efficiency": efficiency}, []), output_file)
@@ -72,13 +82,25 @@ def predict(
 @one_sentence_errors()
 def plan(
     model: Model,
-    videos_per_hour: Annotated[float, typer.Option(min=0.001, help="Demand.")],
-    latency_p95: Annotated[float | None, typer.Option(help="Bound, seconds.")] = _DEMAND.latency_p95,
-    ttff_p95: Annotated[float | None, typer.Option(help="Bound, seconds.")] = _DEMAND.ttff_p95,
-    refused: Annotated[float, typer.Option(help="The largest share that may be turned away.")] = _DEMAND.refused,
-    dollars_per_hour: Annotated[float, typer.Option(help="Of one replica.")] = _PRICE.dollars_per_hour,
-    idle_watts: Annotated[float, typer.Option(help="Of one replica at rest.")] = _PRICE.idle_watts,
-    busy_watts: Annotated[float, typer.Option(help="Of one replica at work.")] = _PRICE.busy_watts,
+    videos_per_hour: Annotated[float, typer.Option(min=0.001, callback=o.finite, help="Demand.")],
+    latency_p95: Annotated[
+        float | None, typer.Option(min=0, callback=o.finite, help="Bound, seconds.")
+    ] = _DEMAND.latency_p95,
+    ttff_p95: Annotated[
+        float | None, typer.Option(min=0, callback=o.finite, help="Bound, seconds.")
+    ] = _DEMAND.ttff_p95,
+    refused: Annotated[
+        float, typer.Option(min=0, max=1, callback=o.finite, help="The largest share that may be turned away.")
+    ] = _DEMAND.refused,
+    dollars_per_hour: Annotated[
+        float, typer.Option(min=0, callback=o.finite, help="Of one replica.")
+    ] = _PRICE.dollars_per_hour,
+    idle_watts: Annotated[
+        float, typer.Option(min=0, callback=o.finite, help="Of one replica at rest.")
+    ] = _PRICE.idle_watts,
+    busy_watts: Annotated[
+        float, typer.Option(min=0, callback=o.finite, help="Of one replica at work.")
+    ] = _PRICE.busy_watts,
     scene_seconds: SceneSeconds = None,
     num_inference_steps: o.Steps = 0,
     width: o.Width = 0,
@@ -98,7 +120,10 @@ def plan(
         found = smallest(fitted.service, replica, films, demand, price)
     publish(Record("capacity plan", asdict(found), [], asdict(demand) | asdict(price)), output_file)
     if found.replicas is None:
-        fail("no number of replicas keeps the bound: one video alone takes longer", 1)
+        why = (
+            "one video alone takes longer" if refused else "some callers find every place taken, so give --refused more"
+        )
+        fail(f"no number of replicas keeps the bound: {why}", 1)
 
 
 @one_sentence_errors()
