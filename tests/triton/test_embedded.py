@@ -15,7 +15,7 @@ import pytest
 
 from framecast.errors import InvalidRepository, StageUnavailable
 from framecast.stages.triton import TritonStages
-from framecast.triton import embedded
+from framecast.triton import embedded, leftovers
 from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
 from framecast.triton.prerequisites import find_triton
 from framecast.triton.served_model import read_served_model
@@ -76,7 +76,7 @@ async def test_a_folder_too_long_for_a_socket_is_named(
 
 async def test_what_others_have_left_is_not_touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither another user's memory, which cannot be removed, nor a living gateway's; our own dead ones' goes."""
-    monkeypatch.setattr(embedded, "_SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(leftovers, "SHARED_MEMORY", tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     dead = 2**22 + 1  # no process has such a number
     ours, theirs, living = (tmp_path / f"framecast_{pid}_x" for pid in (dead, dead + 1, os.getpid()))
@@ -84,7 +84,7 @@ async def test_what_others_have_left_is_not_touched(monkeypatch: pytest.MonkeyPa
         path.touch()
     real = Path.lstat
     monkeypatch.setattr(Path, "lstat", lambda path: _owned_by_another(real(path)) if path == theirs else real(path))
-    embedded._sweep()
+    leftovers.sweep()
     assert sorted(tmp_path.iterdir()) == sorted([theirs, living])
 
 

@@ -6,7 +6,6 @@ port. HTTP inference is off; metrics are on 127.0.0.1. Production uses a Triton 
 
 import asyncio
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -18,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framecast.errors import StageUnavailable
+from framecast.triton.leftovers import Traces, sweep
 from framecast.triton.prerequisites import TritonFiles, find_triton
 from framecast.within import within
 
 HOST = "127.0.0.1"
 _PORT = 1
 _LONGEST_SOCKET = 107  # bytes of a path in sockaddr_un
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the python backend keeps its regions
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,8 @@ class EmbeddedTriton:
         self._config = config
         self._files = find_triton()
         self._process: asyncio.subprocess.Process | None = None
-        name = secrets.token_hex(4)
-        self._folder = Path(tempfile.gettempdir()) / f"framecast-triton-{os.getpid()}-{name}"
-        self._shm_prefix = f"framecast_{os.getpid()}_{name}_"
+        self._traces = Traces(secrets.token_hex(4))
+        self._folder = self._traces.folder
         self._log_start = 0  # where this run's part of the log begins
         self._socket = f"unix:{self._folder}/grpc"  # Triton adds the port, a number, to it
         self.metrics_port = _free_port()
@@ -81,13 +79,13 @@ class EmbeddedTriton:
 
     async def start(self) -> None:
         """Starts the process; it is not ready yet (see `framecast.triton.readiness`)."""
-        _sweep()
+        sweep()
         if len(os.fsencode(self.address.removeprefix("unix:"))) > _LONGEST_SOCKET:
             folder = tempfile.gettempdir()
             raise StageUnavailable(
                 f"TMPDIR: {folder} is too long for a socket; name a folder of 60 characters at most."
             )
-        self._folder.mkdir(mode=0o700)
+        self._traces.make()
         backends = _backend_folder(self._files, self._folder)
         log = self._log.open("ab")
         self._log_start = log.tell()
@@ -100,7 +98,7 @@ class EmbeddedTriton:
                 "--disable-auto-complete-config",  # the configs are complete; it would start every stub twice
                 *("--allow-http=false", f"--grpc-address={self._socket}", f"--grpc-port={_PORT}"),
                 *(f"--metrics-address={HOST}", f"--metrics-port={self.metrics_port}"),
-                *(f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",),
+                *(f"--backend-config=python,shm-region-prefix-name={self._traces.prefix}",),
                 *("--backend-config=python,shm-default-byte-size=16777216",),
                 *("--exit-timeout-secs=5", f"--log-verbose={self._config.verbose}"),
                 *_tracing(self._config.traces),
@@ -122,9 +120,7 @@ class EmbeddedTriton:
                 await self._process.wait()
         self.kill()  # stubs that outlived the server
         self._process = None
-        for region in _SHARED_MEMORY.glob(f"{self._shm_prefix}*"):
-            region.unlink(missing_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._traces.remove()
 
     def kill(self) -> None:
         """SIGKILL to the whole process group."""
@@ -211,14 +207,3 @@ def _environment(files: TritonFiles) -> dict[str, str]:
         "PYTHONHOME": "",
         "OMP_NUM_THREADS": "1",
     }
-
-
-def _sweep() -> None:
-    """Removes what gateways of this user that were killed have left: their temporary folders and shared memory."""
-    for found in (*Path(tempfile.gettempdir()).glob("framecast-triton-*"), *_SHARED_MEMORY.glob("framecast_*")):
-        owner = re.match(r"framecast(?:-triton-|_)(\d+)[-_]", found.name)
-        if owner is None or Path(f"/proc/{owner[1]}").exists():
-            continue
-        with suppress(OSError):  # another removes it too, or it is another's
-            if found.lstat().st_uid == os.geteuid():
-                shutil.rmtree(found, ignore_errors=True) if found.is_dir() else found.unlink()
