@@ -83,6 +83,7 @@ def test_nothing_received_nothing_written(tmp_path):
 @pytest.mark.parametrize(
     ("name", "codec", "said"),
     [
+        ("-", Codec.H264, "- is no file"),
         ("a.png", Codec.H264, "h264 is written as MP4, and a.png names something else; use .mp4"),
         ("a.webm", Codec.AV1, "av1 is written as MP4"),
         ("a.mp4", Codec.PNG, "png makes a folder of pictures, and a.mp4 names a file"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from framecast.triton.leftovers import SHARED_MEMORY, Traces, sweep
+from framecast.triton.leftovers import SHARED_MEMORY, Scratch, sweep
 
 GONE = 2**22 + 5  # no process has such a number here; one in another container may
 
@@ -65,13 +65,13 @@ def test_without_locks_the_process_says_it(folder: Path) -> None:
 
 
 def test_a_living_server_holds_both_and_leaves_nothing(folder: Path) -> None:
-    traces = Traces(secrets.token_hex(4))
+    scratch = Scratch(secrets.token_hex(4))
     for _ in range(2):  # a server may be started again
-        traces.make()
+        scratch.make()
         sweep()
-        assert traces.folder.exists()
-        assert (SHARED_MEMORY / f"{traces.prefix}lock").exists()
-        traces.remove()
-        traces.remove()
-        assert not traces.folder.exists()
-        assert not list(SHARED_MEMORY.glob(f"{traces.prefix}*"))
+        assert scratch.folder.exists()
+        assert (SHARED_MEMORY / f"{scratch.prefix}lock").exists()
+        scratch.remove()
+        scratch.remove()
+        assert not scratch.folder.exists()
+        assert not list(SHARED_MEMORY.glob(f"{scratch.prefix}*"))

@@ -101,6 +101,8 @@ class VideoWriter:
 def check_output(output: Path, codec: Codec) -> None:
     """Raises InvalidArgument when `output` cannot hold what `codec` makes."""
     suffix = output.suffix.lower()
+    if str(output) == "-":
+        raise InvalidArgument("output: - is no file, and a video is not written to stdout; name one, as video.mp4")
     if codec.is_image and (suffix in _VIDEO_SUFFIXES | _OTHER_SUFFIXES or output.is_file()):
         raise InvalidArgument(f"output: {codec.value} makes a folder of pictures, and {output} names a file")
     if not codec.is_image and output.is_dir():

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framecast.errors import StageUnavailable
-from framecast.triton.leftovers import Traces, sweep
+from framecast.triton.leftovers import Scratch, sweep
 from framecast.triton.prerequisites import TritonFiles, find_triton
 from framecast.within import within
 
@@ -52,8 +52,8 @@ class EmbeddedTriton:
         self._config = config
         self._files = find_triton()
         self._process: asyncio.subprocess.Process | None = None
-        self._traces = Traces(secrets.token_hex(4))
-        self._folder = self._traces.folder
+        self._scratch = Scratch(secrets.token_hex(4))
+        self._folder = self._scratch.folder
         self._log_start = 0  # where this run's part of the log begins
         self._socket = f"unix:{self._folder}/grpc"  # Triton adds the port, a number, to it
         self.metrics_port = _free_port()
@@ -85,7 +85,7 @@ class EmbeddedTriton:
             raise StageUnavailable(
                 f"TMPDIR: {folder} is too long for a socket; name a folder of 60 characters at most."
             )
-        self._traces.make()
+        self._scratch.make()
         backends = _backend_folder(self._files, self._folder)
         log = self._log.open("ab")
         self._log_start = log.tell()
@@ -98,7 +98,7 @@ class EmbeddedTriton:
                 "--disable-auto-complete-config",  # the configs are complete; it would start every stub twice
                 *("--allow-http=false", f"--grpc-address={self._socket}", f"--grpc-port={_PORT}"),
                 *(f"--metrics-address={HOST}", f"--metrics-port={self.metrics_port}"),
-                *(f"--backend-config=python,shm-region-prefix-name={self._traces.prefix}",),
+                *(f"--backend-config=python,shm-region-prefix-name={self._scratch.prefix}",),
                 *("--backend-config=python,shm-default-byte-size=16777216",),
                 *("--exit-timeout-secs=5", f"--log-verbose={self._config.verbose}"),
                 *_tracing(self._config.traces),
@@ -120,7 +120,7 @@ class EmbeddedTriton:
                 await self._process.wait()
         self.kill()  # stubs that outlived the server
         self._process = None
-        self._traces.remove()
+        self._scratch.remove()
 
     def kill(self) -> None:
         """SIGKILL to the whole process group."""

@@ -15,7 +15,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the python backend keeps 
 _NAMES = re.compile(r"framecast(?:-triton-|_)(\d+)[-_]([0-9a-z]+)")
 
 
-class Traces:
+class Scratch:
     """The temporary folder and the shared memory of one server of ours.
 
     Attributes:
