@@ -172,7 +172,7 @@ def flavoured(
         *(str(server._files.server), f"--model-repository={root}", "--model-config-name=onnxruntime"),
         *(f"--backend-directory={embedded._backend_folder(server._files, folder)}", "--disable-auto-complete-config"),
         *("--allow-http=false", f"--grpc-address=unix:{folder}/grpc", "--grpc-port=1", "--allow-metrics=false"),
-        f"--backend-config=python,shm-region-prefix-name={server._shm_prefix}",
+        f"--backend-config=python,shm-region-prefix-name={server._scratch.prefix}",
     ]
     log = tmp_path / "triton.log"
     with log.open("wb") as file:

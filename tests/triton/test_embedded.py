@@ -179,6 +179,37 @@ async def test_a_server_of_others_whose_model_has_died_is_not_called_serving(
         await triton.stop()
 
 
+async def test_a_stage_that_is_frozen_is_ended_and_loaded_again(
+    storybook_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process lives, so that nothing but its silence says so."""
+    triton = EmbeddedTriton(EmbeddedConfig(storybook_repository))
+    stages = TritonStages(triton.address)
+    said: list[bool] = []
+    config = SupervisorConfig(poll=0.05, frozen=0.2)
+    supervisor = Supervisor(triton.address, said.append, stages.interrupt, stages.broken, triton, config)
+    try:
+        await supervisor.start()
+        watch = asyncio.create_task(supervisor.watch())
+        await stages.encode_text("a kitten", "", scene=0)
+        frozen = triton.stubs()["text_encoder"]
+        os.kill(frozen, signal.SIGSTOP)
+        monkeypatch.setattr("framecast.stages.triton.TIMEOUT", 0.5)
+        with pytest.raises(StageUnavailable):
+            await stages.encode_text("a kitten", "", scene=0)
+        monkeypatch.undo()
+        await _until(lambda: said == [True, False, True])
+        assert triton.stubs()["text_encoder"] != frozen
+        assert not stages.broken()
+        await stages.encode_text("a kitten", "", scene=0)
+        assert said == [True, False, True]
+    finally:
+        watch.cancel()
+        await asyncio.wait({watch})
+        await supervisor.stop()
+        await stages.close()
+
+
 async def test_a_server_that_serves_after_its_repair_was_given_up_is_announced(
     tiny_repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

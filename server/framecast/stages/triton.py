@@ -60,16 +60,18 @@ class TritonStages:
         self._dead_since: dict[str, float] = {}  # models that were said to be dead, and have not answered since
 
     def interrupt(self, models: Collection[str]) -> None:
-        """Ends the calls that need one of `models` with StageUnavailable.
+        """Ends the calls that need one of `models` with StageUnavailable, and forgets what was said of them.
 
         Triton never answers a request that a python stub held when it died.
         """
+        for name in models:
+            self._dead_since.pop(name, None)
         for death, needed in self._deaths.items():
             if not death.done() and needed.intersection(models):
                 death.set_result(None)
 
     def broken(self) -> frozenset[str]:
-        """The models that Triton has called dead lately, and that have not answered since.
+        """The models that Triton has called dead lately, or that let a call wait for ever, and that are silent since.
 
         Triton itself calls such a model ready. After `BROKEN_SECONDS` it is given another chance.
         """
@@ -204,6 +206,8 @@ class TritonStages:
             await asyncio.wait(either, timeout=TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
             if not call.done():
                 how = "died" if death.done() else f"did not answer within {TIMEOUT:.0f} s"
+                if not death.done():
+                    self._dead_since |= dict.fromkeys(self._deaths[death], time.monotonic())
                 raise StageUnavailable(f"The stage {model.name} {how}.")
             answer = call.result()
             for name in self._deaths[death]:
@@ -215,8 +219,8 @@ class TritonStages:
 
     def _failure(self, model: Model | Ensemble, error: InferenceServerException) -> FramecastError:
         """See `_error`; what it says of a dead model is kept."""
-        message = str(error.message())
-        if untagged(message) is None and any(words in message for words in _DEAD_STUB):
+        message, late = str(error.message()), "DEADLINE_EXCEEDED" in str(error.status() or "")
+        if late or (untagged(message) is None and any(words in message for words in _DEAD_STUB)):
             self._dead_since |= dict.fromkeys(c.needed_models(model), time.monotonic())
         return _error(model, error)
 

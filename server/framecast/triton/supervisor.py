@@ -2,13 +2,18 @@
 
 Triton 2.51 neither restarts a python stub that died nor stops calling itself ready, so the stubs' processes are
 watched. A dead stub's model is unloaded and loaded again while the others go on; when that fails, or tritonserver
-itself is gone or does not answer, the server is started again. A Triton that is not ours is only asked whether it is
-ready; what its answers say of dead models counts too.
+itself is gone or does not answer, the server is started again. A stub that lives and whose answers say for a while that
+it does not, or that gives none, is frozen and ended. A Triton that is not ours is only asked whether it is ready; what
+its answers say of dead models counts too.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+import os
+import signal
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tritonclient.grpc.aio import InferenceServerClient
@@ -32,6 +37,7 @@ class SupervisorConfig:
         start_timeout: for the server to become ready.
         answer_timeout: for Triton to say that it is ready.
         reload_timeout: for one model to be loaded again before the whole server is restarted.
+        frozen: that a stage with a living process may be called dead by its answers before that process is ended.
         poll: between looks.
         starts: how often, not seconds, a server of ours is started that a signal ends before it is ready.
     """
@@ -39,6 +45,7 @@ class SupervisorConfig:
     start_timeout: float = 120.0
     answer_timeout: float = 10.0
     reload_timeout: float = 15.0
+    frozen: float = 5.0
     poll: float = 0.25
     starts: int = 3
 
@@ -50,7 +57,7 @@ class Supervisor:
         address: of its gRPC, host:port or unix:path.
         on_change: takes True when it begins to serve and False when it stops.
         on_death: takes the names of the models whose process has died.
-        broken: names of the models whose answers say that they have died, for a server whose processes are not ours.
+        broken: names of the models whose answers say that they have died.
         embedded: the process to keep alive; None for a server that is not ours.
     """
 
@@ -70,6 +77,7 @@ class Supervisor:
         self._embedded = embedded
         self._config = config or SupervisorConfig()
         self._serving = False
+        self._suspected: dict[str, float] = {}  # stages with a living process, and since when they are called dead
 
     @property
     def client(self) -> InferenceServerClient:
@@ -139,7 +147,18 @@ class Supervisor:
             return "tritonserver has ended"
         if dead := self._dead():
             return f"the stage {', '.join(dead)} has died"
+        self._end_frozen(self._embedded.stubs())
         return "" if await answers(self._client, self._config.answer_timeout) else "tritonserver does not answer"
+
+    def _end_frozen(self, stubs: Mapping[str, int]) -> None:
+        """Ends the processes of stages that have been called dead for a while: at the next look they are."""
+        now, broken = time.monotonic(), self._broken()
+        self._suspected = {name: self._suspected.get(name, now) for name in broken if name in stubs}
+        for name, since in self._suspected.items():
+            if now - since >= self._config.frozen:
+                _log.warning("the stage %s lives and does not answer; ending its process", name)
+                with suppress(ProcessLookupError):
+                    os.kill(stubs[name], signal.SIGKILL)
 
     async def _repair(self, dead: list[str]) -> None:
         if self._embedded is None:
