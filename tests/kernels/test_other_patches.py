@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, UNetMotionModel
+from diffusers import AutoencoderKL
 from tests.support.tiny_networks import TOLERANCE, error, motion_unet, randomised, run, unet_3d
 from torch import Tensor, nn
 
@@ -163,17 +163,8 @@ def test_what_is_hooked_or_masked_is_not_joint() -> None:
 @pytest.mark.parametrize("joint", [False, True], ids=["three products", "one"])
 def test_products_in_e4m3_are_near_and_taken_back(joint: bool) -> None:
     torch.manual_seed(0)
-    network = UNetMotionModel(
-        block_out_channels=(128, 256),
-        down_block_types=("CrossAttnDownBlockMotion", "DownBlockMotion"),
-        up_block_types=("UpBlockMotion", "CrossAttnUpBlockMotion"),
-        cross_attention_dim=16,
-        num_attention_heads=2,
-        motion_num_attention_heads=2,
-        layers_per_block=1,
-        norm_num_groups=8,
-    ).eval()
-    inputs = (torch.randn(2, 4, 3, 8, 8), torch.tensor(7), torch.randn(6, 5, 16))
+    network, inputs = motion_unet((128, 256), text=16, groups=8)
+    network.eval()
     before, keys = run(network, inputs), list(network.state_dict())
     patch(network)
     joined = join_projections(network) if joint else 0

@@ -16,19 +16,21 @@ def randomised(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def motion_unet() -> tuple[nn.Module, tuple[Tensor, ...]]:
+def motion_unet(
+    channels: tuple[int, int] = (16, 32), *, text: int = 12, groups: int = 4
+) -> tuple[nn.Module, tuple[Tensor, ...]]:
     model = UNetMotionModel(
-        block_out_channels=(16, 32),
+        block_out_channels=channels,
         down_block_types=("CrossAttnDownBlockMotion", "DownBlockMotion"),
         up_block_types=("UpBlockMotion", "CrossAttnUpBlockMotion"),
-        cross_attention_dim=12,
+        cross_attention_dim=text,
         num_attention_heads=2,
         motion_num_attention_heads=2,
         motion_max_seq_length=8,
         layers_per_block=1,
-        norm_num_groups=4,
+        norm_num_groups=groups,
     )
-    return model, (torch.randn(2, 4, 3, 8, 12), torch.tensor(7), torch.randn(6, 5, 12))
+    return model, (torch.randn(2, 4, 3, 8, 12), torch.tensor(7), torch.randn(6, 5, text))
 
 
 def unet_3d() -> tuple[nn.Module, tuple[Tensor, ...]]:

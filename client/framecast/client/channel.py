@@ -37,12 +37,17 @@ class ChannelOptions:
         ]
 
 
+def sendable(token: str) -> bool:
+    """Whether gRPC sends such a token."""
+    return token.isascii() and token.isprintable()
+
+
 def call_metadata(token: str) -> tuple[tuple[str, str], ...]:
     """What goes with every call: the token, where there is one.
 
     Raises:
         InvalidArgument: gRPC does not send such a token.
     """
-    if not (token.isascii() and token.isprintable()):
+    if not sendable(token):
         raise InvalidArgument("token: has characters that cannot be sent, as a line's end; take them off")
     return (("authorization", f"Bearer {token}"),) if token else ()

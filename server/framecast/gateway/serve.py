@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from framecast.client.channel import sendable
 from framecast.client.report import fail, one_sentence_errors
 from framecast.client.tracing import traces_endpoint
 from framecast.director.director import Director
@@ -207,9 +208,8 @@ def command(
             require_pair(tls_certificate, tls_key)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    for each in token or ():
-        if not (each.isascii() and each.isprintable()):
-            raise typer.BadParameter("--token has characters that no caller can send, as a line's end")
+    if not all(map(sendable, token or ())):
+        raise typer.BadParameter("--token has characters that no caller can send, as a line's end")
     try:
         policy = Policy.load(review_policy) if review else None
     except FramecastError as error:

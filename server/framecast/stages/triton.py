@@ -207,7 +207,7 @@ class TritonStages:
             if not call.done():
                 how = "died" if death.done() else f"did not answer within {TIMEOUT:.0f} s"
                 if not death.done():
-                    self._dead_since |= dict.fromkeys(self._deaths[death], time.monotonic())
+                    self._call_dead(model)
                 raise StageUnavailable(f"The stage {model.name} {how}.")
             answer = call.result()
             for name in self._deaths[death]:
@@ -221,8 +221,11 @@ class TritonStages:
         """See `_error`; what it says of a dead model is kept."""
         message, late = str(error.message()), "DEADLINE_EXCEEDED" in str(error.status() or "")
         if late or (untagged(message) is None and any(words in message for words in _DEAD_STUB)):
-            self._dead_since |= dict.fromkeys(c.needed_models(model), time.monotonic())
+            self._call_dead(model)
         return _error(model, error)
+
+    def _call_dead(self, model: Model | Ensemble) -> None:
+        self._dead_since |= dict.fromkeys(c.needed_models(model), time.monotonic())
 
 
 def _tensors(model: Model | Ensemble, values: Values) -> tuple[list[InferInput], list[InferRequestedOutput]]:

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -147,12 +147,12 @@ class Supervisor:
             return "tritonserver has ended"
         if dead := self._dead():
             return f"the stage {', '.join(dead)} has died"
-        self._end_frozen(self._embedded.stubs())
+        self._end_frozen(self._broken())
         return "" if await answers(self._client, self._config.answer_timeout) else "tritonserver does not answer"
 
-    def _end_frozen(self, stubs: Mapping[str, int]) -> None:
+    def _end_frozen(self, broken: Collection[str]) -> None:
         """Ends the processes of stages that have been called dead for a while: at the next look they are."""
-        now, broken = time.monotonic(), self._broken()
+        now, stubs = time.monotonic(), self._embedded.stubs() if self._embedded and broken else {}
         self._suspected = {name: self._suspected.get(name, now) for name in broken if name in stubs}
         for name, since in self._suspected.items():
             if now - since >= self._config.frozen:

@@ -1,6 +1,7 @@
 """`framecast bench load`: open loop, closed loop, trace replay and the sweep to the knee."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -15,8 +16,9 @@ from framecast.bench.commands.latency import settings
 from framecast.bench.commands.publish import console, publish, tell_failures
 from framecast.bench.commands.run import Measurement, Target, identity, measured, warm_up
 from framecast.bench.demand import read_mix, read_trace
-from framecast.bench.load import LoadLimits, LoadRun, closed_loop, open_loop
+from framecast.bench.load import LoadLimits, closed_loop, open_loop
 from framecast.bench.record import Record
+from framecast.bench.sample import Sample
 from framecast.bench.sweep import SweepRules, sweep
 from framecast.client import VideoOptions
 from framecast.client.report import one_sentence_errors
@@ -95,27 +97,23 @@ def load(
     async def at(times: Times) -> Measurement:
         return await measured(target, lambda generate: open_loop(generate, workload, times.tolist(), limits), bounds)
 
-    made: list[LoadRun] = []
-
-    async def run() -> Record:
+    async def run() -> tuple[Record, Sequence[Sample]]:
         asked_for["served"] = await identity(address)
         await warm_up(target, workload, warmup_requests)
         if to_knee:
-            return await _sweep(
-                at, arrival, num_prompts, seed, SweepRules(request_rate, sweep_factor, sweep_bisections)
-            )
+            rules = SweepRules(request_rate, sweep_factor, sweep_bisections)
+            return await _sweep(at, arrival, num_prompts, seed, rules), ()
         if request_rate or trace is not None:
             found = await at(times)
         else:
             found = await measured(
                 target, lambda generate: closed_loop(generate, workload, num_prompts, max_concurrency), bounds
             )
-        made.append(found.run)
-        return Record("load", found.results, found.raw())
+        return Record("load", found.results, found.raw()), found.run.samples
 
-    record = asyncio.run(run())
+    record, samples = asyncio.run(run())
     publish(Record(record.benchmark, record.results, record.samples, asked_for), output_file)
-    if made and tell_failures(made[0].samples):
+    if tell_failures(samples):
         raise typer.Exit(1)
 
 

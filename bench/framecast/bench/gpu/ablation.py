@@ -37,10 +37,9 @@ def run(scale: Scale, emit: Emit, deadline: Deadline, *, compiled: bool = False)
         if ladder is None:
             emit(**row)
             return
-        told = {"what": row["what"], "ladder": ladder, **row}
-        if "call_us" in row:
-            told["of_first"] = row["call_us"] / first.setdefault((row["what"], ladder), row["call_us"])
-        emit(**told)
+        us = row.get("call_us")
+        ratio = {"of_first": us / first.setdefault((row["what"], ladder), us)} if us is not None else {}
+        emit(**{"what": row["what"], "ladder": ladder, **row, **ratio})
 
     rounds = [LADDERS, *(_some_at_once(COMPILED_LADDERS) if compiled else ())]
     for index, jobs in enumerate(rounds):
