@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.support.otlp import Collector
+from tests.support.otlp import Collector, Span
 from tests.support.promql import DOCKER, expressions, grouping, selectors
 from tests.system.system import System, until
 
@@ -60,17 +60,8 @@ def test_one_trace_from_the_client_to_tritons_models(
     roots = [traced(tiny_system, story) for _ in range(6)]
     names = {GATEWAY, *above}
 
-    def whole() -> list[tuple[str, str]]:
-        return [(trace, root) for trace, root in roots if names <= {span.name for span in otlp.trace(trace)}]
-
-    until(lambda: bool(whole()), "the gateway's span and Triton's of every model")
-    trace, root = whole()[0]
-    spans = otlp.trace(trace)
-    by_id = {span.id: span for span in spans}
-    (call,) = [span for span in spans if span.name == GATEWAY]
-    assert (call.service, call.parent) == ("framecast-gateway", root)
-
-    def ancestors(name: str) -> list[str]:
+    def ancestors(spans: list[Span], name: str) -> list[str]:
+        by_id = {span.id: span for span in spans}
         span = next(span for span in spans if span.name == name and span.service == "framecast-triton")
         names = []
         while span.parent in by_id:
@@ -78,9 +69,23 @@ def test_one_trace_from_the_client_to_tritons_models(
             names.append(span.name)
         return names
 
+    def whole() -> list[tuple[str, list[Span]]]:
+        """Spans come in any order: those of a trace are all there once every model's lead up to the gateway's."""
+        found = [(root, otlp.trace(trace)) for trace, root in roots]
+        return [
+            (root, spans)
+            for root, spans in found
+            if names <= {span.name for span in spans} and all(ancestors(spans, m)[-1:] == [GATEWAY] for m in above)
+        ]
+
+    until(lambda: bool(whole()), "the gateway's span and Triton's of every model, under one another")
+    root, spans = whole()[0]
+    (call,) = [span for span in spans if span.name == GATEWAY]
+    assert (call.service, call.parent) == ("framecast-gateway", root)
+
     for model, stage in above.items():
         ensemble = ["decode_frames"] if stage == "decode" else []
-        assert ancestors(model) == [*ensemble, "InferRequest", stage, GATEWAY], model
+        assert ancestors(spans, model) == [*ensemble, "InferRequest", stage, GATEWAY], model
 
 
 def test_gateway_and_triton_answer_the_same_health_check(tiny_system: System) -> None:
