@@ -43,4 +43,5 @@ def test_gelu_is_exact_to_single_precision() -> None:
 def test_gates_without_end_are_as_in_torch() -> None:
     gates = torch.tensor([torch.nan, torch.inf, -torch.inf, 3e38, -3e38])
     ours = launch(torch.stack([torch.ones(5), gates], dim=-1))[:, 0]
-    torch.testing.assert_close(ours, torch.nn.functional.gelu(gates), equal_nan=True)
+    true = torch.nn.functional.gelu(gates.double()).float()  # in single, some processors' library has NaN at infinity
+    torch.testing.assert_close(ours, true, equal_nan=True)
