@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from framecast.errors import InvalidRepository, StageUnavailable
 from framecast.stages.triton import TritonStages
-from framecast.triton import embedded, leftovers
+from framecast.triton import embedded, leftovers, prerequisites
 from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
 from framecast.triton.prerequisites import find_triton
 from framecast.triton.served_model import read_served_model
@@ -46,6 +47,20 @@ async def test_a_repository_that_cannot_load_is_explained(tmp_path: Path, monkey
     assert triton.pid is None
     assert leftovers() == before
     files.rmdir()
+
+
+async def test_a_container_with_little_shared_memory_is_told_before_anything_starts(
+    tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker gives 64 MB. The figure is injected: the machine's own memory is not to be filled."""
+    monkeypatch.setattr(prerequisites.shutil, "disk_usage", lambda path: SimpleNamespace(free=64 << 20))
+    triton = EmbeddedTriton(EmbeddedConfig(tiny_repository))
+    try:
+        with pytest.raises(StageUnavailable, match=r"/dev/shm has 64 MB free, Triton.s 5 stages begin with 80; .* --shm-size"):
+            await triton.start()
+        assert triton.pid is None
+    finally:
+        await triton.stop()
 
 
 async def test_nobody_else_reaches_it(tiny_repository: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from framecast.errors import StageUnavailable
 from framecast.triton.leftovers import Scratch, sweep
-from framecast.triton.prerequisites import TritonFiles, find_triton
+from framecast.triton.prerequisites import REGION, TritonFiles, check_shared_memory, find_triton
 from framecast.within import within
 
 HOST = "127.0.0.1"
@@ -78,13 +78,20 @@ class EmbeddedTriton:
         return self._config.log or self._folder / "triton.log"
 
     async def start(self) -> None:
-        """Starts the process; it is not ready yet (see `framecast.triton.readiness`)."""
+        """Starts the process; it is not ready yet (see `framecast.triton.readiness`).
+
+        Raises:
+            StageUnavailable: this machine has no room for it; the sentence says of what.
+        """
         sweep()
         if len(os.fsencode(self.address.removeprefix("unix:"))) > _LONGEST_SOCKET:
             folder = tempfile.gettempdir()
             raise StageUnavailable(
                 f"TMPDIR: {folder} is too long for a socket; name a folder of 60 characters at most."
             )
+        stages = _models(self._config.repository, 'backend: "python"')
+        check_shared_memory(len(stages))
+        ensembles = _models(self._config.repository, 'platform: "ensemble"')
         self._scratch.make()
         backends = _backend_folder(self._files, self._folder)
         log = self._log.open("ab")
@@ -94,12 +101,12 @@ class EmbeddedTriton:
                 *(str(self._files.setpriv), "--pdeathsig", "KILL", "--"),  # dies with the gateway, however that dies
                 *(str(self._files.server), f"--model-repository={self._config.repository}"),
                 *(f"--backend-directory={backends}", "--model-control-mode=explicit"),
-                *(f"--load-model={name}" for name in _loadable(self._config.repository)),
+                *(f"--load-model={name}" for name in (*stages, *ensembles)),
                 "--disable-auto-complete-config",  # the configs are complete; it would start every stub twice
                 *("--allow-http=false", f"--grpc-address={self._socket}", f"--grpc-port={_PORT}"),
                 *(f"--metrics-address={HOST}", f"--metrics-port={self.metrics_port}"),
                 *(f"--backend-config=python,shm-region-prefix-name={self._scratch.prefix}",),
-                *("--backend-config=python,shm-default-byte-size=16777216",),
+                *(f"--backend-config=python,shm-default-byte-size={REGION}",),
                 *("--exit-timeout-secs=5", f"--log-verbose={self._config.verbose}"),
                 *_tracing(self._config.traces),
                 env=_environment(self._files),
@@ -179,12 +186,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _loadable(repository: Path) -> list[str]:
-    """Models that the wheel has a backend for: those of the container's flavours stay out."""
-    configs = {path.parent.name: path.read_text(encoding="utf-8") for path in repository.glob("*/config.pbtxt")}
-    return sorted(
-        name for name, text in configs.items() if 'backend: "python"' in text or 'platform: "ensemble"' in text
-    )
+def _models(repository: Path, kind: str) -> list[str]:
+    """Those of a kind that the wheel has a backend for: those of the container's flavours stay out."""
+    configs = sorted(repository.glob("*/config.pbtxt"))
+    return [path.parent.name for path in configs if kind in path.read_text(encoding="utf-8")]
 
 
 def _backend_folder(files: TritonFiles, folder: Path) -> Path:

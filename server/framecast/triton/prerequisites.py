@@ -8,7 +8,10 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from framecast.errors import InvalidRepository
+from framecast.errors import InvalidRepository, StageUnavailable
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory is on Linux
+REGION = 16 << 20  # bytes of shared memory that each stage's python backend begins with; it grows with what is sent
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ def find_triton() -> TritonFiles:
         libraries=(package.parent / "nvidia_pytriton.libs", _libpython_folder(version)),
         setpriv=Path(setpriv),
     )
+
+
+def check_shared_memory(stages: int) -> None:
+    """Raises StageUnavailable when so many stages cannot even begin: a container has 64 MB unless it is given more."""
+    free = shutil.disk_usage(SHARED_MEMORY).free
+    if free < stages * REGION:
+        raise StageUnavailable(
+            f"{SHARED_MEMORY} has {free >> 20} MB free, Triton's {stages} stages begin with {stages * REGION >> 20}; "
+            "give it more (docker run --shm-size 1g)."
+        )
 
 
 def _libpython_folder(version: str) -> Path:
