@@ -15,11 +15,13 @@ demo: prerequisites export
 	$(BIN)/framecast serve --repository $(SERVED) --address 127.0.0.1:0 --triton-log build/triton.log -- \
 		$(BIN)/framecast generate "$(STORY)" --output out/demo.mp4
 
-# Two files side by side; what starts whole systems, and kills parts of them, comes after and alone.
-test: prerequisites check
+# Two at a time: types beside the export, then two files of tests; what starts whole systems, and kills parts of them, comes
+# after and alone.
+test: prerequisites
 	@command -v ffprobe >/dev/null || { echo "make test: ffprobe is missing; install ffmpeg (Debian: apt-get install ffmpeg)"; exit 1; }
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		{ echo "make test: no browser; install chromium (Debian: apt-get install chromium)"; exit 1; }
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j 2 check export
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/system
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/system
 

@@ -56,7 +56,7 @@ async def test_a_container_with_little_shared_memory_is_told_before_anything_sta
     monkeypatch.setattr(prerequisites.shutil, "disk_usage", lambda path: SimpleNamespace(free=64 << 20))
     triton = EmbeddedTriton(EmbeddedConfig(tiny_repository))
     try:
-        with pytest.raises(StageUnavailable, match="64 MB free, Triton.s 5 stages begin with 80"):
+        with pytest.raises(StageUnavailable, match=r"64 MB free, Triton.s 5 stages begin with 80"):
             await triton.start()
         assert triton.pid is None
     finally:
