@@ -8,6 +8,7 @@ import pytest
 
 from framecast.bench.latency import waterfall
 from framecast.bench.record import Record
+from framecast.bench.report.gpu import fastest, workloads
 from framecast.bench.report.page import page
 
 NASTY = '<script>alert("x")</script> & more'
@@ -91,6 +92,43 @@ def test_text_is_escaped(html: str) -> None:
 def test_figures_of_every_record_are_in_its_tables(html: str) -> None:
     for text in ("knee_qps", "diverging", "capacity_qps", "denoise 1"):
         assert text in html
+
+
+def test_a_gpus_rungs_are_figures_and_charts() -> None:
+    step = {"section": "models", "what": "unet step", "dtype": "bfloat16"}
+    kernel = {"section": "kernels", "op": "geglu", "family": NASTY, "ours_us": 2.0, "of_copy": 0.8}
+    rows = [
+        {**step, "rung": "ours", "call_us": 87_900.0, "of_floor": 2.0},
+        {**step, "rung": "eager", "call_us": 155_000.0, "of_floor": 3.5},
+        {**step, "rung": "ours", "call_us": 99_000.0},  # again: the first time counts
+        {**step, "rung": "ours, fp8", "failed": "no words"},
+        {"what": "clip of 4 steps", "rung": "ours", "guidance": False, "seconds": 0.262},
+        {"what": "planner", "rung": "compile", "tokens_a_second": 252.8},
+        {"what": "planner", "rung": "eager", "tokens_a_second": 25.8},
+        {**kernel, "speedup": 3.0},
+        {**kernel, "ours_us": None},
+    ]
+    assert [rung.name for rung in workloads(rows)["UNet step"]] == ["eager", "ours"]
+    assert fastest(rows) == [
+        ("UNet step", "87.9 ms", "ours"),
+        ("clip of 4 steps", "262 ms", "ours, no guidance"),
+        ("planner", "253 tokens/s", "compile"),
+    ]
+    shown = page([Record("gpu suite", {}, rows), Record("gpu suite", {}, rows, time="2026-11-27T01:25:33+00:00")])
+    assert re.findall(r"<figure><h3>([^<]+)", shown)[:3] == [
+        "UNet step",
+        "Kernels against torch",
+        "Kernels against the memory",
+    ]
+    assert "gpu suite, 2026-11-27 01:25</a>" in shown, "two links of one name say when"
+    assert NASTY not in shown
+    ids = re.findall(r'\bid="([^"]+)"', shown)
+    assert len(ids) == len(set(ids))
+
+
+def test_a_ladder_keeps_its_order() -> None:
+    rungs = [{"what": "step", "ladder": "one more on", "rung": r, "call_us": t} for r, t in (("eager", 2), ("+ a", 3))]
+    assert [rung.seconds for rung in workloads(rungs)["step, one more on"]] == [2e-6, 3e-6]
 
 
 def test_the_same_records_give_the_same_page(html: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framecast.bench.record import Record
+from framecast.bench.report.gpu import fastest, gpu_rows
 
 #: Name in the results, label, factor, unit.
 _KNOWN = (
@@ -34,7 +35,7 @@ _KNOWN = (
 
 @dataclass(frozen=True)
 class Card:
-    """A figure for people: what it is, how much, and between what bounds."""
+    """A figure for people: what it is, how much, and between what bounds or of what."""
 
     label: str
     value: str
@@ -52,6 +53,7 @@ def cards(record: Record, most: int = 8) -> list[Card]:
             found.append(Card(label, _short(value * factor) + unit, bounds))
     if record.results.get("state") not in (None, "steady"):
         found.insert(0, Card("state", str(record.results["state"])))
+    found += [Card(*figure) for figure in fastest(gpu_rows(record.samples))]
     return found[:most]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from framecast.bench.record import Record
 from framecast.bench.report import figures
 from framecast.bench.report.cards import Card, cards
+from framecast.bench.report.gpu import gpu_charts, gpu_rows
 
 _STYLE = """
 :root { color-scheme: light; font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
@@ -36,7 +37,7 @@ th, td { text-align: left; padding: .25rem 1rem .25rem 0; border-bottom: 1px sol
 def page(records: Sequence[Record]) -> str:
     """Records as one HTML document that needs nothing else: no script, no network."""
     sections = [_section(record, f"r{index}") for index, record in enumerate(records)]
-    links = "".join(f'<a href="#r{index}">{_text(_name(record))}</a>' for index, record in enumerate(records))
+    links = "".join(f'<a href="#r{index}">{_text(link)}</a>' for index, link in enumerate(_links(records)))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -74,6 +75,13 @@ def _name(record: Record) -> str:
     return f"{record.benchmark}: ours and {versus}" if versus else record.benchmark
 
 
+def _links(records: Sequence[Record]) -> list[str]:
+    """Their names; where two are alike, each with its time."""
+    names = [_name(record) for record in records]
+    times = [record.time[:16].replace("T", " ") for record in records]
+    return [name if names.count(name) == 1 else f"{name}, {time}" for name, time in zip(names, times, strict=True)]
+
+
 def _card(card: Card) -> str:
     interval = f"<i>{_text(card.interval)}</i>" if card.interval else ""
     return f'<div class="card"><span>{_text(card.label)}</span><b>{_text(card.value)}</b>{interval}</div>'
@@ -98,7 +106,7 @@ def _figures(record: Record, name: str) -> list[tuple[str, str]]:
         draw("Predicted ÷ measured", figures.prediction_errors, results["rows"])
     if record.benchmark == "peers" and isinstance(record.samples, Mapping):
         draw("Seconds a video, turn by turn", figures.turns, record.samples)
-    if results.get("batch_efficiency"):
+    if len(results.get("batch_efficiency") or ()) > 1:
         draw("Batch efficiency", figures.batch_efficiency, results["batch_efficiency"])
     if results.get("stage_durations_mean"):
         draw("Stages", figures.stages, results)
@@ -106,7 +114,7 @@ def _figures(record: Record, name: str) -> list[tuple[str, str]]:
         draw("Batch sizes", figures.batch_sizes, results["batch_sizes"])
     if isinstance(record.samples, Mapping) and record.samples.get("in_flight"):
         draw("Videos in flight", figures.in_flight, record.samples["in_flight"])
-    return drawn
+    return drawn + gpu_charts(gpu_rows(record.samples), name)
 
 
 def _grid(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
