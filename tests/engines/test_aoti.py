@@ -66,6 +66,12 @@ def test_the_package_computes_what_torch_does(package: tuple[Path, dict[str, obj
     np.testing.assert_allclose(both["rgb"][3:4], alone["rgb"], atol=1e-5)
 
 
+def test_float32_is_convolved_as_such(package: tuple[Path, dict[str, object]]) -> None:
+    with torch.backends.cudnn.flags(allow_tf32=True):
+        load_engine("aoti", package[0])
+        assert not torch.backends.cudnn.allow_tf32
+
+
 def test_the_package_has_no_cpp_library_of_its_own(package: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
     """With two of them in a process it may die as the package is loaded: they exchange parts of locales."""
     with zipfile.ZipFile(package[0]) as archive:

@@ -93,6 +93,7 @@ def test_serving_plans_without_a_gpu_is_refused_before_anything_starts(compiled:
         ),
         (["--tf32"], "--engine onnxruntime has no option tf32"),
         (["--compile", "unet"], "--engine onnxruntime compiles nothing"),
+        (["--engine", "aoti", "--compile", "planner"], "--compile: planner has no AOTInductor package; --engine aoti"),
         (["--precision", "fp8"], "--precision fp8 is for --engine tensorrt or tensorrt-rtx, not onnxruntime"),
         (["--precision", "fp4"], "--precision is 'fp4'; choose one of fp32, fp16, bf16, int8, fp8"),
     ],

@@ -23,6 +23,7 @@ def _cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_kernel_for_every_architecture(tmp_path: Path) -> None:
     aot.main([str(tmp_path)])
+    explained = {spec.variant for spec in aot.all_specs() if spec.spills}
     content = json.loads((tmp_path / "resources.json").read_text(encoding="utf-8"))
     kernels = content["kernels"]
     assert {row["op"] for row in kernels} == {*OPS, "fp8"}
@@ -31,12 +32,14 @@ def test_every_kernel_for_every_architecture(tmp_path: Path) -> None:
         wanted = set(CAPABILITIES) if op not in ("upsample_conv", "fp8") else set(SINCE_HOPPER)
         assert {row["capability"] for row in kernels if row["op"] == op} == wanted
     for row in kernels:
-        assert row["spilled_bytes"] == 0, row
+        assert row["spilled_bytes"] == 0 or row["variant"] in explained, row
         assert 0 < row["registers"] <= 255, row
         assert row["shared_bytes"] <= SHARED_LIMITS[row["capability"]], row
         assert len(row["ptx_sha256"]) == 64
     table = (tmp_path / "resources.md").read_text(encoding="utf-8")
     assert table.count("\n") == 2 + len(aot.all_specs())
+    assert explained == {row["variant"] for row in kernels if row["spilled_bytes"]}, "no explanation without a reason"
+    assert table in (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8"), "python -m framecast.kernels.aot again"
 
 
 @pytest.mark.parametrize("width", [1, 16, 320, 1000, 1024, 1280, 2560, 5120, 20480])

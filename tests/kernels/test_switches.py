@@ -24,6 +24,16 @@ def test_blocks_nest_and_restore() -> None:
     assert switches.enabled("geglu")
 
 
+def test_blocks_of_two_threads_may_overlap() -> None:
+    first, second = switches.off("geglu"), switches.off("geglu", "yuv420")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # who came first goes first
+    assert not switches.enabled("geglu")
+    second.__exit__(None, None, None)
+    assert all(switches.enabled(op) for op in switches.OPS)
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ValueError, match="gegul is not one of"), switches.off("gegul"):
         pass

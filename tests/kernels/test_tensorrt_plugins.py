@@ -21,7 +21,7 @@ from framecast.kernels import tensorrt_plugin
 from framecast.kernels.compile import parameter_count
 from framecast.kernels.onnx_node import plugin_node
 from framecast.kernels.switches import OPS
-from framecast.kernels.tensorrt_plugin import Plugin, define
+from framecast.kernels.tensorrt_plugin import SINGLE, Plugin, define
 
 PLUGINS: dict[str, Plugin] = {
     plugin.name: plugin for op in OPS for plugin in importlib.import_module(f"framecast.kernels.{op}.plugin").PLUGINS
@@ -47,12 +47,12 @@ EXPECTED: dict[str, tuple[list[tuple[int, ...]], dict[str, Any], list[tuple[int,
         (2, 1, 4),
         [700, 33600, 48],
     ),
-    "temporal_attention": ([(14, 9, 80)] * 3, FRAMES, [(14, 9, 80)], (2, 9, 2), [9, *[720, 80] * 3]),
+    "temporal_attention": ([(14, 9, 80)] * 3, FRAMES, [(14, 9, 80)], (36, 1, 1), [9, *[720, 80] * 3]),
     "temporal_attention_position": (
         [*[(14, 9, 80)] * 3, (3, 7, 80)],
         FRAMES,
         [(14, 9, 80)],
-        (2, 9, 2),
+        (36, 1, 1),
         [9, *[720, 80] * 3],
     ),
     "geglu": ([(3, 11, 1200)], {"width": 600}, [(3, 11, 600)], (9, 2, 1), [33, 1200]),
@@ -73,7 +73,14 @@ EXPECTED: dict[str, tuple[list[tuple[int, ...]], dict[str, Any], list[tuple[int,
         [90, 272, 73440, 24480, 272],
     ),
 }
-FLOAT_INPUTS = {"partial", "guidance", "coefficients", "rescale"}
+
+
+class Record:
+    def __init__(self) -> None:
+        self.expressions: dict[int, Any] = {}
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        self.expressions[index] = value
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +126,7 @@ def test_engine_build(name: str, defined: Any, tensorrt: tuple[Any, Any]) -> Non
     """What TensorRT asks a plugin while it builds an engine, every dimension unknown, in its own template class."""
     plugin = PLUGINS[name]
     shapes, attributes, out_shapes, grid, integers = EXPECTED[name]
-    types = [DataType.FLOAT if given in FLOAT_INPUTS else DataType.HALF for given in plugin.inputs]
+    types = [DataType.FLOAT if given in SINGLE else DataType.HALF for given in plugin.inputs]
     library = importlib.import_module("tensorrt.plugin._plugin_class")
     entry = defined[f"framecast::{name}"]
     built = library._TemplateAOTPlugin(name, "framecast", entry.num_outputs)
@@ -133,13 +140,6 @@ def test_engine_build(name: str, defined: Any, tensorrt: tuple[Any, Any]) -> Non
     unknown = [[IDimensionExpr(size, False) for size in shape] for shape in shapes]
     found = built.get_output_shapes(unknown, [], ExprBuilder())
     assert [tuple(expression.value for expression in shape) for shape in found] == out_shapes
-
-    class Record:
-        def __init__(self) -> None:
-            self.expressions: dict[int, Any] = {}
-
-        def __setitem__(self, index: int, value: Any) -> None:
-            self.expressions[index] = value
 
     launch, arguments = Record(), Record()
     descriptions = [DynamicPluginTensorDesc(kind) for kind in (*types, *out_types)]
@@ -156,6 +156,23 @@ def test_engine_build(name: str, defined: Any, tensorrt: tuple[Any, Any]) -> Non
     assert f".visible .entry {kernel}(" in text
     assert parameter_count(text) == len(types) + len(integers) + plugin.outputs
     assert launch.block_x.expr.value == int(text.split(".reqntid ")[1].split("\n")[0])
+
+
+def test_an_input_of_another_precision_is_named(defined: Any) -> None:
+    """The kernel would take its bytes for those of the first input's."""
+    library = importlib.import_module("tensorrt.plugin._plugin_class")
+    entry = defined["framecast::group_norm_apply"]
+    built = library._TemplateAOTPlugin("group_norm_apply", "framecast", 1)
+    attributes = EXPECTED["group_norm_apply"][1]
+    built.init(entry.register_func, attributes, entry.aot_impl_attr_names, entry.aot_impl_func, None, None)
+    built.set_tactic(0)
+    types = [DataType.HALF, DataType.FLOAT, DataType.FLOAT, DataType.HALF]
+    descriptions = [DynamicPluginTensorDesc(kind) for kind in (*types, DataType.HALF)]
+    unknown = [[IDimensionExpr(size, False) for size in shape] for shape in EXPECTED["group_norm_apply"][0]]
+    built.get_output_data_types(types, [len(shape) for shape in unknown])
+    built.get_output_shapes(unknown, [], ExprBuilder())
+    with pytest.raises(ValueError, match=r"weight: group_norm_apply takes DataType.HALF, not DataType.FLOAT; cast it"):
+        built.get_launch_params(unknown, descriptions, len(types), Record(), Record(), ExprBuilder())
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -195,6 +212,23 @@ def test_wrong_nodes_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         plugin_node(PLUGINS["geglu"], inputs, outputs, **attributes)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("group_norm_stats", {"groups": 7}, "groups: 7 does not divide 48"),
+        ("group_norm_add_stats", {"rows": 0}, "rows: 0"),
+        ("group_norm_apply", {"channels": 1 << 20}, "channels in a group exceed 4096"),
+        ("temporal_attention", {"frames": 33}, "frames: 33 is not in 1 … 32"),
+        ("temporal_attention_position", {"width": -3}, "width: -3 is not in 1 … 256"),
+        ("geglu", {"width": 0}, "width: 0"),
+    ],
+)
+def test_attributes_without_a_kernel_are_refused(name: str, change: dict[str, Any], message: str) -> None:
+    plugin = PLUGINS[name]
+    with pytest.raises(ValueError, match=message):
+        plugin_node(plugin, plugin.inputs, ["out"] * plugin.outputs, **{**EXPECTED[name][1], **change})
 
 
 def test_the_fake_refuses_to_read_unknown_dimensions() -> None:

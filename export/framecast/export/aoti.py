@@ -69,7 +69,11 @@ class AotInductorCompiler:
 
 
 def compiler(options: "ExportOptions", console: "Console | None") -> AotInductorCompiler:
-    """For ``--engine aoti``. Raises as `AotInductorCompiler` does."""
+    """For ``--engine aoti``. Raises as `AotInductorCompiler` does, and for a graph that cannot be packaged."""
+    if others := sorted(set(options.compile or ()) - set(GRAPHS)):
+        raise InvalidRepository(
+            f"--compile: {', '.join(others)} has no AOTInductor package; --engine aoti compiles {' and '.join(GRAPHS)}."
+        )
     return AotInductorCompiler(options.compile or GRAPHS, console)
 
 

@@ -16,7 +16,7 @@ def plugin_node(plugin: Plugin, inputs: Sequence[str], outputs: Sequence[str], *
         attributes: exactly those of the plugin.
 
     Raises:
-        ValueError: too many or too few names, or an attribute that is missing, unknown or of the wrong type.
+        ValueError: too many or too few names; an attribute that is missing, unknown, of the wrong type or out of range.
     """
     import onnx
     from onnx.helper import make_attribute
@@ -28,12 +28,14 @@ def plugin_node(plugin: Plugin, inputs: Sequence[str], outputs: Sequence[str], *
     if attributes.keys() != plugin.attributes.keys():
         wanted = ", ".join(plugin.attributes) or "none"
         raise ValueError(f"attributes: {plugin.name} takes {wanted}, not {', '.join(attributes) or 'none'}.")
+    for name, kind in plugin.attributes.items():
+        if type(attributes[name]) is not kind:
+            found = type(attributes[name]).__name__
+            raise ValueError(f"attributes: {name} of {plugin.name} is {kind.__name__}, not {found}.")
+    plugin.check(attributes)
     node = onnx.NodeProto(op_type=plugin.name, name="_".join(outputs), input=inputs, output=outputs)
-    for name, kind in plugin.attributes.items():  # in the order of registration, which is that of the plugin's calls
-        value = attributes[name]
-        if type(value) is not kind:
-            raise ValueError(f"attributes: {name} of {plugin.name} is {kind.__name__}, not {type(value).__name__}.")
-        node.attribute.append(make_attribute(name, value))
+    for name in plugin.attributes:  # in the order of registration, which is that of the plugin's calls
+        node.attribute.append(make_attribute(name, attributes[name]))
     node.attribute.append(make_attribute("plugin_namespace", NAMESPACE))
     node.attribute.append(make_attribute("plugin_version", "1"))
     node.attribute.append(make_attribute("aot", 1))

@@ -22,6 +22,7 @@ class KernelSpec:
         divisible: arguments (pointers, strides) that are multiples of 16.
         num_warps, num_stages: as Triton means them.
         capabilities: what it is compiled for; the copy engine and e4m3 begin with 90.
+        spills: why it may keep values in memory that do not fit registers; empty where it must not.
     """
 
     op: str
@@ -33,6 +34,7 @@ class KernelSpec:
     num_warps: int = 4
     num_stages: int = 2
     capabilities: tuple[int, ...] = CAPABILITIES
+    spills: str = ""
 
     @property
     def described(self) -> bool:

@@ -6,6 +6,7 @@ threads, and torch.compile guards on it: a compiled graph is made anew when it f
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,7 +27,9 @@ def parse(text: str) -> frozenset[str]:
     return frozenset(OPS) if "all" in names else names
 
 
-_off = parse(os.environ.get(VARIABLE, ""))
+_blocks = [parse(os.environ.get(VARIABLE, ""))]  # the process's own, then that of every `with` block that is open
+_off = _blocks[0]  # all of them together
+_lock = threading.Lock()
 
 
 def enabled(op: str) -> bool:
@@ -36,11 +39,18 @@ def enabled(op: str) -> bool:
 
 @contextmanager
 def off(*ops: str) -> Iterator[None]:
-    """Turns `ops` off inside a ``with`` block; without arguments, all of them. Raises ValueError on an unknown name."""
+    """Turns `ops` off inside a ``with`` block; without arguments, all of them. Raises ValueError on an unknown name.
+
+    Blocks of several threads may overlap: an op is off while any of them says so.
+    """
     global _off
-    before = _off
-    _off = before | parse(",".join(ops) or "all")
+    block = parse(",".join(ops) or "all")
+    with _lock:
+        _blocks.append(block)
+        _off = _off | block
     try:
         yield
     finally:
-        _off = before
+        with _lock:
+            _blocks.remove(block)  # one of those that are equal
+            _off = frozenset[str]().union(*_blocks)

@@ -15,6 +15,8 @@ from framecast.kernels.compile import compile_kernel
 from framecast.kernels.spec import KernelSpec
 
 NAMESPACE = "framecast"
+SINGLE = frozenset({"partial", "guidance", "coefficients", "rescale"})
+"""Inputs that are float32 whatever the others are."""
 Attributes = Mapping[str, Any]
 
 
@@ -44,6 +46,8 @@ class Plugin:
         outputs: how many there are.
         describe: (tensorrt.plugin, input descriptions, attributes) → output descriptions.
         launch: (tensorrt.plugin, input descriptions, dtype of the first input as Triton names it, attributes) → launch.
+        check: raises ValueError for attributes that no kernel can be made with. Shapes are not known until run time:
+            that they fit the attributes is for who writes the graph.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Plugin:
     outputs: int
     describe: Callable[[Any, Sequence[Any], Attributes], tuple[Any, ...]]
     launch: Callable[[Any, Sequence[Any], str, Attributes], Launch]
+    check: Callable[[Attributes], None] = lambda attributes: None
 
     @property
     def identifier(self) -> str:
@@ -94,6 +99,11 @@ def define(plugin: Plugin, capability: int) -> None:
         # (*inputs, *attributes, outputs, tactic)
         descriptions, given = values[:count], values[count:-2]
         attributes = dict(zip(plugin.attributes, given, strict=True))
+        plugin.check(attributes)
+        for name, description in zip(plugin.inputs, descriptions, strict=True):
+            wanted = tensorrt.DataType.FLOAT if name in SINGLE else descriptions[0].dtype
+            if description.dtype != wanted:
+                raise ValueError(f"{name}: {plugin.name} takes {wanted}, not {description.dtype}; cast it before.")
         launch = plugin.launch(trtp, descriptions, dtypes[descriptions[0].dtype], attributes)
         kernel = compile_kernel(launch.spec, capability)
         parameters = trtp.KernelLaunchParams()

@@ -99,7 +99,9 @@ class AotInductorEngine:
 
     Args:
         path: of the package.
-        options: `threads` is torch's, of the whole process.
+        options: `threads` is torch's, of the whole process. So is that float32 is convolved as such: cuDNN rounds its
+            inputs to 11 bits otherwise, which the parity check would not pass; who wants that speed exports half
+            precision.
 
     Raises:
         InvalidRepository: torch is missing, or the package was compiled for something else.
@@ -115,6 +117,7 @@ class AotInductorEngine:
 
         if options.threads:
             torch.set_num_threads(options.threads)
+        torch.backends.cudnn.allow_tf32 = False
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch deprecates parts of itself that it imports here

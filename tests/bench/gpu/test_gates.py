@@ -1,5 +1,6 @@
 """No time is given for what is wrong, and switches do what they say."""
 
+import importlib
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -9,11 +10,12 @@ import torch
 
 from framecast.bench.gpu import kernels, models
 from framecast.bench.gpu.cases import Case, cases, shrunk
+from framecast.bench.gpu.denoise import WORKLOADS
 from framecast.bench.gpu.module import Workload, ready
 from framecast.bench.gpu.profile import table
 from framecast.bench.gpu.rows import reason
 from framecast.bench.gpu.scale import TINY
-from framecast.bench.gpu.switches import Rung, Switches, applied, climbing, leaving_out
+from framecast.bench.gpu.switches import EAGER, UNCOMPILED, Rung, Switches, applied, climbing, leaving_out
 from framecast.bench.gpu.timing import Timing
 from framecast.kernels import switches as kernel_switches
 from framecast.kernels.shapes import shapes
@@ -52,6 +54,19 @@ def test_a_kernel_that_does_not_run_or_gives_nan_is_a_result() -> None:
     )
     nan = replace(case, ours=lambda: (case.ours()[0] * float("nan"),))
     assert kernels.row((nan,), TINY, compiled=False)["ours_refused"] == "output a is not finite"
+
+
+@pytest.mark.parametrize(("workload", "op"), [("step", "guided_step"), ("decode", "yuv420")])
+def test_a_reference_has_none_of_our_ops(workload: str, op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a wrong one would be the measure of all others."""
+    module = importlib.import_module(f"framecast.kernels.{op}.op")
+    real = getattr(module, f"_{op}")
+    monkeypatch.setattr(module, f"_{op}", lambda *given: tuple(out // 2 for out in real(*given)))
+    work, found = WORKLOADS[workload](TINY), dict[str, bool]()
+    for rung in (UNCOMPILED, EAGER):
+        with ready(work, rung, TINY, lambda **row: None) as made:
+            found[rung.name] = made is not None
+    assert found == {UNCOMPILED.name: False, EAGER.name: True}
 
 
 def test_a_reason_names_the_error_inside_a_compilers_process() -> None:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,20 @@ def test_a_job_that_is_not_ready_in_time_is_left_out() -> None:
     assert psutil.Process().children(recursive=True) == []
 
 
+def test_a_compiler_that_hangs_ends_with_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its job's stdout, whose end is waited for."""
+    executable = tmp_path / "python"
+    executable.write_text("#!/bin/sh\nsleep 600 &\nsleep 601\n")
+    executable.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(executable))
+    found: list[dict[str, Any]] = []
+    began = Deadline(0)
+    side_by_side([replace(JOBS[0], workloads=())], TINY, lambda **row: found.append(row), Deadline(0.5))
+    assert [row["skipped"] for row in found] == ["not compiled in time"]
+    assert began.left > -60
+    assert psutil.Process().children(recursive=True) == []
+
+
 def test_a_job_that_says_it_is_ready_and_dies_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what a library prints among the rows is none of them."""
     executable = tmp_path / "python"
@@ -228,12 +243,20 @@ def test_sections_are_processes_that_need_little(tmp_path: Path, borrowed: None)
     [
         (["suite", "--dry-run", "--only", "cooling"], "--only cooling is no section"),
         (["kernels", "--dry-run", "--seconds", "0"], "--seconds is 0"),
+        (["suite", "--dry-run", "--only", "kernels", "--job", "planner"], "--job names a job of the section models"),
         (["suite", "--dry-run", "--job", "ours: sing"], "--job ours: sing is no job; choose of ours: step, decode;"),
     ],
 )
 def test_bad_options_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_count_below_zero_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["kernels", "--dry-run", "--heaviest", "-1"])
+    assert ended.value.code == 2
+    assert "-1 is not 0 or a positive number" in capsys.readouterr().err
 
 
 def test_framecast_bench_passes_its_options_on() -> None:

@@ -37,6 +37,14 @@ def test_equals_torch(
     check(kernel, plain, reference)
 
 
+def test_pixels_may_be_far_apart(check: Callable[..., None]) -> None:
+    """Beyond 32-bit offsets; of the gigabytes between them nothing is touched."""
+    memory = torch.UntypedStorage((4 << 30) + 64)
+    q = torch.zeros(0, dtype=torch.float16).set_(memory, 0, (2, 3, 16), (16, 1 << 30, 1)).copy_(torch.randn(2, 3, 16))
+    kernel = launch(q, q, q, 2, 1, 0.25, None)
+    check(kernel, temporal_attention(q, q, q, 2, 1, 0.25), temporal_attention(*[q.float()] * 3, 2, 1, 0.25))
+
+
 def test_large_scores_do_not_overflow(check: Callable[..., None]) -> None:
     q, k, v = torch.randn(3, 8, 2, 20).unbind()
     kernel = launch(q * 100, k * 100, v, 8, 2, 1.0, None)

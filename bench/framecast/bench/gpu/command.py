@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     suite.add_argument("--one-process", action="store_true", help="do not give each section a process of its own")
     kernels = benches.add_parser("kernels", help="our kernels beside torch's")
-    kernels.add_argument("--heaviest", type=int, default=0, help="shapes of each op and family; 0: all of them")
+    kernels.add_argument("--heaviest", type=_count, default=0, help="shapes of each op and family; 0: all of them")
     ablation = benches.add_parser("ablation", help="every optimisation switched on and off")
     ablation.add_argument("--compiled", action="store_true", help="compile the second ladder too, ten minutes more")
     ablation.add_argument("--log", type=Path, help="append a dated entry to this file")
@@ -73,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         bench.add_argument("--commit", default="", help="what is measured, where git cannot say")
         bench.add_argument("--output-file", type=Path, help="JSON; tables go beside it as .md")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or a positive number")
+    return int(text)
 
 
 def _scale(options: argparse.Namespace) -> Scale:
@@ -121,6 +127,8 @@ def _suite(options: argparse.Namespace, scale: Scale, output: Path, command: str
     from framecast.bench.gpu.suite import SuiteOptions, run_suite
 
     jobs = tuple(job_named(name).name for name in options.job or ())
+    if jobs and options.only and "models" not in options.only:
+        raise ValueError("--job names a job of the section models, which --only leaves out")
     record = run_suite(
         SuiteOptions(
             replace(scale, jobs=jobs),

@@ -12,6 +12,7 @@ from framecast.bench.gpu.rows import Emit
 from framecast.bench.gpu.scale import Scale
 from framecast.bench.gpu.switches import Rung, applied
 from framecast.bench.gpu.timing import Timing, capture, measure, warm_up
+from framecast.kernels.switches import off
 
 Tensors = tuple[Tensor, ...]
 
@@ -42,8 +43,8 @@ class Workload:
     def of(
         cls, name: str, module: nn.Module, inputs: Callable[[torch.dtype], Tensors], scale: Scale, floor_ms: float
     ) -> "Workload":
-        """Computes the reference with `module` as it is, then casts it for good."""
-        with torch.no_grad():
+        """Computes the reference with `module`, none of our ops in it, then casts it for good."""
+        with torch.no_grad(), off():
             with convolutions(tf32=False, search=False):
                 reference = _tuple(module(*inputs(torch.float32)))
             dtype = getattr(torch, scale.dtype)

@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any
 
+from framecast.bench.gpu.family import end_with_children
 from framecast.bench.gpu.job import Job
 from framecast.bench.gpu.rows import Deadline, Emit
 from framecast.bench.gpu.scale import Scale
@@ -85,7 +86,7 @@ def side_by_side(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadli
         for late in waiting:
             emit(what="jobs", job=late.job.name, skipped="not compiled in time")
             given_up.add(late)
-            late.process.kill()
+            late.end()
         for each in children:
             if each in prepared:
                 each.measure()
@@ -94,7 +95,7 @@ def side_by_side(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadli
                 if measured:
                     emit(what="jobs", job=each.job.name, failed="did not end in time")
                     given_up.add(each)
-                    each.process.kill()
+                    each.end()
 
 
 class _Child:
@@ -121,7 +122,12 @@ class _Child:
         listener.start()
         ends.enter_context(self.process)  # undone from the last to the first: killed, heard to its end, closed
         ends.callback(listener.join)
-        ends.callback(self.process.kill)
+        ends.callback(self.end)
+
+    def end(self) -> None:
+        """SIGKILL to it and to the compilers it has started: they have its stdout too, which else would not end."""
+        if self.process.poll() is None:
+            end_with_children(self.process.pid)
 
     def measure(self) -> None:
         """Gives it its turn; there is only one."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-from framecast.kernels.checks import require, require_float
+from framecast.kernels.checks import on_its_device, require, require_float
 from framecast.kernels.fp8 import naive
 from framecast.kernels.fp8.config import geglu_constants, geglu_warps
 from framecast.kernels.fp8.kernel import geglu_fp8_kernel
@@ -48,6 +48,7 @@ def _fake(x: Tensor) -> tuple[Tensor, Tensor]:
 _geglu_fp8.register_fake(_fake)
 
 
+@on_its_device
 def launch(x: Tensor) -> tuple[Tensor, Tensor]:
     """Runs the kernel on a checked argument."""
     width = x.shape[-1] // 2

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-from framecast.kernels.checks import require, require_float
+from framecast.kernels.checks import on_its_device, require, require_float
 from framecast.kernels.geglu import naive
 from framecast.kernels.geglu.config import constants
 from framecast.kernels.geglu.kernel import geglu_kernel
@@ -48,6 +48,7 @@ def _geglu_fake(x: Tensor) -> Tensor:
 _geglu.register_fake(_geglu_fake)
 
 
+@on_its_device
 def launch(x: Tensor) -> Tensor:
     """Runs the kernel on a checked argument."""
     width = x.shape[-1] // 2

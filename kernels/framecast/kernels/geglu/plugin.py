@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from framecast.kernels.checks import require
 from framecast.kernels.geglu.config import constants, spec
 from framecast.kernels.tensorrt_plugin import Attributes, Launch, Plugin, product
+
+
+def _check(attributes: Attributes) -> None:
+    require(attributes["width"] >= 1, f"width: {attributes['width']} is not 1 or more.")
 
 
 def _describe(trtp: Any, inputs: Sequence[Any], attributes: Attributes) -> tuple[Any, ...]:
@@ -21,4 +26,4 @@ def _launch(trtp: Any, inputs: Sequence[Any], dtype: str, attributes: Attributes
     return Launch(spec(width, dtype, variant="tensorrt"), grid, (rows, 2 * width))
 
 
-PLUGINS = (Plugin("geglu", ("x",), {"width": int}, 1, _describe, _launch),)
+PLUGINS = (Plugin("geglu", ("x",), {"width": int}, 1, _describe, _launch, _check),)

@@ -4,7 +4,14 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-from framecast.kernels.checks import require, require_float, require_shape
+from framecast.kernels.checks import (
+    on_its_device,
+    require,
+    require_device,
+    require_float,
+    require_samples,
+    require_shape,
+)
 from framecast.kernels.group_norm_silu import naive
 from framecast.kernels.group_norm_silu.config import MAX_WIDTH, GroupNormConfig
 from framecast.kernels.group_norm_silu.kernel import apply_kernel, stats_kernel
@@ -130,6 +137,7 @@ def _shift_group_norm_silu_fake(
 _shift_group_norm_silu.register_fake(_shift_group_norm_silu_fake)
 
 
+@on_its_device
 def launch(
     x: Tensor,
     residual: Tensor | None,
@@ -149,6 +157,7 @@ def launch(
     """
     rows = rows_of(x)
     samples, length, channels = rows.shape
+    require_samples("x", samples)
     added = None if residual is None else rows_of(residual.expand(x.shape))
     strides = (0, 0) if added is None else (added.stride(0), added.stride(1))
     total = empty_rows(x) if added is not None and keep else None
@@ -211,6 +220,7 @@ def check(
     for name, value in (("weight", weight), ("bias", bias)):
         require_float(name, value)
         require_shape(name, value, (channels,))
+    require_device(x, weight=weight, bias=bias, **{name_of_added: added})
     if added is not None:
         require(added.dtype == x.dtype, f"{name_of_added}: {added.dtype} is not {x.dtype}, the dtype of x.")
         fits = added.dim() <= x.dim() and all(

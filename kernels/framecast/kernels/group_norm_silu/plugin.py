@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from framecast.kernels.group_norm_silu.config import GroupNormConfig, apply_spec, stats_spec
+from framecast.kernels.checks import require
+from framecast.kernels.group_norm_silu.config import MAX_WIDTH, GroupNormConfig, apply_spec, stats_spec
 from framecast.kernels.tensorrt_plugin import Attributes, Launch, Plugin
 
 _SHAPE = {"groups": int, "channels": int, "rows": int}  # rows: those of one block of statistics, `GroupNormConfig.rows`
+
+
+def _check(attributes: Attributes) -> None:
+    groups, channels, rows = attributes["groups"], attributes["channels"], attributes["rows"]
+    require(rows >= 1, f"rows: {rows} is not 1 or more.")
+    require(groups >= 1 and channels >= 1 and channels % groups == 0, f"groups: {groups} does not divide {channels}.")
+    require(channels // groups <= MAX_WIDTH, f"groups: {channels // groups} channels in a group exceed {MAX_WIDTH}.")
 
 
 def _config(attributes: Attributes) -> GroupNormConfig:
@@ -49,8 +57,8 @@ def _launch_apply(trtp: Any, inputs: Sequence[Any], dtype: str, attributes: Attr
     return Launch(spec, _grid(trtp, x, config), (x.shape_expr[1], x.shape_expr[1] * channels, channels))
 
 
-STATS = Plugin("group_norm_stats", ("x",), _SHAPE, 1, _describe_stats, _launch_stats)
-ADD_STATS = Plugin("group_norm_add_stats", ("x", "residual"), _SHAPE, 2, _describe_add_stats, _launch_stats)
+STATS = Plugin("group_norm_stats", ("x",), _SHAPE, 1, _describe_stats, _launch_stats, _check)
+ADD_STATS = Plugin("group_norm_add_stats", ("x", "residual"), _SHAPE, 2, _describe_add_stats, _launch_stats, _check)
 APPLY = Plugin(
     "group_norm_apply",
     ("x", "partial", "weight", "bias"),
@@ -58,5 +66,6 @@ APPLY = Plugin(
     1,
     _describe_apply,
     _launch_apply,
+    _check,
 )
 PLUGINS = (STATS, ADD_STATS, APPLY)

@@ -4,7 +4,15 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-from framecast.kernels.checks import require, require_float, require_like, require_shape
+from framecast.kernels.checks import (
+    on_its_device,
+    require,
+    require_device,
+    require_float,
+    require_like,
+    require_samples,
+    require_shape,
+)
 from framecast.kernels.guided_step import naive
 from framecast.kernels.guided_step.config import MOMENTS_BLOCK, step_constants
 from framecast.kernels.guided_step.kernel import moments_kernel, step_kernel
@@ -87,6 +95,7 @@ def _guided_step_fake(
 _guided_step.register_fake(_guided_step_fake)
 
 
+@on_its_device
 def launch(
     x: Tensor,
     unconditional: Tensor,
@@ -103,6 +112,7 @@ def launch(
     noise, previous = (None if value is None else flat_samples(value) for value in (noise, previous))
     guidance, coefficients = guidance.contiguous(), coefficients.contiguous()
     samples, length = x.shape
+    require_samples("x", samples)
     partial = None
     if rescale is not None:
         rescale = rescale.contiguous()
@@ -171,3 +181,4 @@ def _check(
     for name, (value, shape) in shapes.items():
         require_shape(name, value, shape)
         require(value.dtype == torch.float32, f"{name}: {value.dtype} is not float32.")
+    require_device(x, guidance=guidance, coefficients=coefficients, rescale=rescale)

@@ -26,30 +26,34 @@ def attention_kernel(
     PIXELS: tl.constexpr,
     SCALE: tl.constexpr,
 ):
-    """out = softmax(SCALE · q kᵀ) v over the frames of PIXELS pixels. Grid: (HEADS, ceil(pixels / PIXELS), batch).
+    """out = softmax(SCALE · q kᵀ) v over the frames of PIXELS pixels. Grid: (HEADS · ceil(pixels / PIXELS) · batch,).
 
-    Heads are the fastest grid axis: neighbours in time read neighbours in memory. A head's frames × frames scores stay
-    in registers, so there is no online softmax.
+    Heads run fastest: neighbours in time read neighbours in memory. A head's frames × frames scores stay in registers,
+    so there is no online softmax. One axis, for the others end at 65,535.
     """
-    head = tl.program_id(0)
-    batch = tl.program_id(2).to(tl.int64)
+    head = tl.program_id(0) % HEADS
+    block = tl.program_id(0) // HEADS
+    blocks = tl.cdiv(pixels, PIXELS)
+    batch = (block // blocks).to(tl.int64)
+    block = block % blocks
     frame = tl.arange(0, BLOCK_FRAMES)
     lane = tl.arange(0, BLOCK_WIDTH)
     mask = (frame < FRAMES)[:, None] & (lane < WIDTH)[None, :]
     channel = (head * WIDTH + lane)[None, :]
     far = (batch * FRAMES + frame)[:, None]  # int64: frames are a whole picture apart
-    q_ptr += far * q_frame + channel
-    k_ptr += far * k_frame + channel
-    v_ptr += far * v_frame + channel
-    out_ptr += far * pixels * (HEADS * WIDTH) + channel
+    first = (block * PIXELS).to(tl.int64)  # pixels may be far apart too
+    q_ptr += far * q_frame + first * q_pixel + channel
+    k_ptr += far * k_frame + first * k_pixel + channel
+    v_ptr += far * v_frame + first * v_pixel + channel
+    out_ptr += (far * pixels + first) * (HEADS * WIDTH) + channel
     dtype = q_ptr.dtype.element_ty
 
     for index in range(PIXELS):
-        pixel = tl.program_id(1) * PIXELS + index
-        here = mask & (pixel + 0 * lane < pixels)[None, :]  # a vector: the interpreter makes integers of bool & scalar
-        q = tl.load(q_ptr + pixel * q_pixel, mask=here, other=0.0)
-        k = tl.load(k_ptr + pixel * k_pixel, mask=here, other=0.0)
-        v = tl.load(v_ptr + pixel * v_pixel, mask=here, other=0.0)
+        # A vector: the interpreter makes integers of bool & scalar.
+        here = mask & (block * PIXELS + index + 0 * lane < pixels)[None, :]
+        q = tl.load(q_ptr + index * q_pixel, mask=here, other=0.0)
+        k = tl.load(k_ptr + index * k_pixel, mask=here, other=0.0)
+        v = tl.load(v_ptr + index * v_pixel, mask=here, other=0.0)
         if position_ptr is not None:
             where = position_ptr + frame[:, None] * (HEADS * WIDTH) + channel
             table: tl.constexpr = FRAMES * HEADS * WIDTH
@@ -60,4 +64,4 @@ def attention_kernel(
         scores = tl.where((frame < FRAMES)[None, :], scores, float("-inf"))
         weights = tl.exp(scores - tl.max(scores, axis=1)[:, None])
         mixed = tl.dot(weights.to(dtype), v, input_precision="ieee") / tl.sum(weights, axis=1)[:, None]
-        tl.store(out_ptr + pixel * (HEADS * WIDTH), mixed.to(out_ptr.dtype.element_ty), mask=here)
+        tl.store(out_ptr + index * (HEADS * WIDTH), mixed.to(out_ptr.dtype.element_ty), mask=here)

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-from framecast.kernels.checks import require, require_float, require_like, require_shape
+from framecast.kernels.checks import on_its_device, require, require_float, require_like, require_shape
 from framecast.kernels.switches import enabled
 from framecast.kernels.temporal_attention import naive
-from framecast.kernels.temporal_attention.config import MAX_FRAMES, MAX_WIDTH, constants, pixels_of, warps
+from framecast.kernels.temporal_attention.config import FARTHEST, MAX_FRAMES, MAX_WIDTH, constants, pixels_of, warps
 from framecast.kernels.temporal_attention.kernel import attention_kernel
 
 
@@ -68,6 +68,7 @@ def _temporal_attention_fake(
 _temporal_attention.register_fake(_temporal_attention_fake)
 
 
+@on_its_device
 def launch(
     q: Tensor,
     k: Tensor,
@@ -80,12 +81,12 @@ def launch(
     num_warps: int | None = None,
 ) -> Tensor:
     """Runs the kernel on checked arguments; `pixels` of a program and its warps are for measuring others."""
-    q, k, v = (x if x.stride(2) == 1 else x.contiguous() for x in (q, k, v))
+    q, k, v = (x if x.stride(2) == 1 and x.stride(1) <= FARTHEST else x.contiguous() for x in (q, k, v))
     out = _empty(q)
     width = q.shape[2] // heads
-    pixels = pixels or pixels_of(width)
+    pixels = pixels or pixels_of(frames, width, q.itemsize, position=position is not None)
     fixed = constants(frames, heads, width, scale, pixels)
-    grid = (heads, -(-q.shape[1] // pixels), q.shape[0] // frames)
+    grid = (heads * -(-q.shape[1] // pixels) * (q.shape[0] // frames),)
     wrap_triton(attention_kernel)[grid](
         q,
         k,
@@ -124,4 +125,5 @@ def _check(q: Tensor, k: Tensor, v: Tensor, frames: int, heads: int, position: T
     )
     if position is not None:
         require_shape("position", position, (3, frames, q.shape[2]))
+        require(position.device == q.device, f"position: is on {position.device} and q on {q.device}.")
         require(position.dtype == q.dtype, f"position: {position.dtype} is not {q.dtype}, the dtype of q.")

@@ -5,9 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from framecast.kernels.checks import on_its_device
 from framecast.kernels.upsample_conv.config import ConvConfig, block_in
 
 
+@on_its_device
 def launch(
     x: Tensor,
     weight: Tensor,

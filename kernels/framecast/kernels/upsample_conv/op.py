@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.library import custom_op
 from torch.nn import functional as F
 
-from framecast.kernels.checks import require, require_float, require_shape
+from framecast.kernels.checks import require, require_device, require_float, require_shape
 from framecast.kernels.layout import channels_last
 from framecast.kernels.switches import enabled
 from framecast.kernels.upsample_conv.config import padded
@@ -92,5 +92,6 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor) -> None:
     require_float("x", x)
     require(bias.dim() == 1, f"bias: shape {tuple(bias.shape)} is not [O].")
     require_shape("weight", weight, (4, bias.shape[0], 4 * padded(x.shape[1])))
+    require_device(x, weight=weight, bias=bias)
     require(weight.dtype == x.dtype, f"weight: {weight.dtype} is not {x.dtype}, the dtype of x.")
     require(bias.dtype == x.dtype, f"bias: {bias.dtype} is not {x.dtype}, the dtype of x.")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-from framecast.kernels.checks import require, require_float
+from framecast.kernels.checks import on_its_device, require, require_float, require_samples
 from framecast.kernels.switches import enabled
 from framecast.kernels.yuv420 import naive
 from framecast.kernels.yuv420.config import (
@@ -56,11 +56,13 @@ def _yuv420_fake(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 _yuv420.register_fake(_yuv420_fake)
 
 
+@on_its_device
 def launch(
     x: Tensor, block: tuple[int, int] | None = None, num_warps: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Runs the kernel on a checked argument; other tiles (height, width) and warps are for measuring."""
     samples, _, height, width = x.shape
+    require_samples("x", samples)
     planar = x.stride(1) != 1
     block = block or ((BLOCK_HEIGHT, BLOCK_WIDTH) if planar else BLOCK_OF_PIXELS)
     y, u, v = _planes(x)
