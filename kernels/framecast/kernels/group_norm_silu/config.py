@@ -78,8 +78,8 @@ class GroupNormConfig:
         """Programs along the grid's second axis."""
         return -(-self.groups // self.tile_groups)
 
-    def constants(self) -> dict[str, Constant]:
-        """Of both kernels."""
+    def constants(self, shift: bool = False) -> dict[str, Constant]:
+        """Of both kernels; `shift` says that what is added is one row for all."""
         return {
             "GROUPS": self.groups,
             "WIDTH": self.width,
@@ -89,15 +89,19 @@ class GroupNormConfig:
             "BLOCK_GROUPS": self.block_groups,
             "BLOCK_CHANNELS": self.block_channels,
             "STAGES": self.stages,
+            "SHIFT": shift,
         }
 
-    def apply_constants(self, eps: float, silu: bool) -> dict[str, Constant]:
+    def apply_constants(self, eps: float, silu: bool, shift: bool = False) -> dict[str, Constant]:
         """Of the second kernel."""
-        return {**self.constants(), "BLOCK_PARTIALS": 64, "EPS": eps, "SILU": silu}
+        return {**self.constants(shift), "BLOCK_PARTIALS": 64, "EPS": eps, "SILU": silu}
 
 
-def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: str, keep: bool = True) -> KernelSpec:
-    """The first kernel, for dense rows of `dtype` (fp16, bf16 or fp32); without `keep` a sum is not written."""
+def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: str, shift: bool = False) -> KernelSpec:
+    """The first kernel, for dense rows of `dtype` (fp16, bf16 or fp32).
+
+    With `shift` what is added is one row for all, and the sum is not written.
+    """
     from framecast.kernels.group_norm_silu.kernel import stats_kernel
 
     arguments = {
@@ -111,8 +115,8 @@ def stats_spec(config: GroupNormConfig, dtype: str, *, residual: bool, variant: 
         "sum_ptr": f"*{dtype}",
         "partial_ptr": "*fp32",
     }
-    absent = (() if residual else _RESIDUAL) + (() if residual and keep else ("sum_ptr",))
-    arguments, constants = _without(absent, arguments, config.constants())
+    absent = (() if residual else _RESIDUAL) + (() if residual and not shift else ("sum_ptr",))
+    arguments, constants = _without(absent, arguments, config.constants(shift))
     return KernelSpec(
         "group_norm_silu",
         variant,
@@ -136,7 +140,7 @@ def apply_spec(
 ) -> KernelSpec:
     """The second kernel, for dense rows of `dtype`; `out` is the type of its result if it has another.
 
-    With `shift` it adds once more what the first has added.
+    With `shift` it adds once more the row that the first has added.
     """
     from framecast.kernels.group_norm_silu.kernel import apply_kernel
 
@@ -153,7 +157,7 @@ def apply_spec(
         "residual_row": "i32",
         "out_ptr": f"*{out or dtype}",
     }
-    arguments, constants = _without(() if shift else _RESIDUAL, arguments, config.apply_constants(eps, silu))
+    arguments, constants = _without(() if shift else _RESIDUAL, arguments, config.apply_constants(eps, silu, shift))
     return KernelSpec(
         "group_norm_silu" if out is None else "fp8",
         variant,
@@ -194,6 +198,6 @@ def specs() -> list[KernelSpec]:
         found.append(apply_spec(config, "fp16", eps=1e-5, silu=True, variant=f"{name}, fp16"))
     config = GroupNormConfig.choose(32, 320, 4096)
     found.append(stats_spec(config, "bf16", residual=True, variant="unet 64², 320, residual, bf16"))
-    found.append(stats_spec(config, "bf16", residual=True, keep=False, variant="unet 64², 320, shift, bf16"))
+    found.append(stats_spec(config, "bf16", residual=True, shift=True, variant="unet 64², 320, shift, bf16"))
     found.append(apply_spec(config, "bf16", eps=1e-5, silu=True, shift=True, variant="unet 64², 320, shift, bf16"))
     return found

@@ -1,8 +1,8 @@
 """Triton kernels of group normalisation on channels-last rows.
 
 A tile is [rows, channels] of whole groups, so that every load and store is as wide as the hardware has them whatever
-the width of a group; groups are told apart only once a block, after the rows are summed. Statistics are taken about a
-shift (the block's first row), so a mean far from zero loses no digits, and channels and blocks are merged as Chan,
+the width of a group; groups are told apart only once a block, after the rows are summed. Statistics are taken about
+the block's first row, so a mean far from zero loses no digits, and channels and blocks are merged as Chan,
 Golub and LeVeque (1979) do.
 """
 
@@ -29,10 +29,11 @@ def stats_kernel(
     BLOCK_GROUPS: tl.constexpr,
     BLOCK_CHANNELS: tl.constexpr,
     STAGES: tl.constexpr,
+    SHIFT: tl.constexpr,
 ):
     """Mean and squared deviation of every group in each block of ROWS rows of x, or of the sum of x and a residual.
 
-    The sum is written where there is a place for it.
+    The sum is written where there is a place for it. With SHIFT the residual is one row for all, and read once.
 
     Grid: (ceil(length / ROWS), ceil(GROUPS / TILE_GROUPS), samples). partial: float32 [N, blocks, 2, GROUPS].
     """
@@ -46,12 +47,13 @@ def stats_kernel(
     first = (block * ROWS).to(tl.int64)
     rows = tl.minimum(length - block * ROWS, ROWS)
     x_ptr += sample * x_sample + first * x_row
-    shift = tl.load(x_ptr + channel, mask=inside, other=0.0).to(tl.float32)
+    about = tl.load(x_ptr + channel, mask=inside, other=0.0).to(tl.float32)
     if residual_ptr is not None:
         residual_ptr += sample * residual_sample + first * residual_row
         if sum_ptr is not None:
             sum_ptr += (sample * length + first) * (GROUPS * WIDTH)
-        shift += tl.load(residual_ptr + channel, mask=inside, other=0.0).to(tl.float32)
+        same = tl.load(residual_ptr + channel, mask=inside, other=0.0).to(tl.float32)
+        about += same
 
     linear = tl.zeros((BLOCK_ROWS, BLOCK_CHANNELS), tl.float32)
     square = tl.zeros((BLOCK_ROWS, BLOCK_CHANNELS), tl.float32)
@@ -60,12 +62,16 @@ def stats_kernel(
         mask = (at < rows) & inside[None, :]
         tile = tl.load(x_ptr + at * x_row + channel[None, :], mask=mask, other=0.0).to(tl.float32)
         if residual_ptr is not None:
-            residual = tl.load(residual_ptr + at * residual_row + channel[None, :], mask=mask, other=0.0)
-            rounded = (tile + residual.to(tl.float32)).to(x_ptr.dtype.element_ty)
+            if SHIFT:
+                tile += same[None, :]
+            else:
+                where = residual_ptr + at * residual_row + channel[None, :]
+                tile += tl.load(where, mask=mask, other=0.0).to(tl.float32)
+            rounded = tile.to(x_ptr.dtype.element_ty)
             if sum_ptr is not None:
                 tl.store(sum_ptr + at * (GROUPS * WIDTH) + channel[None, :], rounded, mask=mask)
             tile = rounded.to(tl.float32)  # the statistics are those of the sum that is handed on
-        deviation = tl.where(mask, tile - shift[None, :], 0.0)
+        deviation = tl.where(mask, tile - about[None, :], 0.0)
         linear += deviation
         square += deviation * deviation
 
@@ -73,7 +79,7 @@ def stats_kernel(
     count = rows.to(tl.float32)
     total = tl.sum(linear, axis=0)
     offset = total / count
-    mean = shift + offset
+    mean = about + offset
     squares = tl.maximum(tl.sum(square, axis=0) - total * offset, 0.0)
     local = tl.arange(0, BLOCK_GROUPS)
     member = (local[:, None] == (lane // WIDTH)[None, :]) & inside[None, :]
@@ -108,6 +114,7 @@ def apply_kernel(
     BLOCK_GROUPS: tl.constexpr,
     BLOCK_CHANNELS: tl.constexpr,
     STAGES: tl.constexpr,
+    SHIFT: tl.constexpr,
     BLOCK_PARTIALS: tl.constexpr,
     EPS: tl.constexpr,
     SILU: tl.constexpr,
@@ -163,13 +170,18 @@ def apply_kernel(
     out_ptr += (sample * length + first) * (GROUPS * WIDTH)
     if residual_ptr is not None:
         residual_ptr += sample * residual_sample + first * residual_row
+        same = tl.load(residual_ptr + channel, mask=inside, other=0.0).to(tl.float32)
     for start in tl.range(0, rows, BLOCK_ROWS, num_stages=STAGES):
         at = (start + row)[:, None]
         mask = (at < rows) & inside[None, :]
         tile = tl.load(x_ptr + at * x_row + channel[None, :], mask=mask, other=0.0).to(tl.float32)
         if residual_ptr is not None:
-            residual = tl.load(residual_ptr + at * residual_row + channel[None, :], mask=mask, other=0.0)
-            tile = (tile + residual.to(tl.float32)).to(x_ptr.dtype.element_ty).to(tl.float32)
+            if SHIFT:
+                tile += same[None, :]
+            else:
+                where = residual_ptr + at * residual_row + channel[None, :]
+                tile += tl.load(where, mask=mask, other=0.0).to(tl.float32)
+            tile = tile.to(x_ptr.dtype.element_ty).to(tl.float32)
         tile = (tile - centre[None, :]) * scale[None, :] + bias[None, :]
         if SILU:
             tile = tile * tl.sigmoid(tile)

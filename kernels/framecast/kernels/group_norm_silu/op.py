@@ -160,6 +160,7 @@ def launch(
     require_samples("x", samples)
     added = None if residual is None else rows_of(residual.expand(x.shape))
     strides = (0, 0) if added is None else (added.stride(0), added.stride(1))
+    shift = added is not None and added.stride(1) == 0
     total = empty_rows(x) if added is not None and keep else None
     config = config or GroupNormConfig.choose(groups, channels, length)
     blocks = -(-length // config.rows)
@@ -174,7 +175,7 @@ def launch(
         *strides,
         total,
         partial,
-        **config.constants(),
+        **config.constants(shift),
         num_warps=config.warps,
     )
     out = torch.empty((samples, length, channels), dtype=dtype or x.dtype, device=x.device)
@@ -191,7 +192,7 @@ def launch(
         normed.stride(1),
         *((0, 0) if again is None else strides),
         out,
-        **config.apply_constants(eps, silu),
+        **config.apply_constants(eps, silu, shift and total is None),
         num_warps=config.warps,
     )
     return image_of(out, x), x if total is None else image_of(total, x)
