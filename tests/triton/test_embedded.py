@@ -63,9 +63,16 @@ async def test_a_container_with_little_shared_memory_is_told_before_anything_sta
         await triton.stop()
 
 
-async def test_nobody_else_reaches_it(tiny_repository: Path) -> None:
-    """Who does may load a model, which is code: no port takes calls, and others may not enter the socket's folder."""
-    triton = EmbeddedTriton(EmbeddedConfig(tiny_repository))
+async def test_nobody_else_reaches_it(tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does may load a model, which is code: no port takes calls, and others may not enter the socket's folder.
+
+    Nor does Triton's shell read the repository's name.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my $(touch pwned) files").mkdir()
+    repository = tmp_path / "my $(touch pwned) files" / "served"
+    repository.symlink_to(tiny_repository)
+    triton = EmbeddedTriton(EmbeddedConfig(repository))
     supervisor = Supervisor(triton.address, lambda serving: None, embedded=triton)
     try:
         await supervisor.start()
@@ -73,6 +80,7 @@ async def test_nobody_else_reaches_it(tiny_repository: Path) -> None:
             c.laddr[1] for c in psutil.Process(triton.pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN
         }
         assert listening == {triton.metrics_port}
+        assert not (tmp_path / "pwned").exists()
         socket = Path(triton.address.removeprefix("unix:"))
         assert socket.is_socket()
         assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
@@ -87,6 +95,15 @@ async def test_a_folder_too_long_for_a_socket_is_named(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 90)))
     with pytest.raises(StageUnavailable, match=r"^TMPDIR: .* is too long for a socket"):
         await EmbeddedTriton(EmbeddedConfig(tiny_repository)).start()
+
+
+@pytest.mark.parametrize("name", ["two words", "$(touch pwned)", "tür"])
+async def test_a_folder_that_a_shell_would_misread_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", f"/tmp/{name}")
+    with pytest.raises(StageUnavailable, match=r"^TMPDIR: .* has characters that a shell reads; name another folder"):
+        await EmbeddedTriton(EmbeddedConfig(tmp_path)).start()
 
 
 async def test_what_others_have_left_is_not_touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ port. HTTP inference is off; metrics are on 127.0.0.1. Production uses a Triton 
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -24,6 +25,7 @@ from framecast.within import within
 HOST = "127.0.0.1"
 _PORT = 1
 _LONGEST_SOCKET = 107  # bytes of a path in sockaddr_un
+_PLAIN = re.compile(r"[\w./+,:@%=~-]+", re.ASCII)  # of a path that a shell takes as it is
 
 
 @dataclass(frozen=True)
@@ -84,22 +86,20 @@ class EmbeddedTriton:
             StageUnavailable: this machine has no room for it; the sentence says of what.
         """
         sweep()
-        if len(os.fsencode(self.address.removeprefix("unix:"))) > _LONGEST_SOCKET:
-            folder = tempfile.gettempdir()
-            raise StageUnavailable(
-                f"TMPDIR: {folder} is too long for a socket; name a folder of 60 characters at most."
-            )
+        _check_temporary(self.address)
         stages = _models(self._config.repository, 'backend: "python"')
         check_shared_memory(len(stages))
         ensembles = _models(self._config.repository, 'platform: "ensemble"')
         self._scratch.make()
         backends = _backend_folder(self._files, self._folder)
+        repository = self._folder / "repository"  # Triton starts stubs by a shell that reads their paths: spaces, $
+        repository.symlink_to(self._config.repository.absolute())
         log = self._log.open("ab")
         self._log_start = log.tell()
         with log:
             self._process = await asyncio.create_subprocess_exec(
                 *(str(self._files.setpriv), "--pdeathsig", "KILL", "--"),  # dies with the gateway, however that dies
-                *(str(self._files.server), f"--model-repository={self._config.repository}"),
+                *(str(self._files.server), f"--model-repository={repository}"),
                 *(f"--backend-directory={backends}", "--model-control-mode=explicit"),
                 *(f"--load-model={name}" for name in (*stages, *ensembles)),
                 "--disable-auto-complete-config",  # the configs are complete; it would start every stub twice
@@ -178,6 +178,15 @@ def _tracing(url: str | None) -> list[str]:
     settings = ("mode=opentelemetry", "level=TIMESTAMPS", "rate=0", "count=-1")
     own = (f"opentelemetry,url={url}", "opentelemetry,resource=service.name=framecast-triton")
     return [f"--trace-config={setting}" for setting in (*settings, *own)] if url else []
+
+
+def _check_temporary(address: str) -> None:
+    """Raises StageUnavailable where no socket can be, or where a shell would misread the path of a stub."""
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(address.removeprefix("unix:"))) > _LONGEST_SOCKET:
+        raise StageUnavailable(f"TMPDIR: {folder} is too long for a socket; name a folder of 60 characters at most.")
+    if not _PLAIN.fullmatch(folder):
+        raise StageUnavailable(f"TMPDIR: {folder!a} has characters that a shell reads; name another folder.")
 
 
 def _free_port() -> int:
