@@ -4,6 +4,7 @@ import asyncio
 import selectors
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
@@ -139,13 +140,12 @@ class Scripted:
         yield storyboard.Scene(story.text, 1.0, "pan left")
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[str]:
+@contextmanager
+def serving(config: GatewayConfig) -> Iterator[str]:
     """host:port of a real gateway over a scripted director."""
     loop, started, addresses, stop = asyncio.new_event_loop(), threading.Event(), [], asyncio.Event()
 
     async def serve() -> None:
-        config = GatewayConfig(address="127.0.0.1:0", max_live_videos=2, max_queued_videos=100)
         running = await start_gateway(config, Scripted(), MODEL)
         addresses.append(f"127.0.0.1:{running.port}")
         started.set()
@@ -155,11 +155,20 @@ def gateway() -> Iterator[str]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
     assert started.wait(20)
-    yield addresses[0]
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
+    try:
+        yield addresses[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[str]:
+    """host:port of one with two places."""
+    with serving(GatewayConfig(address="127.0.0.1:0", max_live_videos=2, max_queued_videos=100)) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,16 +1,19 @@
 """The commands against a real gateway, as a user runs them."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.bench.conftest import MODEL
+from tests.bench.conftest import MODEL, serving
 from typer.testing import CliRunner
 
 from framecast.bench.cli import app
 from framecast.bench.record import Record
+from framecast.gateway.config import GatewayConfig
 
+TLS = Path(__file__).parents[1] / "support" / "tls"
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
 SCENE = ["--scene", "a kitten", "--seconds", "2", "--warmup-requests", "0"]
 
@@ -70,6 +73,19 @@ def test_an_open_loop(gateway: str, tmp_path: Path) -> None:
     assert found["samples"]["telemetry"]
 
 
+def test_a_server_with_tokens_and_a_certificate_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"tls_certificate": TLS / "a.pem", "tls_key": TLS / "a.key"}
+    rest = ["--num-prompts", "2", "--output-file", str(tmp_path / "x.json")]
+    with serving(GatewayConfig(address="127.0.0.1:0", tokens=frozenset({"abc"}), **own)) as address:
+        port = address.rpartition(":")[2]
+        asked = ["latency", *SCENE, "--address", f"localhost:{port}", "--ca-file", str(TLS / "a.pem"), *rest]
+        refused = CliRunner().invoke(app, asked)
+        assert refused.exit_code == 1
+        assert "authorization: Bearer" in refused.stderr
+        monkeypatch.setenv("FRAMECAST_TOKEN", "abc")
+        assert _run(*asked)["results"]["completed_requests"] == 2
+
+
 def test_a_load_of_which_nothing_was_made_says_why(gateway: str, tmp_path: Path) -> None:
     path = str(tmp_path / "load.json")
     load = ["load", *SCENE, "--address", gateway, "--max-concurrency", "2", "--num-prompts", "4", "--width", "7"]
@@ -108,10 +124,42 @@ def test_a_sweep(gateway: str, tmp_path: Path) -> None:
         (["latency", "--scene", "a", "--slo", "joy=1"], "'joy' is none of"),
         (["load", "--scene", "a"], "give --request-rate, --trace, or --max-concurrency"),
         (["load", "--scene", "a", "--max-concurrency", "1", "--sweep"], "--sweep begins at --request-rate"),
+        (["load", "--scene", "a", "--request-rate", "inf"], "inf is not a finite number"),
+        (["load", "--scene", "a", "--seconds", "nan"], "Invalid value for '--seconds'"),
+        (["load", "--scene", "a", "--mix", "m.jsonl", "--request-rate", "1"], "--mix and --story or --scene both say"),
+        (["latency", "--scene", "a", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["latency", "--scene", "a", "--server-pid", "-5"], "there is no process -5"),
+        (["latency", "--scene", "a", "--metrics-url", "garbage"], "'garbage' is no http address"),
+        (["latency", "--scene", "a", "--output-file", "/tmp"], "/tmp is a folder; name a file in it"),
+        (["latency", "--scene", "a", "--output-file", "/proc/x.json"], "/proc takes no files"),
+        (["latency", "--scene", "a", "--output-file", "x.md"], "x.md is where the table beside a record goes"),
     ],
 )
 def test_wrong_options_are_named(arguments: list[str], message: str) -> None:
     assert message in _refused(*arguments)
+
+
+@pytest.mark.parametrize("line", ['{"at": NaN, "story": "a"}', '{"at": Infinity, "story": "a"}'])
+def test_times_that_are_none_are_told(line: str, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text(line, encoding="utf-8")
+    assert "a number that is not finite" in _refused("load", "--trace", str(trace))
+
+
+def test_a_record_that_cannot_be_saved_is_printed(
+    gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fills up meanwhile: injected, for this machine's is not to be filled."""
+
+    def full(record: Record, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Record, "save", full)
+    path = str(tmp_path / "x.json")
+    told = CliRunner().invoke(app, ["latency", *SCENE, "--address", gateway, "--output-file", path])
+    assert told.exit_code == 1
+    assert f"{path}: No space left on device" in told.stderr
+    assert json.loads(told.stdout)["results"]["completed_requests"] == 5
 
 
 def test_nobody_there_is_one_sentence() -> None:
@@ -200,7 +248,9 @@ def test_from_calibration_to_plan_and_report(gateway: str, tmp_path: Path) -> No
     page = tmp_path / "page.html"
     assert _run("report", *files.values(), "--output", str(page))["records"] == len(files)
     assert page.read_text().count("<section") == len(files)
-    assert "is not JSON" in _refused("report", str(page), "--output", str(page))
+    assert "is not JSON" in _refused("report", str(page), "--output", str(tmp_path / "other.html"))
+    assert "is one of the records" in _refused("report", files["fit"], "--output", files["fit"])
+    Record.load(Path(files["fit"]))
 
 
 def test_four_times_the_pixels_are_a_quarter_of_the_capacity(tmp_path: Path) -> None:
@@ -215,8 +265,15 @@ def test_a_plan_that_cannot_be_says_so(tmp_path: Path) -> None:
     model = tmp_path / "model.json"
     service = {"step": {"points": [[1.0, 0.1]]}, "pixels": 4096}
     Record("fit", {"service": service, "served": json.loads(MODEL.to_json()), "residuals": {}}, []).save(model)
-    arguments = ["--videos-per-hour", "10", "--latency-p95", "0.1", "--output-file", str(tmp_path / "plan.json")]
-    assert _run("capacity", "plan", str(model), *arguments, code=1)["results"]["replicas"] is None
+    output = ["--output-file", str(tmp_path / "plan.json")]
+    for demand, why in (
+        (["10", "--latency-p95", "0.1"], "one video alone is too slow"),
+        (["1e12"], "with 1,000,000, the most that are tried, "),
+    ):
+        told = CliRunner().invoke(app, ["capacity", "plan", str(model), "--videos-per-hour", *demand, *output])
+        assert told.exit_code == 1
+        assert json.loads(told.stdout.splitlines()[-1])["results"]["replicas"] is None
+        assert f"no number of replicas keeps the bound: {why}" in told.stderr
 
 
 @pytest.mark.parametrize(
@@ -227,7 +284,12 @@ def test_a_plan_that_cannot_be_says_so(tmp_path: Path) -> None:
         (["plan", "--videos-per-hour", "10", "--refused", "nan"], "Invalid value for '--refused'"),
         (["plan", "--videos-per-hour", "10", "--latency-p95", "inf"], "inf is not a finite number"),
         (["simulate", "--request-rate", "0.1", "--limit", "max_live_videos"], "is not max_live_videos=NUMBER"),
-        (["simulate", "--request-rate", "0.1", "--limit", "max_live_videos=0"], "NUMBER of at least 1"),
+        (["simulate", "--request-rate", "0.1", "--limit", "max_live_videos=0"], "NUMBER, a whole one of at least 1"),
+        (["simulate", "--request-rate", "0.1", "--limit", "decode_instances=1.5"], "NUMBER, a whole one of at least 1"),
+        (["simulate", "--request-rate", "0.1", "--failures-per-hour", "inf"], "inf is not a finite number"),
+        (["plan", "--videos-per-hour", "10", "--idle-watts", "100"], "--busy-watts: 0 is less than at rest, 100"),
+        (["predict", "--slo", "latency=nan"], "is not NAME=NUMBER with a number above 0"),
+        (["predict", "--slo", "latency=-1"], "is not NAME=NUMBER with a number above 0"),
         (["simulate", "--request-rate", "0.1", "--limit", "patience=soon"], "is not patience=NUMBER"),
     ],
 )

@@ -66,6 +66,18 @@ def test_a_closed_loop_waits_for_its_videos(virtually: Any, fake: Any, workload:
     assert run.duration == pytest.approx(6.0)
 
 
+def test_callers_who_are_refused_do_not_ask_for_all_the_rest(virtually: Any, fake: Any, workload: Workload) -> None:
+    """Two places, 20 callers, 200 videos: the refused would be gone in a moment, and the result be one of nobody."""
+    server = fake(2.0, 2)
+    server.fail = {number: Overloaded("full") for number in range(2, 200)}
+    run = virtually(closed_loop(server.generate, workload, 200, 20))
+    assert run.verdict.state is State.REFUSING
+    assert "of the last 12 videos were refused" in run.verdict.reason
+    assert len(run.samples) < 60
+    assert run.planned == 200
+    assert sum(not sample.error for sample in run.samples) == 2
+
+
 def test_failures_are_counted_and_miss_the_objective(virtually: Any, fake: Any, workload: Workload) -> None:
     server = fake(1.0, 10)
     server.fail = {1: Unavailable("gone"), 2: Overloaded("full")}

@@ -1,6 +1,7 @@
 """Demand from files of JSON lines, one video each: traces of when it was asked for, and mixes of videos by weight."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,8 @@ def _lines(
             fields = json.loads(line)
             value = float(fields[number] if missing is None else fields.get(number, missing))
             ask = _ask(fields, defaults)
+            if not all(map(math.isfinite, (value, *(scene.seconds for scene in ask.scenes)))):
+                raise ValueError("a number that is not finite")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}:{row}: {error!r} in a video's line") from None
         yield value, ask, fields

@@ -12,6 +12,8 @@ from framecast.bench.sample import REFUSED, Sample, observe
 from framecast.bench.workload import Generate, Workload
 
 UNFINISHED = "Unfinished"
+_NEVER = 1 << 62
+_CLOSED = DivergenceRules(blocks=_NEVER, max_in_flight=_NEVER)  # as many as there are callers: nothing diverges
 
 
 @dataclass(frozen=True)
@@ -104,18 +106,24 @@ async def closed_loop(
     """`concurrency` callers, each of whom asks for the next video when the last has ended, `videos` in all.
 
     A slow server is asked less, so queueing does not show: latencies count from the sending, there is no other time.
+    One that refuses callers, or fails them all, is asked no more: who is refused at once would ask for all the rest.
     """
-    clock = asyncio.get_running_loop().time
-    origin, samples, left = clock(), [], iter(range(videos))
+    clock, watch = asyncio.get_running_loop().time, DivergenceWatch(_CLOSED)
+    origin, left = clock(), iter(range(videos))
+    samples: list[Sample] = []
     in_flight: list[tuple[float, int]] = []
     live = 0
 
     async def caller() -> None:
         nonlocal live
         for index in left:
+            if watch.arrived().state is not State.STEADY:
+                return
             live += 1
             in_flight.append((clock() - origin, live))
-            samples.append(await observe(generate(workload.ask(index)), index, clock() - origin, origin))
+            sample = await observe(generate(workload.ask(index)), index, clock() - origin, origin)
+            watch.ended(refused=sample.error == REFUSED, failed=sample.error not in ("", REFUSED))
+            samples.append(sample)
             live -= 1
             in_flight.append((clock() - origin, live))
             progress()
@@ -123,7 +131,7 @@ async def closed_loop(
     await asyncio.gather(*(caller() for _ in range(min(concurrency, videos))))
     samples.sort(key=lambda sample: sample.index)
     duration = max((sample.ended for sample in samples), default=0.0)
-    return LoadRun(tuple(samples), duration, videos, tuple(in_flight), Verdict(State.STEADY))
+    return LoadRun(tuple(samples), duration, videos, tuple(in_flight), watch.verdict)
 
 
 async def _finish(tasks: "dict[asyncio.Task[Sample], float]", seconds: float) -> None:

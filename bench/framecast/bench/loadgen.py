@@ -17,7 +17,7 @@ from typing import Any
 
 from framecast.bench.sample import Sample, observe
 from framecast.bench.workload import Ask, Generate, Workload
-from framecast.client import AsyncVideoClient, Chunk, RetryPolicy
+from framecast.client import AsyncVideoClient, Chunk
 
 
 class Scenario(str, Enum):
@@ -106,21 +106,20 @@ class _Sut:
             self._library.QuerySamplesComplete([response(query, 0, 0, max(sample.frames, 2))])
 
 
-def run_loadgen(workload: Workload, generate: Generate | str, settings: LoadGenSettings) -> LoadGenRun:
+def run_loadgen(workload: Workload, generate: Generate | AsyncVideoClient, settings: LoadGenSettings) -> LoadGenRun:
     """Runs one scenario; blocks until it has ended. Needs `mlcommons-loadgen`.
 
     Args:
         workload: the videos; LoadGen draws from them.
-        generate: makes one, on a loop of this function's; or the address of a server.
+        generate: makes one, on a loop of this function's; or a client that has made no call yet.
         settings: the scenario.
     """
     library = import_module("mlperf_loadgen")
     with tempfile.TemporaryDirectory(prefix="framecast-loadgen-") as folder, _Loop() as loop:
         stack = AsyncExitStack()
-        if isinstance(generate, str):
-            client = AsyncVideoClient(generate, retry=RetryPolicy(attempts=1))
-            stack.push_async_exit(client)
-            generate = _by(client)
+        if isinstance(generate, AsyncVideoClient):
+            stack.push_async_exit(generate)
+            generate = _by(generate)
         sut = _Sut(library, workload, generate, loop.loop)
         handle = library.ConstructSUT(sut.issue, lambda: None)
         asks = max(len(workload.asks), settings.queries)  # the same kinds again, with other seeds

@@ -66,12 +66,16 @@ class Record:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(self), ensure_ascii=False, allow_nan=False, indent=1)
         path.write_text(text + "\n", encoding="utf-8")
-        path.with_suffix(".md").write_text(self.markdown(), encoding="utf-8")
+        table_beside(path).write_text(self.markdown(), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Record":
         """Reads what `save` wrote. Raises ValueError when the file is not a record, OSError when it cannot be read."""
-        return cls.from_json(path.read_text(encoding="utf-8"), str(path))
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not a benchmark's record: {error}") from None
+        return cls.from_json(text, str(path))
 
     @classmethod
     def from_json(cls, text: str, name: str = "the text") -> "Record":
@@ -148,6 +152,11 @@ class Record:
             table = [names, ["---"] * len(names), *each]
             lines += ["", *(f"| {' | '.join(texts)} |" for texts in table)]
         return "\n".join([*lines, ""])
+
+
+def table_beside(path: Path) -> Path:
+    """Where the table of the record at `path` goes: ``run.md`` beside ``run.json``, ``run.1.md`` beside ``run.1``."""
+    return path.with_suffix(".md") if path.suffix == ".json" else path.with_name(f"{path.name}.md")
 
 
 def environment() -> dict[str, str]:

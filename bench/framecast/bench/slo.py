@@ -1,5 +1,6 @@
 """Service-level objectives of a video."""
 
+import math
 from dataclasses import dataclass, fields
 
 from framecast.bench.sample import Sample
@@ -30,9 +31,12 @@ class Slo:
             if name.strip() not in names:
                 raise ValueError(f"--slo: {name.strip()!r} is none of {', '.join(names)}")
             try:
-                bounds[name.strip()] = float(value)
+                bound = float(value)
             except ValueError:
-                raise ValueError(f"--slo: {part!r} is not NAME=NUMBER") from None
+                bound = math.nan
+            if not (math.isfinite(bound) and bound > 0):
+                raise ValueError(f"--slo: {part!r} is not NAME=NUMBER with a number above 0")
+            bounds[name.strip()] = bound
         return cls(**bounds)
 
     def __bool__(self) -> bool:

@@ -234,7 +234,8 @@ def test_the_plan_is_the_smallest_fleet() -> None:
 
 def test_a_bound_below_one_video_alone_has_no_plan() -> None:
     found = plan(TRUTH, Replica(), [cut([3.0], MODEL)], Demand(100, latency_p95=0.01), most=1000)
-    assert (found.replicas, found.prediction) == (None, None)
+    assert found.replicas is None
+    assert found.prediction.latency_p95 > 0.01
 
 
 def test_validation_compares_with_the_measurement() -> None:

@@ -7,6 +7,9 @@ from framecast.bench.capacity.film import Film
 from framecast.bench.capacity.predict import Prediction, predict
 from framecast.bench.capacity.service import Replica, ServiceModel
 
+MOST = 1_000_000
+"""Replicas that are tried."""
+
 
 @dataclass(frozen=True)
 class Price:
@@ -20,6 +23,12 @@ class Price:
     dollars_per_hour: float = 0.0
     idle_watts: float = 0.0
     busy_watts: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.busy_watts < self.idle_watts:
+            raise ValueError(
+                f"--busy-watts: {self.busy_watts:g} is less than at rest, {self.idle_watts:g}; give both of a replica"
+            )
 
 
 @dataclass(frozen=True)
@@ -43,13 +52,13 @@ class FleetPlan:
     """The smallest fleet that serves a demand.
 
     Attributes:
-        replicas: how many; None: no number does, because even an idle replica is too slow.
-        prediction: of that fleet.
+        replicas: how many; None: no number up to `MOST` does.
+        prediction: of that fleet, or of `MOST` replicas.
         dollars_per_video, energy_per_video_j: of what is made, idle time included; None without prices.
     """
 
     replicas: int | None
-    prediction: Prediction | None
+    prediction: Prediction
     dollars_per_video: float | None = None
     energy_per_video_j: float | None = None
 
@@ -60,7 +69,7 @@ def plan(
     films: Sequence[Film],
     demand: Demand,
     price: Price | None = None,
-    most: int = 1_000_000,
+    most: int = MOST,
 ) -> FleetPlan:
     """Bisects the number of replicas: more of them never make a video later."""
     rate, price = demand.videos_per_hour / 3600, price or Price()
@@ -75,7 +84,7 @@ def plan(
 
     replicas = _fewest(serves, most)
     if replicas is None:
-        return FleetPlan(None, None)
+        return FleetPlan(None, predict(service, replica, films, rate, most))
     found = predict(
         service, replica, films, rate, replicas, latency_bound=demand.latency_p95, ttff_bound=demand.ttff_p95
     )

@@ -24,7 +24,6 @@ from framecast.bench.kind import Kind
 from framecast.bench.record import Record
 from framecast.bench.sample import Sample
 from framecast.bench.workload import generator
-from framecast.client import AsyncVideoClient
 from framecast.client.report import one_sentence_errors
 
 app = typer.Typer(
@@ -43,6 +42,9 @@ def calibrate(
         "build/served"
     ),
     address: o.Address = o.DEFAULT_ADDRESS,
+    token: o.Token = "",
+    tls: o.Tls = False,
+    ca_file: o.CaFile = None,
     num_prompts: Annotated[int, typer.Option(min=1, help="Videos of each kind.")] = _PLAN.videos,
     concurrency: Annotated[list[int] | None, typer.Option(help="Callers at once; repeatable; 2 and 4.")] = None,
     story: Annotated[str, typer.Option(help="For the planner's part; empty leaves it out.")] = _PLAN.story,
@@ -54,19 +56,19 @@ def calibrate(
 ) -> None:
     """Measures a running server for a few minutes and fits the service model."""
     wanted = CalibrationPlan(num_prompts, tuple(concurrency or _PLAN.concurrencies), width, height, story=story)
-    metrics = o.server(server_pid, metrics_url)[1]
-    if metrics is None:
+    target = o.target(address, token, tls, ca_file, server_pid, metrics_url)
+    if target.metrics is None:
         console.print("without Triton's metrics every step is taken to hold one segment of each caller")
     with sentences():
         served = read_served_model(repository)
 
         async def run() -> list[Measured]:
-            async with AsyncVideoClient(address) as client:
-                return await measure(generator(client), served, wanted, reader(metrics), console.print)
+            async with target.client() as client:
+                return await measure(generator(client), served, wanted, reader(target.metrics), console.print)
 
         runs = asyncio.run(run())
         results = fitted_from(runs, served).to_json()
-        served_by = asyncio.run(identity(address))
+        served_by = asyncio.run(identity(target))
     settings = {"served": served_by, "width": width, "height": height, "story": story}
     publish(Record("capacity calibrate", results, [asdict(run) for run in runs], settings), output_file)
 

@@ -7,7 +7,7 @@ import typer
 
 from framecast.bench.commands import options as o
 from framecast.bench.commands.publish import publish, tell_failures
-from framecast.bench.commands.run import Measurement, Target, identity, measured, warm_up
+from framecast.bench.commands.run import Measurement, identity, measured, warm_up
 from framecast.bench.load import closed_loop
 from framecast.bench.record import Record
 from framecast.bench.workload import Workload
@@ -22,6 +22,9 @@ def latency(
     seconds: o.Seconds = 0.0,
     num_frames: o.NumFrames = 0,
     address: o.Address = o.DEFAULT_ADDRESS,
+    token: o.Token = "",
+    tls: o.Tls = False,
+    ca_file: o.CaFile = None,
     num_prompts: o.NumPrompts = 5,
     warmup_requests: o.Warmup = 1,
     width: o.Width = 0,
@@ -37,17 +40,17 @@ def latency(
     """One client, one video at a time, split by stage. The last line on stdout is one JSON object."""
     asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
     workload = o.workload(story, scene, seconds, num_frames, asked, seed)
-    pid, metrics = o.server(server_pid, metrics_url)
+    target = o.target(address, token, tls, ca_file, server_pid, metrics_url)
     bounds = o.objective(slo)
 
     asked_for = settings(workload)
 
-    async def run(target: Target, workload: Workload) -> Measurement:
-        asked_for["served"] = await identity(address)
+    async def run() -> Measurement:
+        asked_for["served"] = await identity(target)
         await warm_up(target, workload, warmup_requests)
         return await measured(target, lambda generate: closed_loop(generate, workload, num_prompts, 1), bounds)
 
-    found = asyncio.run(run(Target(address, pid, metrics), workload))
+    found = asyncio.run(run())
     publish(Record("latency", found.results, found.raw(), asked_for), output_file)
     tell_failures(found.run.samples)
     if found.results["failed_requests"]:

@@ -14,7 +14,7 @@ from framecast.bench.arrivals import Times
 from framecast.bench.commands import options as o
 from framecast.bench.commands.latency import settings
 from framecast.bench.commands.publish import console, publish, tell_failures
-from framecast.bench.commands.run import Measurement, Target, identity, measured, warm_up
+from framecast.bench.commands.run import Measurement, identity, measured, warm_up
 from framecast.bench.demand import read_mix, read_trace
 from framecast.bench.load import LoadLimits, closed_loop, open_loop
 from framecast.bench.record import Record
@@ -41,7 +41,10 @@ def load(
     seconds: o.Seconds = 0.0,
     num_frames: o.NumFrames = 0,
     request_rate: Annotated[
-        float, typer.Option(min=0, help="Videos a second, whether or not earlier ones are done; 0: closed loop.")
+        float,
+        typer.Option(
+            min=0, callback=o.finite, help="Videos a second, whether or not earlier ones are done; 0: closed loop."
+        ),
     ] = 0.0,
     max_concurrency: Annotated[
         int, typer.Option(min=0, help="Closed loop: callers. Open loop: at once at most, the wait counts; 0: no bound.")
@@ -53,6 +56,9 @@ def load(
     sweep_factor: Annotated[float, typer.Option(min=1.01, help="Between the rates of a sweep.")] = _RULES.factor,
     sweep_bisections: Annotated[int, typer.Option(min=0, help="Of a sweep's last step.")] = _RULES.bisections,
     address: o.Address = o.DEFAULT_ADDRESS,
+    token: o.Token = "",
+    tls: o.Tls = False,
+    ca_file: o.CaFile = None,
     num_prompts: o.NumPrompts = 100,
     warmup_requests: o.Warmup = 1,
     width: o.Width = 0,
@@ -61,7 +67,9 @@ def load(
     num_inference_steps: o.Steps = 0,
     slo: o.SloOption = "",
     seed: o.Seed = 1,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds for a video; later it has failed.")] = 600.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, callback=o.finite, help="Seconds for a video; later it has failed.")
+    ] = 600.0,
     server_pid: o.ServerPid = 0,
     metrics_url: o.MetricsUrl = "",
     output_file: o.OutputFile = None,
@@ -70,6 +78,9 @@ def load(
     keep up with is stopped, and the result says so. The last line on stdout is one JSON object.
     """
     asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
+    given = {"--trace": trace, "--mix": mix, "--story or --scene": story or scene}
+    if len(several := [name for name, value in given.items() if value]) > 1:
+        raise typer.BadParameter(f"{' and '.join(several)} both say what the videos are; give one of them")
     if trace is not None:
         with o.sentences():
             times, workload = read_trace(trace, asked, seed)
@@ -85,7 +96,7 @@ def load(
     if not request_rate and trace is None and not max_concurrency:
         raise typer.BadParameter("give --request-rate, --trace, or --max-concurrency for a closed loop")
     limits, bounds = LoadLimits(max_concurrency), o.objective(slo)
-    target = Target(address, *o.server(server_pid, metrics_url), timeout)
+    target = o.target(address, token, tls, ca_file, server_pid, metrics_url, timeout)
     asked_for: dict[str, Any] = {
         **settings(workload),
         "request_rate": request_rate,
@@ -98,7 +109,7 @@ def load(
         return await measured(target, lambda generate: open_loop(generate, workload, times.tolist(), limits), bounds)
 
     async def run() -> tuple[Record, Sequence[Sample]]:
-        asked_for["served"] = await identity(address)
+        asked_for["served"] = await identity(target)
         await warm_up(target, workload, warmup_requests)
         if to_knee:
             rules = SweepRules(request_rate, sweep_factor, sweep_bisections)

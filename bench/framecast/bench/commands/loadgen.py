@@ -8,14 +8,14 @@ import typer
 from framecast.bench.commands import options as o
 from framecast.bench.commands.latency import settings
 from framecast.bench.commands.publish import publish
-from framecast.bench.commands.run import Target, identity, warm_up
+from framecast.bench.commands.run import identity, warm_up
 from framecast.bench.divergence import State, Verdict
 from framecast.bench.load import LoadRun
 from framecast.bench.loadgen import LoadGenSettings, Scenario, run_loadgen
 from framecast.bench.record import Record
 from framecast.bench.summary import summary
 from framecast.bench.telemetry.sampler import Telemetry
-from framecast.client import VideoOptions
+from framecast.client import RetryPolicy, VideoOptions
 from framecast.client.report import one_sentence_errors
 
 _DEFAULTS = LoadGenSettings(Scenario.SINGLE_STREAM)
@@ -36,6 +36,9 @@ def loadgen(
     ttff: Annotated[float, typer.Option(help="Server: bound on the first frame at p99, s.")] = _DEFAULTS.ttff_seconds,
     frame: Annotated[float, typer.Option(help="Server: bound on each later frame, s.")] = _DEFAULTS.frame_seconds,
     address: o.Address = o.DEFAULT_ADDRESS,
+    token: o.Token = "",
+    tls: o.Tls = False,
+    ca_file: o.CaFile = None,
     warmup_requests: o.Warmup = 1,
     width: o.Width = 0,
     height: o.Height = 0,
@@ -49,10 +52,11 @@ def loadgen(
     asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
     workload = o.workload(story, scene, seconds, num_frames, asked, seed)
     rules = LoadGenSettings(scenario, num_prompts, min_seconds, request_rate, ttff, frame)
-    served = asyncio.run(identity(address))
-    asyncio.run(warm_up(Target(address), workload, warmup_requests))
-    with Telemetry(o.server(server_pid, "")[0]) as telemetry:
-        found = run_loadgen(workload, address, rules)
+    target = o.target(address, token, tls, ca_file, server_pid)
+    served = asyncio.run(identity(target))
+    asyncio.run(warm_up(target, workload, warmup_requests))
+    with Telemetry(target.pid) as telemetry:
+        found = run_loadgen(workload, target.client(RetryPolicy(attempts=1)), rules)
     duration = max((sample.ended for sample in found.samples), default=0.0)
     ours = summary(LoadRun(found.samples, duration, len(found.samples), (), Verdict(State.STEADY)))
     results = {

@@ -49,14 +49,16 @@ def _replica(limits: list[str]) -> Replica:
         name, _, value = text.partition("=")
         if name not in known:
             raise ValueError(f"--limit: {name!r} is none of {', '.join(known)}")
+        whole = known[name] is int
         least = 1 if name.startswith(("max_live", "max_batch", "text_", "decode_", "encode_")) else 0
         try:
             number = float(value)
         except ValueError:
             number = math.nan
-        if not (math.isfinite(number) and number >= least):
-            raise ValueError(f"--limit: {text!r} is not {name}=NUMBER of at least {least}")
-        values[name] = int(number) if number.is_integer() else number
+        if not (math.isfinite(number) and number >= least and (number.is_integer() or not whole)):
+            which = f"{'a whole one ' * whole}of at least {least}"
+            raise ValueError(f"--limit: {text!r} is not {name}=NUMBER, {which}")
+        values[name] = int(number) if whole else number
     return replace(Replica(), **values)
 
 

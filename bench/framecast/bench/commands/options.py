@@ -1,6 +1,7 @@
 """Options that several commands share, under the names that other serving benchmarks use."""
 
 import math
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,15 +9,43 @@ from typing import Annotated, Any
 
 import typer
 
+from framecast.bench.commands.run import Target
 from framecast.bench.slo import Slo
+from framecast.bench.telemetry.processes import alive, serving_parent
 from framecast.bench.telemetry.processes import metrics_url as find_metrics
-from framecast.bench.telemetry.processes import serving_parent
 from framecast.bench.workload import Ask, Workload
-from framecast.client import Scene, VideoOptions
+from framecast.client import ChannelOptions, Scene, VideoOptions
+from framecast.client.commands import CaFile, Tls, Token
+
+
+def finite(value: Any) -> Any:
+    """For options that are numbers: infinities and NaN are told apart from them. Raises BadParameter."""
+    for number in value if isinstance(value, list) else [value]:
+        if number is not None and not math.isfinite(number):
+            raise typer.BadParameter(f"{number} is not a finite number")
+    return value
+
+
+def _record_file(path: Path | None) -> Path | None:
+    """--output-file, before anything is measured: what cannot be written then would be lost. Raises BadParameter."""
+    if path is None:
+        return None
+    if path.suffix == ".md":
+        raise typer.BadParameter(f"{path} is where the table beside a record goes; name the record, as in run.json")
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder; name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise typer.BadParameter(f"{path.parent} takes no files: {error.strerror}") from None
+    return path
+
 
 Story = Annotated[str | None, typer.Option(help="A story for the planner.")]
 Scenes = Annotated[list[str] | None, typer.Option(help="A scene prompt; repeatable, all in one video.")]
-Seconds = Annotated[float, typer.Option(min=0, help="Length of each scene; 0: one segment.")]
+Seconds = Annotated[float, typer.Option(min=0, callback=finite, help="Length of each scene; 0: one segment.")]
 NumFrames = Annotated[int, typer.Option(min=0, help="Length of each scene in frames instead; needs --fps.")]
 Address = Annotated[str, typer.Option(envvar="FRAMECAST_ADDRESS", help="host:port of the gateway.")]
 NumPrompts = Annotated[int, typer.Option(min=1, help="Videos to measure.")]
@@ -28,9 +57,13 @@ Steps = Annotated[int, typer.Option(min=0, help="Denoising steps; 0: the server'
 SloOption = Annotated[str, typer.Option(help="Bounds in seconds: ttff=2,latency=10,interval=1; rtf=1 is a ratio.")]
 ServerPid = Annotated[int, typer.Option(help="Root of the server's processes; 0: the `framecast serve` around this.")]
 MetricsUrl = Annotated[str, typer.Option(help="Triton's metrics page; empty: the one below --server-pid.")]
-OutputFile = Annotated[Path | None, typer.Option(help="JSON with every sample; a table goes beside it as .md.")]
-Seed = Annotated[int, typer.Option(help="Of the first video and of the arrivals.")]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(callback=_record_file, help="JSON with every sample; a table goes beside it as .md."),
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**62, help="Of the first video and of the arrivals.")]
 
+__all__ = ["CaFile", "Tls", "Token"]  # of the client's own commands, beside all that is here
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 
@@ -51,14 +84,6 @@ def workload(
     return Workload((Ask(options, story, tuple(Scene(prompt, length) for prompt in scene or ())),), seed)
 
 
-def finite(value: Any) -> Any:
-    """For options that are numbers: infinities and NaN are told apart from them. Raises BadParameter."""
-    for number in value if isinstance(value, list) else [value]:
-        if number is not None and not math.isfinite(number):
-            raise typer.BadParameter(f"{number} is not a finite number")
-    return value
-
-
 @contextmanager
 def sentences() -> Iterator[None]:
     """A ValueError is a parameter that is wrong, and says how."""
@@ -68,6 +93,21 @@ def sentences() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from None
 
 
+def target(
+    address: str,
+    token: str,
+    tls: bool,
+    ca_file: Path | None,
+    pid: int = 0,
+    url: str = "",
+    timeout: float | None = None,
+) -> Target:
+    """The server under test, its process and metrics as far as they are given or can be found. Raises OSError."""
+    roots = ca_file.read_bytes() if ca_file else None
+    channel = ChannelOptions(tls=tls or roots is not None, root_certificates=roots)
+    return Target(address, *server(pid, url), timeout, token, channel)
+
+
 def objective(text: str) -> Slo:
     """--slo. Raises BadParameter."""
     with sentences():
@@ -75,7 +115,11 @@ def objective(text: str) -> Slo:
 
 
 def server(pid: int, url: str) -> tuple[int | None, str | None]:
-    """Pid of the server and address of its metrics, as far as they are given or can be found."""
+    """Pid of the server and address of its metrics, as far as they are given or can be found. Raises BadParameter."""
+    if pid and not alive(pid):
+        raise typer.BadParameter(f"--server-pid: there is no process {pid}")
+    if url and not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"--metrics-url: {url!r} is no http address")
     found = pid or serving_parent()
     return found, url or (metrics_of(found) if found else None)
 

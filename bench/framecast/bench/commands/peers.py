@@ -12,7 +12,7 @@ import typer
 from framecast.bench.capacity.fitted import read_served_model
 from framecast.bench.commands import options as o
 from framecast.bench.commands.publish import console, publish
-from framecast.bench.commands.run import identity
+from framecast.bench.commands.run import Target, identity
 from framecast.bench.record import Record
 from framecast.client.report import fail, one_sentence_errors
 
@@ -74,7 +74,7 @@ def peers(
 
                 ours = Gateway(server, asked)
                 theirs = PlainDiffusers(bundle, asked, compiled=versus is Versus.COMPILE)
-            identified = asyncio.run(identity(server.address))
+            identified = asyncio.run(identity(Target(server.address)))
             found = contest(ours, theirs, rounds, seed, progress)
     except (OSError, ValueError) as error:
         fail(str(error), 1)

@@ -8,9 +8,9 @@ import typer
 
 from framecast.bench import arrivals
 from framecast.bench.capacity.fleet import Failure, Fleet, Routing
-from framecast.bench.capacity.plan import Demand, Price
+from framecast.bench.capacity.plan import MOST, Demand, Price
 from framecast.bench.capacity.plan import plan as smallest
-from framecast.bench.capacity.predict import capacity, places
+from framecast.bench.capacity.predict import Prediction, capacity, places
 from framecast.bench.capacity.predict import predict as predicted
 from framecast.bench.capacity.simulate import simulate as simulated
 from framecast.bench.capacity.validate import summarised
@@ -113,17 +113,33 @@ def plan(
 ) -> None:
     """How many GPUs for so many videos an hour within a bound, what they cost, and what energy a video takes."""
     demand = Demand(videos_per_hour, latency_p95, ttff_p95, refused)
-    price = Price(dollars_per_hour, idle_watts, busy_watts)
     with sentences():
+        price = Price(dollars_per_hour, idle_watts, busy_watts)
         kind = Kind(tuple(scene_seconds or ()), num_inference_steps, width, height, fps, planned)
         fitted, films, replica = inputs(model, kinds(kind, mix), limit)
         found = smallest(fitted.service, replica, films, demand, price)
     publish(Record("capacity plan", asdict(found), [], asdict(demand) | asdict(price)), output_file)
     if found.replicas is None:
-        why = (
-            "one video alone takes longer" if refused else "some callers find every place taken, so give --refused more"
+        fail(f"no number of replicas keeps the bound: {_why(found.prediction, demand)}", 1)
+
+
+def _why(most: Prediction, demand: Demand) -> str:
+    """What keeps `MOST` replicas from it."""
+    crowded = most.refused_rate > demand.refused
+    late = [
+        f"it takes {found:.3g} s to {what}"
+        for what, found, bound in (
+            ("the first frame", most.ttff_p95, demand.ttff_p95),
+            ("the end", most.latency_p95, demand.latency_p95),
         )
-        fail(f"no number of replicas keeps the bound: {why}", 1)
+        if bound is not None and found > bound
+    ]
+    if late and not crowded:
+        return f"one video alone is too slow: {' and '.join(late)}"
+    return (
+        f"with {MOST:,}, the most that are tried, {most.refused_rate:.2g} of the callers find every place taken, "
+        f"and --refused allows {demand.refused:g}"
+    )
 
 
 @one_sentence_errors()
@@ -134,8 +150,10 @@ def simulate(
     replicas: Annotated[int, typer.Option(min=1)] = 1,
     routing: Annotated[Routing, typer.Option(help="Who takes a video.")] = Routing.ROUND_ROBIN,
     arrival: Annotated[Arrivals, typer.Option("--arrivals", help="When callers come.")] = Arrivals.POISSON,
-    failures_per_hour: Annotated[float, typer.Option(min=0, help="Of each replica's denoiser.")] = 0.0,
-    repair: Annotated[float, typer.Option(min=0, help="Seconds until a denoiser is back.")] = 2.0,
+    failures_per_hour: Annotated[
+        float, typer.Option(min=0, callback=o.finite, help="Of each replica's denoiser.")
+    ] = 0.0,
+    repair: Annotated[float, typer.Option(min=0, callback=o.finite, help="Seconds until a denoiser is back.")] = 2.0,
     scene_seconds: SceneSeconds = None,
     num_inference_steps: o.Steps = 0,
     width: o.Width = 0,

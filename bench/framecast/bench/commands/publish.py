@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from framecast.bench.record import Record
+from framecast.bench.record import Record, table_beside
 from framecast.bench.sample import Sample
 
 console = Console(stderr=True)
@@ -52,11 +52,15 @@ def tell_failures(samples: Sequence[Sample]) -> bool:
 
 def publish(record: Record, output: Path | None) -> None:
     """Saves the record, out/bench/<time>-<benchmark>.json when no file is named, shows it, and prints it as the
-    last line on stdout.
+    last line on stdout, where it cannot be saved too. Raises OSError then.
     """
     stamp = record.time.replace(":", "").replace("+0000", "Z")
     path = output or Path("out") / "bench" / f"{stamp}-{record.benchmark.replace(' ', '-')}.json"
-    record.save(path)
+    try:
+        record.save(path)
+    except OSError:
+        typer.echo(record.to_json())  # what took an hour to measure is not lost
+        raise
     console.print(_whole([("figure", "value"), *record.table()], title=record.benchmark))
     names, rows = record.grid()
     if rows:
@@ -64,5 +68,5 @@ def publish(record: Record, output: Path | None) -> None:
         grid = [tuple(names), *map(tuple, rows)]
         for part in side_by_side(list(zip(*grid, strict=True)) if wide else grid, console.width):
             console.print(_whole(part))
-    console.print(f"{path} and {path.with_suffix('.md').name}", highlight=False)
+    console.print(f"{path} and {table_beside(path).name}", highlight=False)
     typer.echo(record.to_json())

@@ -18,9 +18,11 @@ def report(
     """Turns records into one HTML page that needs no network. The last line on stdout is one JSON object."""
     from framecast.bench.report.page import page  # matplotlib takes a second to import, and only this needs it
 
+    if any(path.exists() and output.exists() and path.samefile(output) for path in results):
+        fail(f"--output: {output} is one of the records; name another file", 2)
     try:
         text = page([Record.load(path) for path in results])
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         fail(str(error), 2)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")

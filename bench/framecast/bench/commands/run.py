@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -13,7 +13,7 @@ from framecast.bench.summary import summary
 from framecast.bench.telemetry.nvml import open_gpus
 from framecast.bench.telemetry.sampler import Telemetry
 from framecast.bench.workload import Generate, Workload, generator
-from framecast.client import AsyncVideoClient, RetryPolicy
+from framecast.client import AsyncVideoClient, ChannelOptions, RetryPolicy
 
 IDLE_SECONDS = 2.0  # over which a GPU's power at rest is measured, where there is one
 
@@ -27,12 +27,20 @@ class Target:
         pid: root of its processes; None: elsewhere.
         metrics: address of Triton's metrics page; None: not known.
         timeout: seconds for a video.
+        token: that it wants; empty: none.
+        channel: TLS and limits.
     """
 
     address: str
     pid: int | None = None
     metrics: str | None = None
     timeout: float | None = None
+    token: str = ""
+    channel: ChannelOptions = field(default_factory=ChannelOptions)
+
+    def client(self, retry: RetryPolicy | None = None) -> AsyncVideoClient:
+        """A client of it. Raises InvalidArgument for a token that cannot be sent."""
+        return AsyncVideoClient(self.address, token=self.token, channel=self.channel, retry=retry)
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ async def measured(
         await asyncio.sleep(IDLE_SECONDS)
         powers = [power for power in (*before, *(reading.power_w for reading in gpus.read())) if power is not None]
         idle = fmean(powers) * len(gpus) if powers else None
-    async with AsyncVideoClient(target.address, retry=RetryPolicy(attempts=1)) as client:
+    async with target.client(RetryPolicy(attempts=1)) as client:
         counters = reader(target.metrics)
         old = await counters() if counters else None
         with Telemetry(target.pid, gpus=gpus) as telemetry:
@@ -79,9 +87,9 @@ async def measured(
     return Measurement(results, run, telemetry.raw())
 
 
-async def identity(address: str) -> dict[str, str]:
+async def identity(target: Target) -> dict[str, str]:
     """What a record says of the server: Framecast's version, the bundle's name and its digest."""
-    async with AsyncVideoClient(address) as client:
+    async with target.client() as client:
         info = await client.server_info()
     return {"version": info.version, "bundle": info.bundle, "source": info.source}
 
@@ -89,7 +97,7 @@ async def identity(address: str) -> dict[str, str]:
 async def warm_up(target: Target, workload: Workload, videos: int) -> None:
     """Makes videos that do not count."""
     if videos:
-        async with AsyncVideoClient(target.address) as client:
+        async with target.client() as client:
             await closed_loop(generator(client, target.timeout), workload, videos, 1)
 
 

@@ -15,7 +15,7 @@ from framecast.bench.gpu.report import save, summary
 from framecast.bench.gpu.rows import Deadline, RowFile, read_rows
 from framecast.bench.gpu.scale import SCALES, TINY, Scale
 from framecast.bench.gpu.sections import SECTIONS, section_named
-from framecast.bench.record import Record
+from framecast.bench.record import Record, table_beside
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
             return _job(options)
         scale = _scale(options)
         output = options.output_file or _default(options.bench)
+        if output.suffix == ".md" or output.is_dir():
+            raise ValueError(f"--output-file: {output} is no place for a record; name a file, as in run.json")
         if options.bench == "suite":
             return _suite(options, scale, output, command)
         return _single(options, scale, output, command)
@@ -175,7 +177,7 @@ def _single(options: argparse.Namespace, scale: Scale, output: Path, command: st
 
 
 def _tell(record: Record, output: Path) -> int:
-    sys.stderr.write(output.with_suffix(".md").read_text(encoding="utf-8"))
+    sys.stderr.write(table_beside(output).read_text(encoding="utf-8"))
     sys.stdout.write(f"{output}\n")
     sections = (state for name, state in record.results.items() if name.startswith("section_"))
     failed = any(not str(state).startswith("done") for state in sections)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from framecast.bench.record import Record, cell
+from framecast.bench.record import Record, cell, table_beside
 
 Row = Mapping[str, Any]
 
@@ -13,7 +13,7 @@ def save(record: Record, output: Path) -> None:
     """Writes the record, and beside it the tables of its rows."""
     record.save(output)
     text = record.markdown() + "".join(f"\n{table}" for table in tables(record.samples))
-    output.with_suffix(".md").write_text(text, encoding="utf-8")
+    table_beside(output).write_text(text, encoding="utf-8")
 
 
 def summary(rows: Iterable[Row]) -> dict[str, Any]:

@@ -35,8 +35,18 @@ th, td { text-align: left; padding: .25rem 1rem .25rem 0; border-bottom: 1px sol
 
 
 def page(records: Sequence[Record]) -> str:
-    """Records as one HTML document that needs nothing else: no script, no network."""
-    sections = [_section(record, f"r{index}") for index, record in enumerate(records)]
+    """Records as one HTML document that needs nothing else: no script, no network.
+
+    Raises:
+        ValueError: a record has figures of another kind than a benchmark writes; it says which record.
+    """
+    sections = []
+    for index, record in enumerate(records):
+        try:
+            sections.append(_section(record, f"r{index}"))
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            which = f"record {index + 1}, {record.benchmark} of {record.time}"
+            raise ValueError(f"{which}: its figures cannot be drawn ({error!r}); was it changed by hand?") from error
     links = "".join(f'<a href="#r{index}">{_text(link)}</a>' for index, link in enumerate(_links(records)))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -52,6 +52,11 @@ def read_tree(pid: int, without: int | None = None) -> TreeReading | None:
     return TreeReading(seconds, rss, pss if known else None, count)
 
 
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    return pid > 0 and psutil.pid_exists(pid)
+
+
 def serving_parent() -> int | None:
     """Pid of the `framecast serve` that started this process with `serve -- COMMAND`; None: something else did."""
     with suppress(psutil.Error):
