@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import threading
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -152,6 +154,17 @@ def test_the_denoisers_counters_are_read() -> None:
     later = DenoiserCounters(14, 4, 3.5, 23, {"1": 6, "2": 7, "+Inf": 1}).since(found)
     assert later == DenoiserCounters(4, 0, 1.0, 8, {"1": 0, "2": 4, "+Inf": 0})
     assert parse("").mean_batch is None
+
+
+def test_another_page_than_tritons_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "metrics").write_text("framecast_requests_total 1\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(OSError, match="has no counters of the denoiser"):
+            scrape(f"http://127.0.0.1:{server.server_port}/metrics")
+        thread.join()
 
 
 def test_only_http_is_scraped() -> None:

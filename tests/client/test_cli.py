@@ -8,6 +8,7 @@ import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
+from pathlib import Path
 
 import grpc
 import pytest
@@ -142,6 +143,15 @@ def test_a_failed_call_is_one_sentence(run, fake, tmp_path, code, exit_code):
     result = run("generate", "a")
     assert (result.exit_code, result.stdout, result.stderr) == (exit_code, "", "framecast: the reason\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_behind_stdout_is_one_sentence():
+    with Path("/dev/full").open("wb") as full:
+        program = "from framecast.client.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program, "--version"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, done.stderr) == (1, "framecast: [Errno 28] No space left on device\n")
 
 
 def test_nobody_listens(run):

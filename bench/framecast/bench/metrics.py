@@ -54,13 +54,16 @@ def scrape(url: str, timeout: float = 5.0) -> DenoiserCounters:
     """Reads the page at `url` (http only).
 
     Raises:
-        OSError: the page cannot be read.
+        OSError: the page cannot be read, or is another's than Triton's.
         ValueError: `url` is not http.
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"a metrics page has an http address, not {url!r}")
     with urllib.request.urlopen(url, timeout=timeout) as page:  # noqa: S310 - http, checked above
-        return parse(page.read().decode("utf-8", "replace"))
+        text = page.read().decode("utf-8", "replace")
+    if _PREFIX not in text:
+        raise OSError(f"{url} has no counters of the denoiser: it is not the page of Triton, whose log names its port")
+    return parse(text)
 
 
 def parse(page: str) -> DenoiserCounters:

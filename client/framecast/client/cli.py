@@ -5,6 +5,7 @@ by name when they are invoked, never to print help.
 """
 
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -48,7 +49,10 @@ app = typer.Typer(
 def main() -> None:
     """Entry point. Exit codes: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half written is left
-    app(prog_name="framecast")
+    try:
+        app(prog_name="framecast")
+    except OSError as error:  # that no command has told: stdout on a full disk, say
+        sys.exit(f"framecast: {error}")
 
 
 def _tell_version(asked: bool) -> None:

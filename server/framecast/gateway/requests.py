@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
 
+from google.protobuf.message import DecodeError
+
 from framecast.client.v1 import video_pb2 as pb
 from framecast.director.video import StoryRequest, VideoSpec
 from framecast.errors import DeadlineTooShort, InvalidRequest
+from framecast.gateway.readable import unreadable
 from framecast.gateway.validate import FilmLength, Validator
 from framecast.planner.storyboard import Scene
 from framecast.within import within
@@ -86,7 +89,10 @@ class RequestStream:
             raise DeadlineTooShort(f"the next message did not come within {self._idle_seconds:g} s") from None
 
     async def _read(self) -> pb.GenerateRequest | None:
-        return await anext(self._messages, None)
+        try:
+            return await anext(self._messages, None)
+        except DecodeError:
+            raise unreadable("GenerateRequest") from None
 
 
 class PushedScenes:

@@ -15,6 +15,7 @@ from framecast.gateway.auth import BearerTokens
 from framecast.gateway.calls import Spans, no_spans
 from framecast.gateway.config import GatewayConfig
 from framecast.gateway.metrics import GatewayMetrics
+from framecast.gateway.readable import ReadableMessages
 from framecast.gateway.service import Director, VideoService
 
 logger = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ async def start_gateway(
     """
     metrics = metrics or GatewayMetrics()
     server = grpc.aio.server(
-        interceptors=[BearerTokens(config.tokens, metrics)] if config.tokens else [],
+        interceptors=[*([BearerTokens(config.tokens, metrics)] if config.tokens else []), ReadableMessages(metrics)],
         options=[
             ("grpc.so_reuseport", 0),  # a second gateway on the same port must fail, not share it
             ("grpc.max_receive_message_length", config.max_request_bytes),

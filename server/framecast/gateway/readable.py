@@ -1,0 +1,61 @@
+"""Messages that cannot be read: the caller's fault, told as such and counted.
+
+gRPC reads the one message of a unary call before its handler, and calls what it cannot read UNKNOWN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from framecast.errors import InvalidRequest
+from framecast.gateway.calls import Call
+from framecast.gateway.metrics import GatewayMetrics
+from framecast.gateway.status import abort
+
+_METHODS = {"Plan": "plan", "GetServerInfo": "server_info"}
+
+
+def unreadable(kind: str) -> InvalidRequest:
+    """What whoever sent bytes that are no message of this kind is told."""
+    return InvalidRequest("message", f"is not a framecast.v1.{kind} in protobuf's wire format")
+
+
+class ReadableMessages(grpc.aio.ServerInterceptor):
+    """Refuses unary calls whose message cannot be read; streams are read by `framecast.gateway.requests`."""
+
+    def __init__(self, metrics: GatewayMetrics) -> None:
+        self._metrics = metrics
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler, behind one that looks at what was read."""
+        handler: Any = await continuation(handler_call_details)
+        method = handler_call_details.method.rpartition("/")[2]
+        if handler is None or method not in _METHODS:
+            return handler  # type: ignore[no-any-return]
+        make: Any = grpc.unary_unary_rpc_method_handler
+        if handler.response_streaming:
+            make = grpc.unary_stream_rpc_method_handler
+        answer = handler.unary_stream if handler.response_streaming else handler.unary_unary
+
+        def read(data: bytes) -> Any:
+            try:
+                return handler.request_deserializer(data)
+            except DecodeError:
+                return None
+
+        async def checked(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            if request is None:
+                error = unreadable(f"{method}Request")
+                Call(_METHODS[method], "", self._metrics, None).ended(grpc.StatusCode.INVALID_ARGUMENT)
+                await abort(context, error, "")
+            return await answer(request, context)
+
+        return make(checked, read, handler.response_serializer)  # type: ignore[no-any-return]
