@@ -39,12 +39,11 @@ prerequisites: install
 	@$(BIN)/python -m framecast.triton.prerequisites
 
 # torch comes first and by exact version: a range would take the build with gigabytes of CUDA libraries.
-# Python compiles what it imports; pip would compile all there is, which takes longer than to unpack it.
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Framecast needs Python 3.10 or newer; set PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --no-compile torch==2.13.0
-	$(BIN)/pip install --quiet --no-compile --editable '.[export,server,otel,kernels,train,bench,tensorrt-rtx,dev]'
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --editable '.[export,server,otel,kernels,train,bench,tensorrt-rtx,dev]'
 	@touch $@
 
 proto: install

@@ -84,8 +84,9 @@ def test_clips_tokens_and_other_runtimes_are_there(record: Record) -> None:
     planned = rows(record, "models", what="planner")
     assert len(planned) == 3
     assert all(row["tokens"] == TINY.tokens and row["tokens_as_eager"] == 1 for row in planned)
-    runtimes = [*rows(record, "models", what="aoti"), *rows(record, "runtimes")]
-    assert [row["what"] for row in runtimes] == ["aoti", "onnxruntime", "tensorrt_rtx"]
+    runtimes = [*rows(record, "models", what="aoti"), *rows(record, "models", what="aoti as served")]
+    runtimes += rows(record, "runtimes")
+    assert [row["what"] for row in runtimes] == ["aoti", "aoti as served", "onnxruntime", "tensorrt_rtx"]
     assert all(row["skipped"] for row in runtimes)
 
 

@@ -1,17 +1,21 @@
-"""An AOTInductor package of the decoder with our kernels compiled into it, and torch's runtime to call it."""
+"""AOTInductor packages with our kernels compiled into them: the decoder's, timed, and small ones as they are served."""
 
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from framecast.bench.gpu import models
 from framecast.bench.gpu.denoise import decoding
 from framecast.bench.gpu.job import Turn
 from framecast.bench.gpu.rows import Emit
-from framecast.bench.gpu.scale import Scale
+from framecast.bench.gpu.scale import TINY, Scale
 from framecast.bench.gpu.switches import Switches, applied
 from framecast.bench.gpu.timing import measure
+
+_NOTHING = "nothing is compiled here; the tests of the engine compile a package"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class AotiJob:
 
         if not scale.compile:
             turn()
-            emit(what="aoti", skipped="nothing is compiled here; the tests of the engine compile a package")
+            emit(what="aoti", skipped=_NOTHING)
             return
         work = decoding(scale)
         switches = replace(Switches(), compile=False, upsample_conv=False)  # that op's launch is Python
@@ -43,3 +47,50 @@ class AotiJob:
                 return
             timing = measure(lambda: package(*work.inputs), torch.device(scale.device), 4 * scale.seconds)
         emit(what="aoti", graph=work.name, file_mb=size / 2**20, **timing.record("call"))
+
+
+@dataclass(frozen=True)
+class ServedAotiJob:
+    """What ``framecast export --engine aoti`` does, on a small decoder and a small denoise step, each a row.
+
+    The package is loaded by the engine that serves it and compared with its module in float32; needs onnxscript too.
+    """
+
+    name: str = "aoti as served"
+    seconds: float = 1.0
+
+    def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
+        """See `Job.run`. Raises ParityError where a package computes something else."""
+        if not scale.compile:
+            turn()
+            emit(what=self.name, skipped=_NOTHING)
+            return
+        from diffusers import UNet3DConditionModel
+
+        from framecast.engines.aoti import AotInductorEngine, Target
+        from framecast.engines.engine import EngineOptions
+        from framecast.export.aoti import package_graph
+        from framecast.export.bundle import Fold
+        from framecast.export.graphs.decode_yuv import export_decode_yuv
+        from framecast.export.graphs.denoise_step import export_denoise_step
+
+        torch.manual_seed(0)
+        kind: Any = UNet3DConditionModel
+        levels = {"down_block_types": ("DownBlock3D",), "up_block_types": ("UpBlock3D",), "layers_per_block": 1}
+        sizes = {"block_out_channels": (8,), "norm_num_groups": 4, "cross_attention_dim": 16, "attention_head_dim": 8}
+        rows = []
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            unet = kind(**levels, **sizes).eval()
+            for exported in (
+                export_decode_yuv(models.vae(TINY).vae, Fold(), folder / "vae_decoder.onnx", opset=23),
+                export_denoise_step(unet, folder / "unet.onnx", opset=23),
+            ):
+                package = exported.path.with_suffix(".pt2")
+                package_graph(exported.graph, package, Target.here())
+                parity = exported.check(AotInductorEngine(package, EngineOptions()))
+                size = package.stat().st_size / 2**20
+                rows.append({"graph": package.stem, "file_mb": size, **parity})
+        turn()
+        for row in rows:
+            emit(what=self.name, **row)

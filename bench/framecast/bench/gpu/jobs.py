@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from framecast.bench.gpu.aoti import AotiJob
+from framecast.bench.gpu.aoti import AotiJob, ServedAotiJob
 from framecast.bench.gpu.denoise import ModelJob
 from framecast.bench.gpu.job import Job
 from framecast.bench.gpu.ladder import LadderJob
@@ -26,6 +26,7 @@ JOBS: tuple[Job, ...] = (
     ModelJob(OURS, ("distilled", "decode")),
     PlannerJob(),
     AotiJob(),
+    ServedAotiJob(),
     ModelJob(FP8, ("step",)),
     ModelJob(FP8, ("distilled", "decode")),
     ModelJob(UNCOMPILED, _BOTH),
