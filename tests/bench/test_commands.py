@@ -131,7 +131,7 @@ def test_a_sweep(gateway: str, tmp_path: Path) -> None:
         (["latency", "--scene", "a", "--server-pid", "-5"], "there is no process -5"),
         (["latency", "--scene", "a", "--metrics-url", "garbage"], "'garbage' is no http address"),
         (["latency", "--scene", "a", "--output-file", "/tmp"], "/tmp is a folder; name a file in it"),
-        (["latency", "--scene", "a", "--output-file", "/proc/x.json"], "/proc takes no files"),
+        (["latency", "--scene", "a", "--output-file", "/proc/x.json"], "/proc/x.json cannot be written"),
         (["latency", "--scene", "a", "--output-file", "x.md"], "x.md is where the table beside a record goes"),
     ],
 )
@@ -267,8 +267,9 @@ def test_a_plan_that_cannot_be_says_so(tmp_path: Path) -> None:
     Record("fit", {"service": service, "served": json.loads(MODEL.to_json()), "residuals": {}}, []).save(model)
     output = ["--output-file", str(tmp_path / "plan.json")]
     for demand, why in (
-        (["10", "--latency-p95", "0.1"], "one video alone is too slow"),
-        (["1e12"], "with 1,000,000, the most that are tried, "),
+        (["10", "--latency-p95", "0.1"], "with 1,000,000, the most that are tried, a video takes 0.5 s to its end"),
+        (["1e12"], "with 1,000,000, the most that are tried, a video finds every place taken in 1e+02 % of calls"),
+        (["10", "--refused", "0"], "some caller may always find every place taken"),
     ):
         told = CliRunner().invoke(app, ["capacity", "plan", str(model), "--videos-per-hour", *demand, *output])
         assert told.exit_code == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framecast.bench.commands.publish import side_by_side
-from framecast.bench.record import Record, cell
+from framecast.bench.record import SERVING, Record, cell, command
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
 RESULTS_OF_ONE = {
@@ -29,6 +29,15 @@ def test_a_record_survives_its_file(tmp_path: Path) -> None:
     assert Record.load(path) == RECORD
     assert Record.from_json(RECORD.to_json()) == RECORD
     assert "\n" not in RECORD.to_json()
+
+
+def test_a_record_tells_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["framecast", "bench", "load", "--token", "S1", "--token=S2", "--scene", "a b"])
+    monkeypatch.setenv(SERVING, "framecast serve --token 'S 3' --token=S4 --")
+    found = command()
+    assert found.startswith("framecast serve --token *** ")
+    assert found.endswith(" --scene 'a b'")
+    assert "S" not in found
 
 
 def test_a_record_names_machine_versions_commit_and_command() -> None:

@@ -1,8 +1,10 @@
 """Each op as torch sees it: schema, fake tensors, export, compilation, switches and refusals."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from framecast.kernels import switches
+from framecast.kernels.checks import on_its_device
 from framecast.kernels.fp8.conv import conv_fp8
 from framecast.kernels.fp8.conv import pack as pack_fp8
 from framecast.kernels.fp8.geglu import geglu_fp8
@@ -21,6 +24,7 @@ from framecast.kernels.group_norm_silu.op import add_group_norm_silu, group_norm
 from framecast.kernels.guided_step.op import guided_step
 from framecast.kernels.temporal_attention.op import temporal_attention
 from framecast.kernels.upsample_conv.op import pack, upsample_conv
+from framecast.kernels.yuv420.op import launch as yuv420_launch
 from framecast.kernels.yuv420.op import yuv420
 
 
@@ -260,3 +264,43 @@ def test_refusals_name_the_argument(call: Callable[[], Any], message: str, on: b
     else:
         with switches.off(), pytest.raises(ValueError, match=message):
             call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x, far: group_norm_silu(x, far, x[0, :, 0, 0], 2), "weight: is on meta and x on cpu"),
+        (
+            lambda x, far: temporal_attention(*[x[0]] * 3, 4, 1, position=torch.zeros(3, 4, 4, device="meta")),
+            "position: is on meta and q on cpu",
+        ),
+        (lambda x, far: guided_step(x, x, x, far[:2], torch.zeros(2, 4)), "guidance: is on meta and x on cpu"),
+        (lambda x, far: upsample_conv(x, pack(torch.zeros(4, 4, 3, 3)), far), "bias: is on meta and x on cpu"),
+    ],
+)
+def test_arguments_are_on_one_device(call: Callable[[Tensor, Tensor], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call(torch.zeros(2, 4, 4, 4), torch.zeros(4, device="meta"))
+
+
+def test_more_samples_than_a_grid_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="x: 65536 samples are more than 65535; split them"):
+        yuv420_launch(torch.zeros(1, 3, 2, 2).expand(65536, 3, 2, 2))
+
+
+def test_a_kernel_is_started_where_its_tensor_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton starts it on the current device. There is no second one here: who makes it current is injected."""
+    current: list[torch.device] = []
+
+    @contextmanager
+    def device(where: torch.device) -> Iterator[None]:
+        current.append(where)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device", device)
+    elsewhere = SimpleNamespace(is_cuda=True, device=torch.device("cuda:1"))
+    launched: Any = on_its_device(lambda x: list(current))
+    assert launched(elsewhere) == [torch.device("cuda:1")]
+    assert launched(torch.zeros(1)) == []

@@ -4,10 +4,12 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
@@ -154,6 +156,29 @@ class Record:
         return "\n".join([*lines, ""])
 
 
+def require_place(path: Path) -> None:
+    """Raises ValueError where no record can be written: it is asked before anything is measured."""
+    if path.suffix == ".md":
+        raise ValueError(f"{path} is where the table beside a record goes; name the record, as in run.json")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        if path.exists():
+            with path.open("ab"):
+                return
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def default_place(benchmark: str) -> Path:
+    """Where the record of a command goes that names no file: out/bench/<time>-<benchmark>.json."""
+    stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%SZ")
+    return Path("out") / "bench" / f"{stamp}-{benchmark.replace(' ', '-')}.json"
+
+
 def table_beside(path: Path) -> Path:
     """Where the table of the record at `path` goes: ``run.md`` beside ``run.json``, ``run.1.md`` beside ``run.1``."""
     return path.with_suffix(".md") if path.suffix == ".json" else path.with_name(f"{path.name}.md")
@@ -166,9 +191,15 @@ def environment() -> dict[str, str]:
 
 def command() -> str:
     """The command that runs, with the `framecast serve … --` before it where that started it."""
-    own = shlex.join(["framecast", *sys.argv[1:]])
-    serving = os.environ.get(SERVING)
-    return f"{serving} {own}" if serving else own
+    serving = shlex.split(os.environ.get(SERVING, ""))
+    return " ".join(map(_told, filter(None, (serving, ["framecast", *sys.argv[1:]]))))
+
+
+def _told(words: Sequence[str]) -> str:
+    """A command line without its tokens: records are for everybody."""
+    kept = [re.sub("^--token=.+", "--token=***", word) for word in words]
+    after = [index for index, word in enumerate(kept[:-1], 1) if word == "--token"]
+    return shlex.join("***" if index in after else word for index, word in enumerate(kept)).replace("'***'", "***")
 
 
 def machine() -> dict[str, Any]:

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from framecast.client import commands, health
-from framecast.client.report import fail
+from framecast.client.report import fail, os_sentence
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def main() -> None:
     try:
         app(prog_name="framecast")
     except OSError as error:  # that no command has told: stdout on a full disk, say
-        sys.exit(f"framecast: {error}")
+        sys.exit(f"framecast: {os_sentence(error)}")
 
 
 def _tell_version(asked: bool) -> None:

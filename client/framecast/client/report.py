@@ -36,7 +36,13 @@ def one_sentence_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise  # whoever read our output has gone; Typer ends quietly
-        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        fail(os_sentence(error), 1)
+
+
+def os_sentence(error: OSError) -> str:
+    """What has failed, and where if that is known."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def print_json(kind: str, **fields: Any) -> None:

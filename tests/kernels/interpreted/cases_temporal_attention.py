@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from framecast.kernels.temporal_attention.config import FARTHEST
 from framecast.kernels.temporal_attention.naive import temporal_attention
 from framecast.kernels.temporal_attention.op import launch
 
@@ -39,10 +40,12 @@ def test_equals_torch(
 
 def test_pixels_may_be_far_apart(check: Callable[..., None]) -> None:
     """Beyond 32-bit offsets; of the gigabytes between them nothing is touched."""
-    memory = torch.UntypedStorage((4 << 30) + 64)
-    q = torch.zeros(0, dtype=torch.float16).set_(memory, 0, (2, 3, 16), (16, 1 << 30, 1)).copy_(torch.randn(2, 3, 16))
-    kernel = launch(q, q, q, 2, 1, 0.25, None)
-    check(kernel, temporal_attention(q, q, q, 2, 1, 0.25), temporal_attention(*[q.float()] * 3, 2, 1, 0.25))
+    for pixels, stride, width in ((5, FARTHEST, 80), (3, 2 * FARTHEST, 80)):  # four a program; and copied before
+        memory = torch.UntypedStorage(2 * ((pixels - 1) * stride + 2 * width))
+        q = torch.zeros(0, dtype=torch.float16).set_(memory, 0, (2, pixels, width), (width, stride, 1))
+        q.copy_(torch.randn(2, pixels, width))
+        kernel = launch(q, q, q, 2, 1, 0.25, None)
+        check(kernel, temporal_attention(q, q, q, 2, 1, 0.25), temporal_attention(*[q.float()] * 3, 2, 1, 0.25))
 
 
 def test_large_scores_do_not_overflow(check: Callable[..., None]) -> None:

@@ -15,6 +15,7 @@ from torch import nn
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import diffusion, planner, text, vae
+from framecast.train.characters import traditional
 from framecast.train.folding import FOLD, to_pixels, unfold
 from framecast.train.models import Pipeline, Planner, TextEncoder, Unet, Vae, make_pipeline
 from framecast.train.principal import read, start
@@ -173,7 +174,9 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         "steps": config.steps,
         "guidance_scale": config.guidance_scale,
         "planner_max_scenes": MAX_SCENES,
-        "planner_subjects": {s.name: [*s.english, *s.chinese] for s in SUBJECTS.values()},
+        "planner_subjects": {
+            s.name: [*s.english, *dict.fromkeys([*s.chinese, *map(traditional, s.chinese)])] for s in SUBJECTS.values()
+        },
         "trained": {**trained, "parts": parts},
     }
 

@@ -65,8 +65,8 @@ def build(config: PlannerConfig, tokenizer: PreTrainedTokenizerFast) -> Planner:
 
 
 def prompt(story: str) -> str:
-    """The text form of the chat template with a generation prompt."""
-    return f"{USER}{story}{END}{ASSISTANT}"
+    """The text form of the chat template with a generation prompt. After a gap the first word is one as any other."""
+    return f"{USER} {story}{END}{ASSISTANT}"
 
 
 def _draw(config: PlannerConfig, rng: random.Random, excluded: frozenset[Combination]) -> Story:

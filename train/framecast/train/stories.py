@@ -13,6 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from framecast.train.captions import article, canonical
+from framecast.train.wordings import (
+    BEFOREHAND,
+    GREETINGS,
+    NOT_FALLING,
+    RESTING,
+    listed,
+    many_en,
+    many_zh,
+    sparse,
+)
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Combination, Scene, sample_scene
 from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS, Language
@@ -63,6 +73,10 @@ class Habits:
         moved: it goes elsewhere.
         another: it is about another subject.
         scenes: how many scenes, each as likely.
+        sparse: a story has no verb, and so one scene.
+        many: the first sentence is about several, of whom one is filmed.
+        aside: something is said as a sentence of its own (the time, the weather, the camera, a greeting), a list is
+            numbered, or rain is denied.
     """
 
     camera: float = 0.12
@@ -72,6 +86,9 @@ class Habits:
     moved: float = 0.5
     another: float = 0.14
     scenes: tuple[int, ...] = (1, 1, 1, 2, 2, 3, 3, 4, 5, 6)
+    sparse: float = 0.1
+    many: float = 0.15
+    aside: float = 0.12
 
 
 USUAL = Habits()
@@ -80,6 +97,10 @@ BUSY = Habits(
 )
 """What is rare in usual stories – a camera that moves out, a sky that clears up, a sixth scene – is common in these: of
 the storyboards that a planner got wrong after usual stories alone, most were wrong in a camera only (docs/log.md)."""
+
+
+PLAIN = Habits(sparse=0.0, many=0.0, aside=0.0)
+"""Full sentences about one."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +127,8 @@ def sample_story(
 ) -> Story:
     """Draws a story; `seen=False` makes its first scene a held-out combination (and so unseen by training)."""
     first = sample_scene(rng, seen=seen, excluded=excluded, moving_camera=habits.opening, falling=0.2)
+    if rng.random() < habits.sparse:
+        return _sparse(first, rng, language)
     count = rng.choice(habits.scenes)
     light_said, colour_said, place_said = rng.random() < 0.4, rng.random() < 0.6, rng.random() < 0.93
     scene = replace(
@@ -124,14 +147,29 @@ def sample_story(
             scene, said = _next(scene, rng, habits)
         seconds = _seconds(rng) if said.seconds else DEFAULT_SECONDS
         shots.append(Shot(scene, seconds))
-        sentences.append((_english if language == "en" else _chinese)(shots[-1], said, rng))
-    return Story(_join(sentences, rng, language), tuple(shots), language)
+        sentences.append((_english if language == "en" else _chinese)(shots[-1], said, rng, habits))
+    return Story(_join(sentences, rng, language, habits), tuple(shots), language)
+
+
+def _sparse(first: Scene, rng: random.Random, language: Language) -> Story:
+    coloured, lit = rng.random() < 0.4, rng.random() < 0.3
+    scene = replace(
+        first,
+        action=RESTING.get(first.subject, "play"),
+        colour=first.colour if coloured else SUBJECTS[first.subject].colour,
+        light=first.light if lit else "day",
+        weather="clear",
+        camera="static",
+        friend="",
+        friend_colour="",
+    )
+    return Story(sparse(scene, rng, language, coloured=coloured, lit=lit), (Shot(scene),), language)
 
 
 def tell(scene: Scene, rng: random.Random, language: Language) -> str:
     """One sentence that says everything about a scene, in free words."""
     said = _Said(True, True, True, True, scene.weather != "clear", False, False, True)
-    return _join([(_english if language == "en" else _chinese)(Shot(scene), said, rng)], rng, language)
+    return _join([(_english if language == "en" else _chinese)(Shot(scene), said, rng, PLAIN)], rng, language, PLAIN)
 
 
 def _seconds(rng: random.Random) -> float:
@@ -160,8 +198,11 @@ def _next(scene: Scene, rng: random.Random, habits: Habits) -> tuple[Scene, _Sai
     return following, _Said(True, False, moved, light_said, weather_said, rng.random() < 0.2, pronoun, False)
 
 
-_NUMBERS_EN = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
-_NUMBERS_ZH = {1: "一", 2: "两", 3: "三", 4: "四", 5: "五", 6: "六", 7: "七", 8: "八"}
+_NUMBERS_EN: dict[float, str] = dict(
+    enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 1)
+)
+_NUMBERS_ZH: dict[float, str] = dict(enumerate("一两三四五六七八九十", 1))
+_LONGEST, _LONGER = 8, (9, 10, 10, 12, 15, 20, 30, 60)  # a scene ends after eight seconds, however long it is asked for
 _ADJECTIVES_EN = (
     "",
     "",
@@ -179,30 +220,36 @@ _ADJECTIVES_EN = (
 _ADJECTIVES_ZH = ("", "", "", "可爱的", "快乐的", "漂亮的", "勇敢的", "小小的", "调皮的", "大大的", "美丽的")
 
 
+def _asked(seconds: float, rng: random.Random) -> int | float:
+    return rng.choice(_LONGER) if seconds == _LONGEST and rng.random() < 0.5 else _number(seconds)
+
+
 def _length_en(seconds: float, rng: random.Random) -> str:
-    number = _number(seconds)
-    word = _NUMBERS_EN[number] if isinstance(number, int) and rng.random() < 0.5 else str(number)
+    number = _asked(seconds, rng)
+    word = _NUMBERS_EN[number] if number in _NUMBERS_EN and rng.random() < 0.5 else str(number)
     unit = "second" if number == 1 else "seconds"
     return rng.choice((f"for {word} {unit}", f"for {word} {unit}", f"for about {word} {unit}"))
 
 
 def _length_zh(seconds: float, rng: random.Random) -> str:
-    number = _number(seconds)
-    word = _NUMBERS_ZH[number] if isinstance(number, int) and rng.random() < 0.6 else str(number)
+    number = _asked(seconds, rng)
+    word = _NUMBERS_ZH[number] if number in _NUMBERS_ZH and rng.random() < 0.6 else str(number)
     return rng.choice((f"{word}秒", f"{word}秒钟"))
 
 
-def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
+def _english(shot: Shot, said: _Said, rng: random.Random, habits: Habits) -> str:
     scene = shot.scene
     noun = rng.choice(SUBJECTS[scene.subject].english)
     friend = rng.choice(SUBJECTS[scene.friend].english) if scene.friend else ""
+    many = said.first and not friend and rng.random() < habits.many
     if said.pronoun:
         lead = rng.choice(("", "", "then ", "next, ", "after that ", "later "))
         who = lead + ("they" if friend else "it")
     elif said.first:
-        thing = f"{rng.choice(_ADJECTIVES_EN)}{scene.colour + ' ' if said.colour else ''}{noun}"
+        adjectives = f"{rng.choice(_ADJECTIVES_EN)}{scene.colour + ' ' if said.colour else ''}"
+        thing = many_en(adjectives, noun, rng) if many else f"{adjectives}{noun}"
         the, bare = rng.random() < 0.15, rng.random() < 0.08
-        who = thing if bare and not friend else f"the {thing}" if the else f"{article(thing)} {thing}"
+        who = thing if many or (bare and not friend) else f"the {thing}" if the else f"{article(thing)} {thing}"
         if friend:
             other = f"{scene.friend_colour} {friend}"
             who += f" {rng.choice(('with', 'and'))} {'the' if the else article(other)} {other}"
@@ -212,7 +259,7 @@ def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
         who = rng.choice(("", "", "then ", "next ")) + (f"the {noun} and the {friend}" if friend else f"the {noun}")
     bare = "which" not in who
     action = rng.choice(ACTIONS[scene.action].english)
-    if friend and " with " not in who:
+    if many or (friend and " with " not in who):
         action = plural(action)
     if rng.random() < 0.12:
         action += " together" if friend else rng.choice((" happily", " quickly", " slowly", " around"))
@@ -231,8 +278,22 @@ def _english(shot: Shot, said: _Said, rng: random.Random) -> str:
         gerund = rng.choice(ACTIONS[scene.action].gerunds)
         titled = not friend and rng.random() < 0.4  # "white kitten playing in the garden"
         text = " ".join([thing if titled else who, gerund, *parts[2:]])
-    extras = (rng.choice(WEATHERS[scene.weather].english) if said.weather else "", rng.choice(CAMERAS[scene.camera][0]))
-    return ", ".join([text, *(extra for extra in extras if extra)])
+    return _aside(text, shot.scene, said, rng, habits, "en")
+
+
+def _aside(text: str, scene: Scene, said: _Said, rng: random.Random, habits: Habits, language: Language) -> str:
+    """The sentence with its weather and its camera: behind a comma or, now and then, as sentences of their own."""
+    comma, stop, column = (", ", ". ", 0) if language == "en" else ("，", "。", 1)
+    words = WEATHERS[scene.weather].english if language == "en" else WEATHERS[scene.weather].chinese
+    weather = rng.choice(words) if said.weather else ""
+    if scene.weather == "clear" and rng.random() < (0.3 if weather else 0.3 * habits.aside):
+        weather = rng.choice(NOT_FALLING[language])
+    elif weather and said.first and rng.random() < habits.aside and scene.weather in BEFOREHAND[language]:
+        text, weather = f"{BEFOREHAND[language][scene.weather]}{text}", ""
+    camera = rng.choice(CAMERAS[scene.camera][column])
+    if camera and rng.random() < 3 * habits.aside:
+        return f"{comma.join(filter(None, (text, weather)))}{stop}{camera}"
+    return comma.join(filter(None, (text, weather, camera)))
 
 
 def plural(phrase: str) -> str:
@@ -242,7 +303,7 @@ def plural(phrase: str) -> str:
     return " ".join([irregular.get(verb) or verb.removesuffix("s"), *rest])
 
 
-def _chinese(shot: Shot, said: _Said, rng: random.Random) -> str:
+def _chinese(shot: Shot, said: _Said, rng: random.Random, habits: Habits) -> str:
     scene = shot.scene
     subject = SUBJECTS[scene.subject]
     noun = rng.choice(subject.chinese)
@@ -259,6 +320,8 @@ def _chinese(shot: Shot, said: _Said, rng: random.Random) -> str:
         who = f"{lead}一{subject.measure}{rng.choice(_ADJECTIVES_ZH)}{colour}{noun}"
         if not lead and rng.random() < 0.25:
             who = f"{colour}{noun}"
+        if not friend and rng.random() < habits.many:
+            who = lead.removeprefix("从前") + many_zh(colour, noun, subject.measure, rng)
         if friend:
             who += f"和一{SUBJECTS[scene.friend].measure}{COLOURS[scene.friend_colour].chinese[0]}的{friend}"
     else:
@@ -276,17 +339,27 @@ def _chinese(shot: Shot, said: _Said, rng: random.Random) -> str:
     if where and not said.pronoun:
         forms.append(f"{light}{where}，{who}{act}" if light else f"{where}，{who}{act}")
     text = rng.choice(forms)
-    extras = (rng.choice(WEATHERS[scene.weather].chinese) if said.weather else "", rng.choice(CAMERAS[scene.camera][1]))
-    return "，".join([text, *(extra for extra in extras if extra)])
+    return _aside(text, scene, said, rng, habits, "zh")
 
 
-def _join(sentences: list[str], rng: random.Random, language: Language) -> str:
+def _join(sentences: list[str], rng: random.Random, language: Language, habits: Habits) -> str:
+    if len(sentences) > 1 and rng.random() < 0.5 * habits.aside:
+        return listed(sentences, language)
+    greeting = rng.choice(GREETINGS[language]) if rng.random() < 0.5 * habits.aside else ""
+    return greeting + _joined(sentences, rng, language, habits)
+
+
+def _joined(sentences: list[str], rng: random.Random, language: Language, habits: Habits) -> str:
     if language == "en":
         stop = "" if len(sentences) == 1 and rng.random() < 0.5 else "."
         joint = rng.choice((". ", ". ", "; ")) if len(sentences) < 3 else ". "
+        if rng.random() < habits.aside:
+            joint = rng.choice(("! ", "\n", ".\n", ", and " if len(sentences) == 2 else ". "))
         capital = rng.random() < 0.8
         texts = [s[0].upper() + s[1:] if capital and (joint == ". " or i == 0) else s for i, s in enumerate(sentences)]
         return joint.join(texts) + stop
     stop = "" if len(sentences) == 1 and rng.random() < 0.5 else "。"
     joint = rng.choice(("。", "。", "，", "；")) if len(sentences) < 3 else "。"
+    if rng.random() < habits.aside:
+        joint = rng.choice(("！", "\n", "。\n"))
     return joint.join(sentences) + stop

@@ -11,6 +11,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train.captions import canonical, free
+from framecast.train.characters import reader
 from framecast.train.models import make_clip_tokenizer, make_fast_tokenizer
 from framecast.train.stories import sample_story, storyboard
 from framecast.train.world.scene import sample_scene
@@ -25,7 +26,7 @@ PAD, END, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
-    "{% if message['role'] == 'user' %}" + USER + "{{ message['content'] }}" + END + "{% endif %}"
+    "{% if message['role'] == 'user' %}" + USER + " {{ message['content'] }}" + END + "{% endif %}"
     "{% if message['role'] == 'assistant' %}" + ASSISTANT + "{{ message['content'] }}" + END + "{% endif %}"
     "{% endfor %}"
     "{% if add_generation_prompt %}" + ASSISTANT + "{% endif %}"
@@ -44,6 +45,7 @@ def planner_corpus(count: int, seed: int) -> Iterator[str]:
 def train_planner_tokenizer(directory: Path, *, stories: int = 4000, seed: int = 5) -> PreTrainedTokenizerFast:
     """Trains and saves the planner's tokenizer; every byte is a token, so any text can be told."""
     tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = reader()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         # Digits stay single: "3.5" is then spelled the same way in a story and in a storyboard. Han characters stay
         # single too: merged phrases would make every new phrase an unknown word.

@@ -56,7 +56,7 @@ def calibrate(
 ) -> None:
     """Measures a running server for a few minutes and fits the service model."""
     wanted = CalibrationPlan(num_prompts, tuple(concurrency or _PLAN.concurrencies), width, height, story=story)
-    target = o.target(address, token, tls, ca_file, server_pid, metrics_url)
+    target = o.target(address, token=token, tls=tls, ca_file=ca_file, pid=server_pid, url=metrics_url)
     if target.metrics is None:
         console.print("without Triton's metrics every step is taken to hold one segment of each caller")
     with sentences():

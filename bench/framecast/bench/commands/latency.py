@@ -40,7 +40,7 @@ def latency(
     """One client, one video at a time, split by stage. The last line on stdout is one JSON object."""
     asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
     workload = o.workload(story, scene, seconds, num_frames, asked, seed)
-    target = o.target(address, token, tls, ca_file, server_pid, metrics_url)
+    target = o.target(address, token=token, tls=tls, ca_file=ca_file, pid=server_pid, url=metrics_url)
     bounds = o.objective(slo)
 
     asked_for = settings(workload)

@@ -96,7 +96,7 @@ def load(
     if not request_rate and trace is None and not max_concurrency:
         raise typer.BadParameter("give --request-rate, --trace, or --max-concurrency for a closed loop")
     limits, bounds = LoadLimits(max_concurrency), o.objective(slo)
-    target = o.target(address, token, tls, ca_file, server_pid, metrics_url, timeout)
+    target = o.target(address, token=token, tls=tls, ca_file=ca_file, pid=server_pid, url=metrics_url, timeout=timeout)
     asked_for: dict[str, Any] = {
         **settings(workload),
         "request_rate": request_rate,

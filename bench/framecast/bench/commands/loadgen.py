@@ -52,7 +52,7 @@ def loadgen(
     asked = VideoOptions(width=width, height=height, fps=fps, steps=num_inference_steps)
     workload = o.workload(story, scene, seconds, num_frames, asked, seed)
     rules = LoadGenSettings(scenario, num_prompts, min_seconds, request_rate, ttff, frame)
-    target = o.target(address, token, tls, ca_file, server_pid)
+    target = o.target(address, token=token, tls=tls, ca_file=ca_file, pid=server_pid)
     served = asyncio.run(identity(target))
     asyncio.run(warm_up(target, workload, warmup_requests))
     with Telemetry(target.pid) as telemetry:

@@ -1,7 +1,6 @@
 """Options that several commands share, under the names that other serving benchmarks use."""
 
 import math
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from framecast.bench.commands.run import Target
+from framecast.bench.record import default_place, require_place
 from framecast.bench.slo import Slo
 from framecast.bench.telemetry.processes import alive, serving_parent
 from framecast.bench.telemetry.processes import metrics_url as find_metrics
 from framecast.bench.workload import Ask, Workload
 from framecast.client import ChannelOptions, Scene, VideoOptions
-from framecast.client.commands import CaFile, Tls, Token
+from framecast.client.commands import CaFile as CaFile  # the same options as the client's own commands have
+from framecast.client.commands import Tls as Tls
+from framecast.client.commands import Token as Token
 
 
 def finite(value: Any) -> Any:
@@ -28,18 +30,10 @@ def finite(value: Any) -> Any:
 
 def _record_file(path: Path | None) -> Path | None:
     """--output-file, before anything is measured: what cannot be written then would be lost. Raises BadParameter."""
-    if path is None:
-        return None
-    if path.suffix == ".md":
-        raise typer.BadParameter(f"{path} is where the table beside a record goes; name the record, as in run.json")
-    if path.is_dir():
-        raise typer.BadParameter(f"{path} is a folder; name a file in it")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise typer.BadParameter(f"{path.parent} takes no files: {error.strerror}") from None
+        require_place(path or default_place("record"))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     return path
 
 
@@ -63,7 +57,6 @@ OutputFile = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**62, help="Of the first video and of the arrivals.")]
 
-__all__ = ["CaFile", "Tls", "Token"]  # of the client's own commands, beside all that is here
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 
@@ -95,6 +88,7 @@ def sentences() -> Iterator[None]:
 
 def target(
     address: str,
+    *,
     token: str,
     tls: bool,
     ca_file: Path | None,

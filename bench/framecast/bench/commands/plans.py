@@ -82,7 +82,7 @@ def predict(
 @one_sentence_errors()
 def plan(
     model: Model,
-    videos_per_hour: Annotated[float, typer.Option(min=0.001, callback=o.finite, help="Demand.")],
+    videos_per_hour: Annotated[float, typer.Option(min=0.001, max=1e12, callback=o.finite, help="Demand.")],
     latency_p95: Annotated[
         float | None, typer.Option(min=0, callback=o.finite, help="Bound, seconds.")
     ] = _DEMAND.latency_p95,
@@ -125,21 +125,19 @@ def plan(
 
 def _why(most: Prediction, demand: Demand) -> str:
     """What keeps `MOST` replicas from it."""
-    crowded = most.refused_rate > demand.refused
+    if not demand.refused:
+        return "some caller may always find every place taken; give --refused a little more than 0"
     late = [
-        f"it takes {found:.3g} s to {what}"
+        f"takes {found:.3g} s to {what}"
         for what, found, bound in (
-            ("the first frame", most.ttff_p95, demand.ttff_p95),
-            ("the end", most.latency_p95, demand.latency_p95),
+            ("its first frame", most.ttff_p95, demand.ttff_p95),
+            ("its end", most.latency_p95, demand.latency_p95),
         )
         if bound is not None and found > bound
     ]
-    if late and not crowded:
-        return f"one video alone is too slow: {' and '.join(late)}"
-    return (
-        f"with {MOST:,}, the most that are tried, {most.refused_rate:.2g} of the callers find every place taken, "
-        f"and --refused allows {demand.refused:g}"
-    )
+    if most.refused_rate > demand.refused:
+        late.insert(0, f"finds every place taken in {100 * most.refused_rate:.2g} % of calls")
+    return f"with {MOST:,}, the most that are tried, a video {' and '.join(late)}"
 
 
 @one_sentence_errors()

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from framecast.bench.record import Record, table_beside
+from framecast.bench.record import Record, default_place, table_beside
 from framecast.bench.sample import Sample
 
 console = Console(stderr=True)
@@ -54,8 +54,7 @@ def publish(record: Record, output: Path | None) -> None:
     """Saves the record, out/bench/<time>-<benchmark>.json when no file is named, shows it, and prints it as the
     last line on stdout, where it cannot be saved too. Raises OSError then.
     """
-    stamp = record.time.replace(":", "").replace("+0000", "Z")
-    path = output or Path("out") / "bench" / f"{stamp}-{record.benchmark.replace(' ', '-')}.json"
+    path = output or default_place(record.benchmark)
     try:
         record.save(path)
     except OSError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from framecast.bench.commands.publish import console
 from framecast.bench.load import LoadRun, closed_loop
 from framecast.bench.metrics import DenoiserCounters, scrape
 from framecast.bench.slo import Slo
@@ -76,7 +77,7 @@ async def measured(
         old = await counters() if counters else None
         with Telemetry(target.pid, gpus=gpus) as telemetry:
             run = await load(generator(client, target.timeout))
-        new = await counters() if counters else None
+        new = await _again(counters) if counters else None
     results = summary(run, slo)
     results.update(telemetry.summary(results["completed_requests"], idle_watts=idle))
     if old is not None and new is not None:
@@ -99,6 +100,15 @@ async def warm_up(target: Target, workload: Workload, videos: int) -> None:
     if videos:
         async with target.client() as client:
             await closed_loop(generator(client, target.timeout), workload, videos, 1)
+
+
+async def _again(counters: Callable[[], Awaitable[DenoiserCounters]]) -> DenoiserCounters | None:
+    """The counters once more; None, said in one sentence, where they are gone: what was measured is kept."""
+    try:
+        return await counters()
+    except OSError as error:
+        console.print(f"the denoiser's figures are left out: {error}", highlight=False, markup=False)
+        return None
 
 
 def reader(url: str | None) -> Callable[[], Awaitable[DenoiserCounters]] | None:

@@ -8,14 +8,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from framecast.bench.gpu.report import save, summary
 from framecast.bench.gpu.rows import Deadline, RowFile, read_rows
 from framecast.bench.gpu.scale import SCALES, TINY, Scale
 from framecast.bench.gpu.sections import SECTIONS, section_named
-from framecast.bench.record import Record, table_beside
+from framecast.bench.record import Record, default_place, require_place, table_beside
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,9 +31,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.bench == "job":
             return _job(options)
         scale = _scale(options)
-        output = options.output_file or _default(options.bench)
-        if output.suffix == ".md" or output.is_dir():
-            raise ValueError(f"--output-file: {output} is no place for a record; name a file, as in run.json")
+        output = options.output_file or default_place(options.bench)
+        require_place(output)
         if options.bench == "suite":
             return _suite(options, scale, output, command)
         return _single(options, scale, output, command)
@@ -99,11 +97,6 @@ def _scale(options: argparse.Namespace) -> Scale:
         return TINY
     full = SCALES["full"]
     return replace(full, dtype=options.dtype) if options.dtype else full
-
-
-def _default(bench: str) -> Path:
-    stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%SZ")
-    return Path("out") / "bench" / f"{stamp}-{bench}.json"
 
 
 def _section(options: argparse.Namespace) -> int:

@@ -1,0 +1,102 @@
+"""How people word a story when they do not write in full sentences: plurals, keywords, lists, openings, denials.
+
+`framecast.train.stories` draws from these beside its full sentences; what is not said has the usual default.
+"""
+
+from __future__ import annotations
+
+import random
+
+from framecast.train.world.circumstances import LIGHTS
+from framecast.train.world.scene import Scene
+from framecast.train.world.vocabulary import COLOURS, PLACES, SUBJECTS, Language
+
+RESTING = {
+    "boat": "float",
+    "fish": "float",
+    "balloon": "float",
+    "car": "right",
+    "train": "right",
+    "rocket": "fly",
+    "ball": "jump",
+    "tree": "grow",
+    "flower": "grow",
+}
+"""What a subject does of which nothing is said but that it is there; all others play."""
+
+GREETINGS = {
+    "en": ("This is a story. ", "Good morning, children. ", "Today we learn something new. ", "Hello everyone! "),
+    "zh": ("今天讲一个故事。", "同学们好。", "大家好！", "很久很久以前，", "今天我们来学习。"),
+}
+NOT_FALLING = {
+    "en": ("it does not rain", "without rain", "it is not snowing", "there is no rain"),
+    "zh": ("没有下雨", "不下雨", "没下雪", "没有雨"),
+}
+BEFOREHAND = {
+    "en": {
+        "day": "It is daytime. ",
+        "night": "It is night. ",
+        "sunset": "The sun is setting. ",
+        "rain": "It is raining. ",
+        "snow": "It is snowing. ",
+    },
+    "zh": {"day": "天亮了。", "night": "天黑了。", "sunset": "太阳下山了。", "rain": "下雨了。", "snow": "下雪了。"},
+}
+"""A time of day or a weather as a sentence of its own, before who it is about."""
+
+_MANY_EN = ("", "", "", "many ", "some ", "two ", "three ", "a lot of ")
+_KEYWORD_PLACES = {"courtyard": "garden", "room": "living room", "sky": "sky"}
+
+
+def plural_noun(noun: str) -> str:
+    """ "puppy" → "puppies", "fish" → "fish"."""
+    if noun.endswith("fish"):
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+
+
+def many_en(adjectives: str, noun: str, rng: random.Random) -> str:
+    """ "two white dogs"; `adjectives` end in a space or are empty."""
+    return f"{rng.choice(_MANY_EN)}{adjectives}{plural_noun(noun)}"
+
+
+def many_zh(colour: str, noun: str, measure: str, rng: random.Random) -> str:
+    """两只白色的小狗, 小狗们."""
+    count = rng.choice((f"几{measure}", f"许多{measure}", "很多", f"两{measure}", f"三{measure}"))
+    return rng.choice((f"{count}{colour}{noun}", f"{count}{colour}{noun}", f"{colour}{noun}们"))
+
+
+def sparse(scene: Scene, rng: random.Random, language: Language, *, coloured: bool, lit: bool) -> str:
+    """Words of a scene without a verb: who, where and, if `coloured` and `lit`, in which colour and when."""
+    subject, place = SUBJECTS[scene.subject], PLACES[scene.place]
+    if language == "zh":
+        noun, where = rng.choice(subject.chinese), rng.choice(place.chinese)
+        colour = rng.choice(COLOURS[scene.colour].chinese[:1]) + "的" if coloured else ""
+        one, light = f"一{subject.measure}{colour}{noun}", rng.choice(LIGHTS[scene.light].chinese) if lit else ""
+        text = rng.choice((f"有{one}在{where}", f"{one}在{where}", f"{where}有{one}", f"{where}的{colour}{noun}"))
+        if rng.random() < 0.3:
+            return rng.choice(("，", " ", "、")).join(filter(None, (f"{colour}{noun}", where[:-1], light)))
+        return f"{light}，{text}" if light else text
+    noun, where = rng.choice(subject.english), rng.choice(place.english)
+    thing = f"{scene.colour} {noun}" if coloured else noun
+    one = f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
+    light = rng.choice(LIGHTS[scene.light].english) if lit else ""
+    if rng.random() < 0.3:
+        keyword = _KEYWORD_PLACES.get(scene.place, scene.place)
+        return rng.choice((", ", ", ", " ", ". ")).join(filter(None, (thing, keyword, scene.light if lit else "")))
+    text = rng.choice(
+        (
+            f"there is {one} {where}",
+            f"{one} {where}",
+            f"{thing} {where}",
+            f"I saw {one} {where}",
+            f"a picture of {one} {where}",
+        )
+    )
+    return f"{text} {light}".strip()
+
+
+def listed(sentences: list[str], language: Language) -> str:
+    """A numbered list, a line a sentence."""
+    mark = ". " if language == "en" else "、"
+    return "\n".join(f"{index}{mark}{sentence}" for index, sentence in enumerate(sentences, 1))
