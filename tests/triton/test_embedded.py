@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -240,6 +242,32 @@ async def test_a_stage_that_is_frozen_is_ended_and_loaded_again(
         await asyncio.wait({watch})
         await supervisor.stop()
         await stages.close()
+
+
+async def test_a_stage_that_does_something_is_given_longer() -> None:
+    """Its neighbours may keep it waiting: what ends a frozen one would end it too."""
+    busy = await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
+    idle = await asyncio.create_subprocess_exec("sleep", "600")
+    embedded: Any = SimpleNamespace(stubs=lambda: {"denoiser": busy.pid, "text_encoder": idle.pid})
+    config = SupervisorConfig(frozen=0.3, stuck=2.0)
+    supervisor = Supervisor("127.0.0.1:1", lambda serving: None, embedded=embedded, config=config)
+    ended, began = dict[str, float](), time.monotonic()
+    try:
+        while len(ended) < 2 and time.monotonic() - began < 30:
+            supervisor._end_frozen(["denoiser", "text_encoder"])
+            for name, process in (("denoiser", busy), ("text_encoder", idle)):
+                if process.returncode is not None:
+                    ended.setdefault(name, time.monotonic() - began)
+            await asyncio.sleep(0.02)
+        assert list(ended) == ["text_encoder", "denoiser"]
+        assert ended["denoiser"] >= 2.0
+        assert {busy.returncode, idle.returncode} == {-signal.SIGKILL}
+    finally:
+        for process in (busy, idle):
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        await supervisor.client.close()
 
 
 async def test_a_server_that_serves_after_its_repair_was_given_up_is_announced(

@@ -2,9 +2,10 @@
 
 Triton 2.51 neither restarts a python stub that died nor stops calling itself ready, so the stubs' processes are
 watched. A dead stub's model is unloaded and loaded again while the others go on; when that fails, or tritonserver
-itself is gone or does not answer, the server is started again. A stub that lives and whose answers say for a while that
-it does not, or that gives none, is frozen and ended. A Triton that is not ours is only asked whether it is ready; what
-its answers say of dead models counts too.
+itself is gone or does not answer, the server is started again. A stub that lives, whose answers say for a while that it
+does not, and that has done nothing meanwhile, is frozen and ended; one that has had processor time may only be kept
+waiting by its neighbours, and is given longer. A Triton that is not ours is only asked whether it is ready; what its
+answers say of dead models counts too.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from framecast.errors import StageUnavailable
 from framecast.stages.contracts import MODELS
 from framecast.stages.triton import triton_client
 from framecast.triton.embedded import EmbeddedTriton
+from framecast.triton.processes import processor_time
 from framecast.triton.readiness import all_ready, answers, wait_ready
 from framecast.within import within
 
@@ -37,7 +39,9 @@ class SupervisorConfig:
         start_timeout: for the server to become ready.
         answer_timeout: for Triton to say that it is ready.
         reload_timeout: for one model to be loaded again before the whole server is restarted.
-        frozen: that a stage with a living process may be called dead by its answers before that process is ended.
+        frozen: that a stage with a living process may be called dead by its answers, and do nothing, before that
+            process is ended.
+        stuck: the same for one that does something.
         poll: between looks.
         starts: how often, not seconds, a server of ours is started that a signal ends before it is ready.
     """
@@ -46,8 +50,18 @@ class SupervisorConfig:
     answer_timeout: float = 10.0
     reload_timeout: float = 15.0
     frozen: float = 5.0
+    stuck: float = 60.0
     poll: float = 0.25
     starts: int = 3
+
+
+@dataclass(frozen=True)
+class _Suspect:
+    """A stage that is called dead: its processor time, since when it is called so, and since when that is unchanged."""
+
+    worked: int
+    since: float
+    idle_since: float
 
 
 class Supervisor:
@@ -77,7 +91,7 @@ class Supervisor:
         self._embedded = embedded
         self._config = config or SupervisorConfig()
         self._serving = False
-        self._suspected: dict[str, float] = {}  # stages with a living process, and since when they are called dead
+        self._suspected: dict[str, _Suspect] = {}  # stages with a living process that are called dead
 
     @property
     def client(self) -> InferenceServerClient:
@@ -151,11 +165,18 @@ class Supervisor:
         return "" if await answers(self._client, self._config.answer_timeout) else "tritonserver does not answer"
 
     def _end_frozen(self, broken: Collection[str]) -> None:
-        """Ends the processes of stages that have been called dead for a while: at the next look they are."""
+        """Ends the processes of stages that have been called dead for too long: at the next look they are."""
         now, stubs = time.monotonic(), self._embedded.stubs() if self._embedded and broken else {}
-        self._suspected = {name: self._suspected.get(name, now) for name in broken if name in stubs}
-        for name, since in self._suspected.items():
-            if now - since >= self._config.frozen:
+        before, self._suspected = self._suspected, {}
+        for name in broken:
+            if name not in stubs:
+                continue
+            worked, known = processor_time(stubs[name]), before.get(name)
+            suspect = (
+                known if known and known.worked == worked else _Suspect(worked, known.since if known else now, now)
+            )
+            self._suspected[name] = suspect
+            if now - suspect.idle_since >= self._config.frozen or now - suspect.since >= self._config.stuck:
                 _log.warning("the stage %s lives and does not answer; ending its process", name)
                 with suppress(ProcessLookupError):
                     os.kill(stubs[name], signal.SIGKILL)
