@@ -67,5 +67,5 @@ def web_vtt(lines: Sequence[tuple[float, float, str]]) -> str:
     def clock(seconds: float) -> str:
         return f"{int(seconds) // 3600:02}:{int(seconds) // 60 % 60:02}:{seconds % 60:06.3f}"
 
-    cues = [f"{clock(begin)} --> {clock(end)}\n{text}" for begin, end, text in lines]
+    cues = [f"{clock(begin)} --> {clock(end)}\n{html.escape(text, quote=False)}" for begin, end, text in lines]
     return "\n\n".join(["WEBVTT", *cues]) + "\n"

@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from typer.testing import CliRunner
 
 from framecast.client import cli
+from framecast.client.v1 import video_pb2 as pb
 
 
 @pytest.fixture
@@ -44,11 +45,13 @@ def test_a_token_that_cannot_be_sent_is_named(run):
 
 
 def test_generate_writes_the_video_and_says_how_long_it_took(run, tmp_path):
-    result = run("generate", "a kitten", "--output", "new/a.mp4")
+    result = run("generate", "a kitten", "--output", "new/a.mp4", "--seed", "7")
     assert result.exit_code == 0, result.output
     assert (tmp_path / "new/a.mp4").read_bytes() == b"data" * 3
     assert result.stdout.startswith("new/a.mp4: 24 frames, 1.5 s, 3 scenes; first frame after 0.")
     assert "total" in result.stdout
+    assert result.stdout.endswith("; seed 7\n"), "who likes it can make it again"
+    assert [line.split()[0] for line in result.stderr.splitlines()] == ["1.", "2.", "3."]
 
 
 def test_generate_json_is_one_line_an_event(run):
@@ -94,6 +97,29 @@ def test_every_option_reaches_the_server(run, fake):
 def test_pictures_go_to_a_folder(run, tmp_path):
     assert run("generate", "x", "--codec", "png", "-o", "frames").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == ["000000.png", "000008.png", "000016.png"]
+    again = run("generate", "x", "--codec", "webp", "-o", "frames")
+    assert again.exit_code == 2
+    assert "frames has pictures of another video; empty it or name another folder" in again.stderr
+
+
+def test_a_scene_has_a_camera_and_what_is_not_to_be_seen(run, fake):
+    asked = ("generate", "--scene", "a kitten", "--camera", "zoom in", "--negative-prompt", "rain")
+    result = run(*asked)
+    assert result.exit_code == 0
+    assert result.stderr == "", "nobody planned it"
+    scene = fake.calls[0].messages[1].scene
+    assert (scene.prompt, scene.negative_prompt, pb.Camera.Name(scene.camera)) == ("a kitten", "rain", "ZOOM_IN")
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("localhost", "has no port"), ("http://localhost:1", "is a page's"), ("", "it has no port")],
+)
+def test_an_address_has_a_host_and_a_port(run, address, message):
+    for command in (("plan", "x"), ("health",)):
+        told = run(*command, "--address", address)
+        assert told.exit_code == 2
+        assert message in told.stderr
 
 
 def test_the_story_may_come_from_a_file_or_stdin(run, tmp_path, fake):
@@ -110,6 +136,7 @@ def test_the_story_may_come_from_a_file_or_stdin(run, tmp_path, fake):
         ("plan",),
         ("generate", "a", "--scene", "b"),
         ("generate", "a", "--seconds", "2"),
+        ("generate", "a", "--camera", "zoom in"),
         ("generate", "a", "--story-file", "b"),
         ("generate", "--story-file", "missing.txt"),
         ("generate", "a", "--codec", "gif"),

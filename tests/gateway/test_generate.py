@@ -232,6 +232,13 @@ async def test_a_bad_scene_in_the_middle_ends_the_video(serve, refuse, requests,
     assert served.director.live == 0
 
 
+async def test_a_scene_that_is_wrong_is_told_by_its_number(serve, refuse, requests):
+    served = await serve()
+    error = await refuse(served, requests("a kitten", "a dog", ""))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert error.details() == "scene.prompt: is empty; say what is to be seen (of scene 3)"
+
+
 async def test_a_story_among_scenes_is_refused(serve, refuse, requests):
     served = await serve()
     messages = [*requests("good"), pb.GenerateRequest(story=pb.Story(text="late"))]

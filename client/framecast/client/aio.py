@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from framecast.client import wire
-from framecast.client.channel import ChannelOptions, call_metadata
+from framecast.client.channel import ChannelOptions, call_metadata, require_address
 from framecast.client.errors import Cancelled, DataLoss, from_rpc
 from framecast.client.request import VideoRequest
 from framecast.client.retry import Deadline, RetryPolicy
@@ -46,6 +46,7 @@ class AsyncVideoClient:
         retry: RetryPolicy | None = None,
         tracer: "Tracer | None" = None,
     ) -> None:
+        require_address(address)
         self.address = address
         self._settings = channel or ChannelOptions()
         self._metadata = call_metadata(token)

@@ -37,6 +37,14 @@ class ChannelOptions:
         ]
 
 
+def require_address(address: str) -> None:
+    """Raises InvalidArgument for what is not host:port, or a name in gRPC's own syntax."""
+    if address.startswith(("http://", "https://")):
+        raise InvalidArgument(f"address: {address} is a page's; write host:port, as in localhost:50051")
+    if ":" not in address:
+        raise InvalidArgument(f"address: {address or 'it'} has no port; write host:port, as in localhost:50051")
+
+
 def sendable(token: str) -> bool:
     """Whether gRPC sends such a token."""
     return token.isascii() and token.isprintable()

@@ -15,7 +15,7 @@ from framecast.client.files import VideoWriter, check_output
 from framecast.client.report import VideoProgress, counted, one_sentence_errors, print_event, print_json
 from framecast.client.sync import VideoClient
 from framecast.client.tracing import environment_tracer
-from framecast.client.types import Codec, Scene, VideoOptions
+from framecast.client.types import Camera, Codec, Scene, VideoOptions
 
 StoryArgument = Annotated[
     str | None, typer.Argument(help="The story, in a language that the server's planner has learnt.")
@@ -41,6 +41,8 @@ def generate(
         Path | None, typer.Option("--output", "-o", help="File, or folder for jpeg, png and webp.", show_default=False)
     ] = None,
     seconds: Annotated[float, typer.Option(help="Length of each --scene; 0: one segment.")] = 0.0,
+    camera: Annotated[Camera, typer.Option(help="Of each --scene.")] = Camera.STATIC,
+    negative_prompt: Annotated[str, typer.Option(help="What must not be seen in any --scene.")] = "",
     max_scenes: MaxScenes = 0,
     width: Annotated[int, typer.Option(help="Pixels; 0: the server's default.")] = 0,
     height: Annotated[int, typer.Option(help="Pixels; 0: the server's default.")] = 0,
@@ -60,6 +62,8 @@ def generate(
     text = None if scene else _story(story, story_file)
     if scene and (story is not None or story_file is not None):
         raise InvalidArgument("--scene: give either a story or scenes")
+    if (camera is not Camera.STATIC or negative_prompt) and not scene:
+        raise InvalidArgument("--camera: and --negative-prompt are of each --scene; a story says them itself")
     if seconds and not scene:
         raise InvalidArgument("--seconds: is the length of each --scene; the planner times the scenes of a story")
     target = output or Path("out" if codec.is_image else "out.mp4")
@@ -67,11 +71,11 @@ def generate(
     options = VideoOptions(
         width=width, height=height, fps=fps, seed=seed, steps=steps, guidance_scale=guidance, codec=codec
     )
-    scenes = [Scene(prompt, seconds) for prompt in scene] if scene else None
+    scenes = [Scene(prompt, seconds, camera, negative_prompt) for prompt in scene] if scene else None
 
     with (
         _client(address, token, tls, ca_file) as client,
-        VideoProgress(seconds * len(scenes or ())) as progress,
+        VideoProgress(seconds * len(scenes or ()), tells_scenes=scenes is None and not json) as progress,
         VideoWriter(target) as writer,
     ):
         for event in client.generate(text, scenes=scenes, options=options, max_scenes=max_scenes, timeout=timeout):
@@ -83,10 +87,11 @@ def generate(
     if json:
         print_json("saved", path=str(target), first_frame_seconds=first, total_seconds=total, **_size(writer))
     else:
+        seed = "" if progress.seed is None else f"; seed {progress.seed}"
         length = f"{writer.frames / progress.fps:.1f} s" if progress.fps else "unknown length"
         typer.echo(
             f"{target}: {counted(writer.frames, 'frame')}, {length}, {counted(progress.scenes, 'scene')};"
-            f" first frame after {first:.2f} s, total {total:.2f} s"
+            f" first frame after {first:.2f} s, total {total:.2f} s{seed}"
         )
 
 

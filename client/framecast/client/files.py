@@ -1,6 +1,7 @@
 """Events to files: a video in one file, pictures in a folder, never a half-written file under the final name."""
 
 import os
+import re
 from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from framecast.client.types import Accepted, Chunk, Codec, Event
 _VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov"}
 # Names that say something else than what is written: nobody wants a movie called .png, or a folder.
 _OTHER_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".webm", ".mkv", ".avi", ".wmv", ".flv", ".ogv", ".mpg"}
+_PICTURE = re.compile(r"\d{6,}\.(?:jpg|png|webp)")
 _IMAGE_SUFFIXES = {Codec.JPEG: ".jpg", Codec.PNG: ".png", Codec.WEBP: ".webp"}
 
 
@@ -31,7 +33,7 @@ class VideoWriter:
     A video grows in ``<output>.part`` and takes its name when the ``with`` block ends well. When it ends with an
     exception the part file is removed, or kept with `keep_partial`: it plays up to its last whole chunk. Pictures
     are written to the folder `output` one by one as ``000000.jpg``…, numbered by frame, each complete or absent;
-    those already written stay.
+    those already written stay. A folder with pictures of another video is refused.
 
     Args:
         output: file, or folder for the image codecs; parents are made.
@@ -51,7 +53,8 @@ class VideoWriter:
         """Takes the next event. Raises InvalidArgument when the output cannot hold the codec; OSError as it comes."""
         if isinstance(event, Accepted):
             self._codec = event.options.codec or Codec.H264
-            check_output(self.path, self._codec)
+            if not self.frames:
+                check_output(self.path, self._codec)
         elif isinstance(event, Chunk):
             if self._codec.is_image:
                 self._write_picture(event)
@@ -105,6 +108,8 @@ def check_output(output: Path, codec: Codec) -> None:
         raise InvalidArgument("output: - is no file, and a video is not written to stdout; name one, as video.mp4")
     if codec.is_image and (suffix in _VIDEO_SUFFIXES | _OTHER_SUFFIXES or output.is_file()):
         raise InvalidArgument(f"output: {codec.value} makes a folder of pictures, and {output} names a file")
+    if codec.is_image and output.is_dir() and any(map(_PICTURE.fullmatch, os.listdir(output))):
+        raise InvalidArgument(f"output: {output} has pictures of another video; empty it or name another folder")
     if not codec.is_image and output.is_dir():
         raise InvalidArgument(f"output: {codec.value} makes one file, and {output} is a folder")
     if not codec.is_image and suffix in _OTHER_SUFFIXES:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import grpc
 import typer
 
-from framecast.client.channel import ChannelOptions
+from framecast.client.channel import ChannelOptions, require_address
 from framecast.client.commands import DEFAULT_ADDRESS, Address, CaFile, Json, Tls
 from framecast.client.errors import from_rpc
 from framecast.client.report import fail, one_sentence_errors, print_json
@@ -28,6 +28,7 @@ def health_of(address: str, *, service: str = "", channel: ChannelOptions | None
     """
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # the other commands do not need it
 
+    require_address(address)
     settings = channel or ChannelOptions()
     if settings.tls:
         credentials = grpc.ssl_channel_credentials(settings.root_certificates)

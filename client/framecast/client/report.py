@@ -64,10 +64,13 @@ class VideoProgress:
 
     Args:
         seconds: length of the video where it is known beforehand, else 0.
+        tells_scenes: every scene has a line that stays, terminal or not: what a planner made of a story.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, tells_scenes: bool = False) -> None:
+        self._tells_scenes = tells_scenes
         self.scenes = 0
+        self.seed: int | None = None
         self.frames = 0
         self.fps = 0
         self.first_frame_seconds: float | None = None
@@ -102,11 +105,14 @@ class VideoProgress:
         """Shows what `event` changed."""
         if isinstance(event, Accepted):
             self.scenes = self.frames = 0
-            self.fps = event.options.fps
+            self.fps, self.seed = event.options.fps, event.options.seed
             total = round(self._seconds * self.fps) or None
             self._progress.update(self._task, description="waiting for the first scene", total=total)
         elif isinstance(event, SceneStarted):
             self.scenes = event.index + 1
+            if self._tells_scenes:
+                told = f"{self.scenes}. {event.scene.prompt}"
+                self._progress.console.print(told, markup=False, highlight=False, soft_wrap=True)
             self._progress.update(self._task, description=f"scene {self.scenes}: {_short(event.scene)}")
         elif isinstance(event, Chunk):
             if self.first_frame_seconds is None:

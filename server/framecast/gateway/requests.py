@@ -78,7 +78,12 @@ class RequestStream:
         if not message.HasField("scene"):
             remedy = "only scenes may follow here: options come once and first, a story takes the place of scenes"
             raise InvalidRequest(message.WhichOneof("message") or "message", remedy)
-        scene = self._validator.scene(message.scene, film.guidance_scale)
+        try:
+            scene = self._validator.scene(message.scene, film.guidance_scale)
+        except InvalidRequest as error:
+            if not film.scenes:
+                raise
+            raise InvalidRequest(error.field, f"{error.remedy} (of scene {film.scenes + 1})") from None
         film.add(scene)
         return scene
 

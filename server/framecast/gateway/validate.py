@@ -123,25 +123,26 @@ class FilmLength:
 
     Attributes:
         guidance_scale: of all its scenes.
+        scenes: how many it has so far.
     """
 
     def __init__(self, limits: Limits, segment_seconds: float, guidance_scale: float) -> None:
         self.guidance_scale = guidance_scale
         self._limits = limits
         self._segment_seconds = segment_seconds
-        self._scenes = 0
+        self.scenes = 0
         self._seconds = 0.0
 
     def add(self, scene: Scene) -> None:
         """Raises InvalidRequest when `scene` is one too many or makes the video too long."""
-        self._scenes += 1
+        self.scenes += 1
         self._seconds += scene.seconds or self._segment_seconds
-        if self._scenes > self._limits.scenes:
+        if self.scenes > self._limits.scenes:
             raise InvalidRequest("scene", f"a video has at most {self._limits.scenes} scenes")
         if self._seconds > self._limits.video_seconds:
             most = self._limits.video_seconds
             raise InvalidRequest(
-                "scene.seconds", f"with scene {self._scenes} the video is longer than the {most:g} s this server makes"
+                "scene.seconds", f"with scene {self.scenes} the video is longer than the {most:g} s this server makes"
             )
 
 
