@@ -5,12 +5,6 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from tests.support.tiny_bundle import write_tiny_bundle
-
-from framecast.export.bundle import Bundle
-from framecast.export.cli import packaged_models
-from framecast.export.exporter import export_bundle, is_current
-from framecast.export.options import ExportOptions
 
 ROOT = Path(__file__).parents[1]
 GRAPH_CACHE = ROOT / "build" / "tests" / "cache"  # of traced graphs: another engine or precision need not trace again
@@ -34,6 +28,9 @@ def storybook_repository() -> Path:
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of the real classes with random weights."""
+    # With it come torch and diffusers, which most tests do without.
+    from tests.support.tiny_bundle import write_tiny_bundle
+
     return write_tiny_bundle(tmp_path_factory.mktemp("bundle"))
 
 
@@ -45,6 +42,11 @@ def tiny_repository(tiny_bundle: Path) -> Path:
 
 def _exported(bundle: Path, output: Path) -> Path:
     """Exports once: test processes that run side by side wait for the first."""
+    from framecast.export.bundle import Bundle
+    from framecast.export.cli import packaged_models
+    from framecast.export.exporter import export_bundle, is_current
+    from framecast.export.options import ExportOptions
+
     source, options = Bundle.open(bundle), ExportOptions(models=packaged_models(), cache=GRAPH_CACHE)
     output.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(output.with_name(f"{output.name}.lock")):

@@ -21,7 +21,7 @@ from framecast.kernels import tensorrt_plugin
 from framecast.kernels.compile import parameter_count
 from framecast.kernels.onnx_node import plugin_node
 from framecast.kernels.switches import OPS
-from framecast.kernels.tensorrt_plugin import SINGLE, Plugin, define
+from framecast.kernels.tensorrt_plugin import FLOAT32_INPUTS, Plugin, define
 
 PLUGINS: dict[str, Plugin] = {
     plugin.name: plugin for op in OPS for plugin in importlib.import_module(f"framecast.kernels.{op}.plugin").PLUGINS
@@ -126,7 +126,7 @@ def test_engine_build(name: str, defined: Any, tensorrt: tuple[Any, Any]) -> Non
     """What TensorRT asks a plugin while it builds an engine, every dimension unknown, in its own template class."""
     plugin = PLUGINS[name]
     shapes, attributes, out_shapes, grid, integers = EXPECTED[name]
-    types = [DataType.FLOAT if given in SINGLE else DataType.HALF for given in plugin.inputs]
+    types = [DataType.FLOAT if given in FLOAT32_INPUTS else DataType.HALF for given in plugin.inputs]
     library = importlib.import_module("tensorrt.plugin._plugin_class")
     entry = defined[f"framecast::{name}"]
     built = library._TemplateAOTPlugin(name, "framecast", entry.num_outputs)

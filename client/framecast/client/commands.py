@@ -87,11 +87,11 @@ def generate(
     if json:
         print_json("saved", path=str(target), first_frame_seconds=first, total_seconds=total, **_size(writer))
     else:
-        seed = "" if progress.seed is None else f"; seed {progress.seed}"
+        drawn = "" if progress.seed is None else f"; seed {progress.seed}"
         length = f"{writer.frames / progress.fps:.1f} s" if progress.fps else "unknown length"
         typer.echo(
             f"{target}: {counted(writer.frames, 'frame')}, {length}, {counted(progress.scenes, 'scene')};"
-            f" first frame after {first:.2f} s, total {total:.2f} s{seed}"
+            f" first frame after {first:.2f} s, total {total:.2f} s{drawn}"
         )
 
 

@@ -47,7 +47,7 @@ def off(*ops: str) -> Iterator[None]:
     block = parse(",".join(ops) or "all")
     with _lock:
         _blocks.append(block)
-        _off = _off | block
+        _off = frozenset[str]().union(*_blocks)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from framecast.kernels.compile import compile_kernel
 from framecast.kernels.spec import KernelSpec
 
 NAMESPACE = "framecast"
-SINGLE = frozenset({"partial", "guidance", "coefficients", "rescale"})
+FLOAT32_INPUTS = frozenset({"partial", "guidance", "coefficients", "rescale"})
 """Inputs that are float32 whatever the others are."""
 Attributes = Mapping[str, Any]
 
@@ -101,7 +101,7 @@ def define(plugin: Plugin, capability: int) -> None:
         attributes = dict(zip(plugin.attributes, given, strict=True))
         plugin.check(attributes)
         for name, description in zip(plugin.inputs, descriptions, strict=True):
-            wanted = tensorrt.DataType.FLOAT if name in SINGLE else descriptions[0].dtype
+            wanted = tensorrt.DataType.FLOAT if name in FLOAT32_INPUTS else descriptions[0].dtype
             if description.dtype != wanted:
                 raise ValueError(f"{name}: {plugin.name} takes {wanted}, not {description.dtype}; cast it before.")
         launch = plugin.launch(trtp, descriptions, dtypes[descriptions[0].dtype], attributes)

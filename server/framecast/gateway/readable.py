@@ -6,7 +6,7 @@ gRPC reads the one message of a unary call before its handler, and calls what it
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -16,7 +16,10 @@ from framecast.gateway.calls import Call
 from framecast.gateway.metrics import GatewayMetrics
 from framecast.gateway.status import abort
 
-_METHODS = {"Plan": "plan", "GetServerInfo": "server_info"}
+_METHODS = {
+    "/framecast.v1.Video/Plan": ("plan", "PlanRequest"),
+    "/framecast.v1.Video/GetServerInfo": ("server_info", "GetServerInfoRequest"),
+}
 
 
 def unreadable(kind: str) -> InvalidRequest:
@@ -37,9 +40,9 @@ class ReadableMessages(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The handler, behind one that looks at what was read."""
         handler: Any = await continuation(handler_call_details)
-        method = handler_call_details.method.rpartition("/")[2]
-        if handler is None or method not in _METHODS:
-            return handler  # type: ignore[no-any-return]
+        if handler is None or handler_call_details.method not in _METHODS:
+            return cast("grpc.RpcMethodHandler[Any, Any] | None", handler)
+        name, kind = _METHODS[handler_call_details.method]
         make: Any = grpc.unary_unary_rpc_method_handler
         if handler.response_streaming:
             make = grpc.unary_stream_rpc_method_handler
@@ -53,9 +56,8 @@ class ReadableMessages(grpc.aio.ServerInterceptor):
 
         async def checked(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             if request is None:
-                error = unreadable(f"{method}Request")
-                Call(_METHODS[method], "", self._metrics, None).ended(grpc.StatusCode.INVALID_ARGUMENT)
-                await abort(context, error, "")
+                Call(name, "", self._metrics, None).ended(grpc.StatusCode.INVALID_ARGUMENT)
+                await abort(context, unreadable(kind), "")
             return await answer(request, context)
 
-        return make(checked, read, handler.response_serializer)  # type: ignore[no-any-return]
+        return cast("grpc.RpcMethodHandler[Any, Any]", make(checked, read, handler.response_serializer))

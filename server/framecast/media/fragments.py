@@ -13,7 +13,6 @@ from framecast.media.errors import MalformedMovie
 from framecast.media.provenance import label_movie
 
 INIT = ("ftyp", "moov")
-MEDIA = ("moof", "mdat")
 INDEX = "mfra"  # offsets from the start of a file; wrong in a stream, and no player needs it
 
 

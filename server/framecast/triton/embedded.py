@@ -151,6 +151,7 @@ class EmbeddedTriton:
         if not self._log.is_file():
             return ""
         text = self._log.read_bytes()[self._log_start :].decode("utf-8", "replace")
+        text = text.replace(str(self._folder / "repository"), str(self._config.repository))  # as it is known outside
         log = [line for line in text.splitlines() if line.strip()]
         errors = [line for line in log if line.startswith(("E", "error")) or (".cc:" not in line and "Error" in line)]
         return "\n".join((errors or log)[-lines:])
@@ -186,7 +187,9 @@ def _check_temporary(address: str) -> None:
     if len(os.fsencode(address.removeprefix("unix:"))) > _LONGEST_SOCKET:
         raise StageUnavailable(f"TMPDIR: {folder} is too long for a socket; name a folder of 60 characters at most.")
     if not _PLAIN.fullmatch(folder):
-        raise StageUnavailable(f"TMPDIR: {folder!a} has characters that a shell reads; name another folder.")
+        raise StageUnavailable(
+            f"TMPDIR: {folder!a} has other characters than plain letters, digits and ./_-; name another folder."
+        )
 
 
 def _free_port() -> int:

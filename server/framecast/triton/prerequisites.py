@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framecast.errors import InvalidRepository, StageUnavailable
+from framecast.triton.leftovers import SHARED_MEMORY
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory is on Linux
 REGION = 16 << 20  # bytes of shared memory that each stage's python backend begins with; it grows with what is sent
 
 

@@ -81,7 +81,6 @@ PLAIN_COMPILE = Rung("compile", replace(_OFF, channels_last=True, compile=True, 
 UNCOMPILED = Rung("ours without compile", replace(_ON, compile=False))
 OURS = Rung("ours", _ON)
 FP8 = Rung("ours, fp8", replace(_ON, fp8=True))
-RUNGS = {rung.name: rung for rung in (EAGER, PLAIN_COMPILE, UNCOMPILED, OURS, FP8)}
 
 
 def climbing() -> tuple[Rung, ...]:

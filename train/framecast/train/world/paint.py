@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -115,13 +114,6 @@ class Brush:
         for i in range(1, len(points) - 1, 2):
             path.quadTo(*points[i], *points[i + 1])
         self.canvas.drawPath(path, _stroke(rgb, width))
-
-    def limb(self, x: float, y: float, length: float, swing: float, rgb: RGB, width: float) -> None:
-        """A leg from (x, y) down, swung by `swing` degrees, outlined like the body."""
-        angle = math.radians(swing)
-        end = (x + math.sin(angle) * length, y + math.cos(angle) * length)
-        self.canvas.drawLine(x, y, *end, _stroke(darker(rgb, 0.45), width + 4))
-        self.canvas.drawLine(x, y, *end, _stroke(rgb, width))
 
     def gradient(self, x: float, y: float, width: float, height: float, top: RGB, bottom: RGB) -> None:
         """A rectangle that runs from `top` to `bottom`."""
