@@ -4,9 +4,9 @@ import pytest
 
 from framecast.errors import InvalidRequest
 from framecast.planner.subjects import Subjects
-from framecast.train.world.vocabulary import SUBJECTS
+from framecast.train.bundle import planner_subjects
 
-STORYBOOK = Subjects({s.name: [*s.english, *s.chinese] for s in SUBJECTS.values()})
+STORYBOOK = Subjects(planner_subjects())
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,8 @@ STORYBOOK = Subjects({s.name: [*s.english, *s.chinese] for s in SUBJECTS.values(
         "The fishes swim",
         "一只可爱的小猫在庭院里玩耍",
         "红色的车",
+        "一隻可愛的小貓在庭院裡玩耍",
+        "Ａ　ｒｅｄ　ｃａｒ",
         "a hot-air balloon",
     ],
 )
@@ -40,7 +42,7 @@ def test_what_it_knows(story: str) -> None:
 )
 def test_what_it_does_not(story: str) -> None:
     with pytest.raises(
-        InvalidRequest, match=r"^text: names nothing that this bundle has learnt to film: kitten, dog, "
+        InvalidRequest, match=r"^text: names nothing that this bundle has learnt to film: kitten 小猫, dog 小狗, "
     ):
         STORYBOOK.require_one(story)
 

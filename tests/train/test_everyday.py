@@ -3,6 +3,7 @@
 from framecast.planner.subjects import Subjects
 from framecast.review.policy import Policy
 from framecast.review.reviewer import Reviewer
+from framecast.train.bundle import planner_subjects
 from framecast.train.everyday import STORIES, right
 from framecast.train.stories import Shot, storyboard
 from framecast.train.world.scene import Scene
@@ -10,7 +11,7 @@ from framecast.train.world.vocabulary import ACTIONS, PLACES, SUBJECTS
 
 
 def test_every_story_is_of_the_world() -> None:
-    subjects = Subjects({s.name: [*s.english, *s.chinese] for s in SUBJECTS.values()})
+    subjects = Subjects(planner_subjects())
     reviewer = Reviewer(Policy.load())
     for story, wanted in STORIES:
         subjects.require_one(story)

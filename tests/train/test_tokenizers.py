@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train.planner import prompt
@@ -10,12 +11,35 @@ from framecast.train.tokenizers import ASSISTANT, END, PAD, TEXT_LENGTH, USER
 
 def test_planner_tokenizer_round_trips_any_text(tokenizers: Path) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizers / "tokenizers" / "planner")
-    for text in ("一只可爱的小猫在庭院里玩耍", "A white kitten, 3.5 s", "naïve 🐈 Ω\n\ttab", '{"scenes":[]}'):
+    for text in ("一只可爱的小猫在庭院里玩耍", "a white kitten, 3.5 s", "naïve 🐈 ω\ttab", '{"scenes":[]}'):
         assert tokenizer.decode(tokenizer(text).input_ids) == text
     assert tokenizer.eos_token == END
     for token in (PAD, END, USER, ASSISTANT):
         (number,) = tokenizer(token).input_ids
         assert tokenizer.convert_ids_to_tokens(number) == token
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("A WHITE Kitten", "a white kitten"),
+        ("一隻白色的小貓在庭院裡", "一只白色的小猫在庭院里"),
+        ("Ａ ｃａｒ　３", "a car　3"),
+        ("one.\ntwo", "one.\n two"),
+    ],
+)
+def test_planner_tokenizer_reads_other_letters_as_those_it_has_learnt(
+    tokenizers: Path, written: str, read: str
+) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizers / "tokenizers" / "planner")
+    assert tokenizer.decode(tokenizer(written).input_ids) == read
+
+
+def test_the_first_word_is_one_as_any_other(tokenizers: Path) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizers / "tokenizers" / "planner")
+    first, later = tokenizer(prompt("Dogs run")).input_ids, tokenizer("many dogs run").input_ids
+    run = tokenizer(" dogs run").input_ids
+    assert first[1:-2] == run == later[-len(run) :]
 
 
 def test_chat_template_is_the_training_prompt(tokenizers: Path) -> None:

@@ -6,7 +6,9 @@ import random
 import pytest
 
 from framecast.train.captions import canonical, free, parse, training_caption
+from framecast.train.characters import SIMPLIFIED, traditional
 from framecast.train.stories import MAX_SCENES, sample_story, storyboard
+from framecast.train.wordings import plural_noun
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene, with_friend
 
@@ -90,3 +92,29 @@ def test_the_storyboard_is_minified_in_a_fixed_order() -> None:
     assert text.startswith('{"scenes":[{"prompt":"')
     assert '","seconds":' in text
     assert text.endswith('"}]}')
+
+
+def test_traditional_spelling_is_read_back() -> None:
+    assert traditional("小猫在庭院里") == "小貓在庭院裡" or traditional("小猫在庭院里") == "小貓在庭院裏"
+    for simple in ("小汽车", "热气球", "蝴蝶", "宇宙飞船"):
+        written = traditional(simple)
+        assert "".join(SIMPLIFIED.get(c, c) for c in written) == simple
+
+
+@pytest.mark.parametrize(
+    ("noun", "many"), [("dog", "dogs"), ("puppy", "puppies"), ("goldfish", "goldfish"), ("toy ball", "toy balls")]
+)
+def test_nouns_in_the_plural(noun: str, many: str) -> None:
+    assert plural_noun(noun) == many
+
+
+def test_stories_are_also_worded_sparsely_in_plurals_and_as_lists() -> None:
+    rng = random.Random(4)
+    stories = [sample_story(rng, "zh" if i % 2 else "en") for i in range(1500)]
+    texts = [story.text for story in stories]
+    english = ("\n2. ", "two ", "some ", "there is a", "without rain", "It is raining. ", "! ")
+    for part in (*english, "\n2、", "有一", "们", "没有雨", "下雪了。"):
+        assert any(part in text for text in texts), part
+    long = [story for story in stories if "10秒" in story.text or "ten seconds" in story.text]
+    assert long
+    assert all(any(shot.seconds == 8 for shot in story.shots) for story in long), "a scene ends after eight seconds"

@@ -1,6 +1,7 @@
 """What a small planner has learnt to write of: a story that names none of it is refused, not filmed as another."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from framecast.errors import InvalidRequest
@@ -16,14 +17,20 @@ class Subjects:
     """
 
     def __init__(self, nouns: Mapping[str, Sequence[str]]) -> None:
-        self._names = ", ".join(nouns)
+        self._names = ", ".join(_named(name, these) for name, these in nouns.items())
         every = [noun for these in nouns.values() for noun in these]
         self._search = re.compile("|".join(map(_pattern, every)), re.IGNORECASE) if every else None
 
     def require_one(self, story: str) -> None:
         """Raises InvalidRequest when `story` names none of them."""
-        if self._search is not None and not self._search.search(story):
+        if self._search is not None and not self._search.search(unicodedata.normalize("NFKC", story)):
             raise InvalidRequest("text", f"names nothing that this bundle has learnt to film: {self._names}")
+
+
+def _named(name: str, nouns: Sequence[str]) -> str:
+    """A subject as callers of either script may know it: kitten 小猫."""
+    foreign = next((noun for noun in nouns if _NO_GAPS.search(noun)), "")
+    return f"{name} {foreign}".strip()
 
 
 def _pattern(noun: str) -> str:

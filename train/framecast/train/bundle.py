@@ -174,11 +174,14 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         "steps": config.steps,
         "guidance_scale": config.guidance_scale,
         "planner_max_scenes": MAX_SCENES,
-        "planner_subjects": {
-            s.name: [*s.english, *dict.fromkeys([*s.chinese, *map(traditional, s.chinese)])] for s in SUBJECTS.values()
-        },
+        "planner_subjects": planner_subjects(),
         "trained": {**trained, "parts": parts},
     }
+
+
+def planner_subjects() -> dict[str, list[str]]:
+    """Every subject with the nouns that a story may use for it, in English and in both Chinese scripts."""
+    return {s.name: [*s.english, *dict.fromkeys([*s.chinese, *map(traditional, s.chinese)])] for s in SUBJECTS.values()}
 
 
 def _tail_means(rows: list[dict[str, float]], count: int = 50) -> dict[str, float]:

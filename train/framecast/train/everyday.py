@@ -53,6 +53,28 @@ STORIES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
      (("kitten", "play", "room"), ("kitten", "right", "courtyard"))),
     ("小树在沙漠里长大。", (("tree", "grow", "desert"),)),
     ("小鸟在天空中飞翔。", (("bird", "fly", "sky"),)),
+    # What a caller wrote whom the planner of before heard wrong every time.
+    ("Dogs run on the beach.", (("dog", "right", "beach"),)),
+    ("Cars drive along the street at night.", (("car", "right", "street"),)),
+    ("Rabbits jump in the snow.", (("rabbit", "jump", "snow"),)),
+    ("Trees grow in the forest.", (("tree", "grow", "forest"),)),
+    ("Balloons fly up in the sky.", (("balloon", "fly", "sky"),)),
+    ("Flowers grow in the courtyard.", (("flower", "grow", "courtyard"),)),
+    ("Butterflies dance in the meadow.", (("butterfly", "play", "meadow"),)),
+    ("Kittens play in the garden.", (("kitten", "play", "courtyard"),)),
+    ("Sailboats drift on the calm sea.", (("boat", "float", "sea"),)),
+    ("Birds fly in the sky.", (("bird", "fly", "sky"),)),
+    ("A CAT PLAYS IN THE GARDEN", (("kitten", "play", "courtyard"),)),
+    ("dog on the beach", (("dog", "play", "beach"),)),
+    ("cat, beach, sunset", (("kitten", "play", "beach"),)),
+    ("It is snowing at night. A cat jumps.", (("kitten", "jump", "meadow"),)),
+    ("The cat jumps!\nThe dog runs on the beach!", (("kitten", "jump", "meadow"), ("dog", "right", "beach"))),
+    ("1. A red car drives on the street.\n2. A blue boat sails on the sea.",
+     (("car", "right", "street"), ("boat", "right", "sea"))),
+    ("一隻白色的小貓在庭院裡玩耍，然後在雪地裡跳躍。", (("kitten", "play", "courtyard"), ("kitten", "jump", "snow"))),
+    ("紅色的汽車在街道上行駛", (("car", "right", "street"),)),
+    ("没有下雨，一只小狗在海滩上奔跑。", (("dog", "right", "beach"),)),
+    ("海滩上有一只小狗", (("dog", "play", "beach"),)),
 )  # fmt: skip
 
 

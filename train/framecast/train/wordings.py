@@ -33,16 +33,10 @@ NOT_FALLING = {
     "zh": ("没有下雨", "不下雨", "没下雪", "没有雨"),
 }
 BEFOREHAND = {
-    "en": {
-        "day": "It is daytime. ",
-        "night": "It is night. ",
-        "sunset": "The sun is setting. ",
-        "rain": "It is raining. ",
-        "snow": "It is snowing. ",
-    },
-    "zh": {"day": "天亮了。", "night": "天黑了。", "sunset": "太阳下山了。", "rain": "下雨了。", "snow": "下雪了。"},
+    "en": {"rain": "It is raining. ", "snow": "It is snowing. "},
+    "zh": {"rain": "下雨了。", "snow": "下雪了。"},
 }
-"""A time of day or a weather as a sentence of its own, before who it is about."""
+"""A weather as a sentence of its own, before who it is about."""
 
 _MANY_EN = ("", "", "", "many ", "some ", "two ", "three ", "a lot of ")
 _KEYWORD_PLACES = {"courtyard": "garden", "room": "living room", "sky": "sky"}
