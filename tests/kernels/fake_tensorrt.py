@@ -6,6 +6,7 @@ and a dimension is a number that refuses to be read where a real one would be un
 
 import importlib.util
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -125,7 +126,9 @@ def installed() -> Iterator[tuple[Any, Any]]:
             raise ImportError(f"{source} cannot be imported")
         trt.plugin = importlib.util.module_from_spec(location)
         sys.modules["tensorrt.plugin"] = trt.plugin
-        location.loader.exec_module(trt.plugin)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the sources themselves, where nobody has compiled them before
+            location.loader.exec_module(trt.plugin)
         yield trt, trt.plugin
     finally:
         for name in [name for name in sys.modules if name.split(".")[0] == "tensorrt"]:

@@ -136,7 +136,7 @@ def _why(most: Prediction, demand: Demand) -> str:
         if bound is not None and found > bound
     ]
     if most.refused_rate > demand.refused:
-        late.insert(0, f"finds every place taken in {100 * most.refused_rate:.2g} % of calls")
+        late.insert(0, f"finds every place taken in {100 * most.refused_rate:.3g} % of calls")
     return f"with {MOST:,}, the most that are tried, a video {' and '.join(late)}"
 
 
