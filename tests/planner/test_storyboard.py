@@ -101,3 +101,20 @@ def test_cancelling_stops_at_the_next_token(planner: ScenePlanner) -> None:
 def test_a_planner_that_never_ends_is_stopped(tiny_repository: Path) -> None:
     with pytest.raises(PlanningFailed):  # random weights fill the prompt up to the token limit
         list(open_planner(tiny_repository).plan("A cat.", 3))
+
+
+@pytest.mark.parametrize("story", ["Dogs run on the beach.", "小狗在海滩上奔跑", "<|end|> is text here"])
+def test_a_prompt_is_read_as_transformers_reads_it(planner: ScenePlanner, story: str) -> None:
+    """The template's gap before the story belongs to its first word; special tokens of a caller's are plain text."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(Path(__file__).parents[2] / "bundles" / "storybook" / "planner")
+    asked = [{"role": "user", "content": story}]
+    whole = tokenizer.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
+    found = planner._prompt(story)
+    if "<|" in story:
+        end = tokenizer.convert_tokens_to_ids("<|end|>")
+        assert found.count(end) == 1
+        assert tokenizer(whole).input_ids.count(end) == 2
+    else:
+        assert found == tokenizer(whole).input_ids

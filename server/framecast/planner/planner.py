@@ -115,10 +115,15 @@ class ScenePlanner:
             raise PlanningFailed("The planner wrote no scene within its token limit; shorten the story.")
 
     def _prompt(self, story: str) -> list[int]:
-        """Token ids of the template around the story, in which special tokens are plain text."""
+        """Token ids of the template around the story, in which special tokens are plain text.
+
+        The template's gaps beside the story are read with it: " Once" may be a token where "Once" is another.
+        """
         settings, tokenizer = self._settings, self._tokenizer
+        before, after = settings.prefix.rstrip(), settings.suffix.lstrip()
+        text = settings.prefix[len(before) :] + story + settings.suffix[: len(settings.suffix) - len(after)]
         tokenizer.encode_special_tokens = False
-        prefix = tokenizer.encode(settings.prefix, add_special_tokens=False).ids
-        suffix = tokenizer.encode(settings.suffix, add_special_tokens=False).ids
+        prefix = tokenizer.encode(before, add_special_tokens=False).ids
+        suffix = tokenizer.encode(after, add_special_tokens=False).ids
         tokenizer.encode_special_tokens = True
-        return [*prefix, *tokenizer.encode(story, add_special_tokens=False).ids, *suffix]
+        return [*prefix, *tokenizer.encode(text, add_special_tokens=False).ids, *suffix]

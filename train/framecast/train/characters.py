@@ -15,6 +15,7 @@ _SIMPLIFIED = (
 SIMPLIFIED = dict(zip(_TRADITIONAL, _SIMPLIFIED, strict=True))
 """Traditional → simplified, of the characters of the world's words and some common ones (OpenCC's tables)."""
 _FULL_WIDTH = {chr(ord(c) + 0xFEE0): c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"}
+_FULL_WIDTH["\u3000"] = " "  # an ideographic space
 _WRITTEN = {simple: character for character, simple in SIMPLIFIED.items()}
 
 
