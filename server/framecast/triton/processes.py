@@ -4,14 +4,17 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def processor_time(pid: int) -> int:
-    """Nanoseconds that the threads of a process have run (sched-stats, /proc/PID/task/TID/schedstat).
+def work_done(pid: int) -> tuple[int, ...]:
+    """A mark that changes whenever a process has had processor time: its ticks, and its threads' nanoseconds (proc(5)).
 
-    A process that is stopped gets none; one that waits wakes up now and then, and has had more at every look.
+    A process that is stopped gets none; one that waits wakes up now and then. Ticks are of hundredths of a second;
+    the nanoseconds of a thread that runs on without a pause may be told late, its ticks are not.
     """
-    total = 0
+    found: list[int] = []
     with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        found += [int(fields[11]), int(fields[12])]  # utime, stime
+        for thread in sorted(Path(f"/proc/{pid}/task").iterdir()):
             with suppress(OSError):
-                total += int((thread / "schedstat").read_text(encoding="ascii").split()[0])
-    return total
+                found.append(int((thread / "schedstat").read_text(encoding="ascii").split()[0]))
+    return tuple(found)

@@ -24,7 +24,7 @@ from framecast.errors import StageUnavailable
 from framecast.stages.contracts import MODELS
 from framecast.stages.triton import triton_client
 from framecast.triton.embedded import EmbeddedTriton
-from framecast.triton.processes import processor_time
+from framecast.triton.processes import work_done
 from framecast.triton.readiness import all_ready, answers, wait_ready
 from framecast.within import within
 
@@ -57,9 +57,9 @@ class SupervisorConfig:
 
 @dataclass(frozen=True)
 class _Suspect:
-    """A stage that is called dead: its processor time, since when it is called so, and since when that is unchanged."""
+    """A stage that is called dead: its work so far, since when it is called so, and since when it does nothing."""
 
-    worked: int
+    worked: tuple[int, ...]
     since: float
     idle_since: float
 
@@ -171,7 +171,7 @@ class Supervisor:
         for name in broken:
             if name not in stubs:
                 continue
-            worked, known = processor_time(stubs[name]), before.get(name)
+            worked, known = work_done(stubs[name]), before.get(name)
             suspect = (
                 known if known and known.worked == worked else _Suspect(worked, known.since if known else now, now)
             )
