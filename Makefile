@@ -22,7 +22,7 @@ test: prerequisites
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		{ echo "make test: no browser; install chromium (Debian: apt-get install chromium)"; exit 1; }
 	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j 2 check export
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/system
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/system
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/system
 
 check: install

@@ -10,6 +10,14 @@ ROOT = Path(__file__).parents[1]
 GRAPH_CACHE = ROOT / "build" / "tests" / "cache"  # of traced graphs: another engine or precision need not trace again
 
 
+LONGEST = ("test_aoti", "test_families", "test_tensorrt_rtx", "test_embedded", "test_aot", "test_interpreted")
+"""Files that take half of the time: they begin, so that none is left to one process at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_trace_of_torch() -> None:
     """pytest listens at every logger that does not propagate, and torch, once heard, writes out all graphs it traces.
