@@ -50,6 +50,12 @@ class DenoiserCounters:
         return self.seconds / self.steps if self.steps else None
 
 
+def require_page(url: str) -> None:
+    """Raises ValueError for what is no page's address."""
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"--metrics-url: {url!r} is no http address")
+
+
 def scrape(url: str, timeout: float = 5.0) -> DenoiserCounters:
     """Reads the page at `url` (http only).
 
@@ -57,8 +63,7 @@ def scrape(url: str, timeout: float = 5.0) -> DenoiserCounters:
         OSError: the page cannot be read, or is another's than Triton's.
         ValueError: `url` is not http.
     """
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"a metrics page has an http address, not {url!r}")
+    require_page(url)
     with urllib.request.urlopen(url, timeout=timeout) as page:  # noqa: S310 - http, checked above
         text = page.read().decode("utf-8", "replace")
     if _PREFIX not in text:

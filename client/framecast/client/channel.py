@@ -1,6 +1,7 @@
 """How a channel to the server is made: limits, keepalive, TLS."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from framecast.client.errors import InvalidArgument
 
@@ -22,6 +23,12 @@ class ChannelOptions:
     keepalive_seconds: float = 20.0
     keepalive_timeout_seconds: float = 10.0
     max_message_bytes: int = 64 * 2**20
+
+    @classmethod
+    def secured(cls, tls: bool, ca_file: Path | None) -> "ChannelOptions":
+        """Of a command's ``--tls`` and ``--ca-file``, which implies it. Raises OSError when the file cannot be read."""
+        roots = ca_file.read_bytes() if ca_file else None
+        return cls(tls=tls or roots is not None, root_certificates=roots)
 
     @property
     def arguments(self) -> list[tuple[str, int]]:

@@ -145,8 +145,7 @@ def info(
 
 @contextmanager
 def _client(address: str, token: str, tls: bool, ca_file: Path | None) -> Iterator[VideoClient]:
-    roots = ca_file.read_bytes() if ca_file else None
-    channel = ChannelOptions(tls=tls or roots is not None, root_certificates=roots)
+    channel = ChannelOptions.secured(tls, ca_file)
     with (
         environment_tracer("framecast-client") as tracer,
         VideoClient(address, token=token, channel=channel, tracer=tracer) as client,

@@ -58,9 +58,7 @@ def health(
     json: Json = False,
 ) -> None:
     """Ask a server whether it serves: exit code 0 if it does, 1 if not."""
-    roots = ca_file.read_bytes() if ca_file else None
-    channel = ChannelOptions(tls=tls or roots is not None, root_certificates=roots)
-    status = health_of(address, service=service, channel=channel, timeout=timeout)
+    status = health_of(address, service=service, channel=ChannelOptions.secured(tls, ca_file), timeout=timeout)
     if json:
         print_json("health", address=address, service=service, status=status)
     if status != "SERVING":

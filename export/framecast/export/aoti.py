@@ -61,11 +61,9 @@ class AotInductorCompiler:
         """See `Compiler.compile`. Raises ParityError where the package does not compute what its module does."""
         from framecast.export.compilers import Compiled
 
-        path = exported.path.with_suffix(".pt2")
         with _busy(self._console, f"compiling {name} with AOTInductor"):
-            counts = package_graph(exported.graph, path, self._target)
-            parity = exported.check(AotInductorEngine(path, EngineOptions()))
-        return Compiled(path, KIND, {"target": str(self._target), "ops": counts, "parity": dict(parity)})
+            path, counts, parity = packaged(exported, self._target)
+        return Compiled(path, KIND, {"target": str(self._target), "ops": counts, "parity": parity})
 
 
 def compiler(options: "ExportOptions", console: "Console | None") -> AotInductorCompiler:
@@ -75,6 +73,20 @@ def compiler(options: "ExportOptions", console: "Console | None") -> AotInductor
             f"--compile: {', '.join(others)} has no AOTInductor package; --engine aoti compiles {' and '.join(GRAPHS)}."
         )
     return AotInductorCompiler(options.compile or GRAPHS, console)
+
+
+def packaged(exported: "Exported", target: Target) -> tuple[Path, dict[str, int], dict[str, float]]:
+    """A package beside the ONNX file, run by the engine that serves it.
+
+    Returns:
+        Its path; for each op, how many layers use it; what `Exported.check` says of it.
+
+    Raises:
+        ParityError: it does not compute what its module does.
+    """
+    path = exported.path.with_suffix(".pt2")
+    counts = package_graph(exported.graph, path, target)
+    return path, counts, dict(exported.check(AotInductorEngine(path, EngineOptions())))
 
 
 def package_graph(graph: TorchGraph, path: Path, target: Target) -> dict[str, int]:

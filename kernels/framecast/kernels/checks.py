@@ -38,11 +38,11 @@ def require_shape(name: str, x: Tensor, shape: tuple[int, ...]) -> None:
     require(tuple(x.shape) == shape, f"{name}: shape {tuple(x.shape)} is not {shape}.")
 
 
-def require_device(x: Tensor, **others: Tensor | None) -> None:
+def require_device(name_of_x: str, x: Tensor, **others: Tensor | None) -> None:
     """Raises ValueError unless all others are where x is."""
     for name, other in others.items():
         if other is not None:
-            require(other.device == x.device, f"{name}: is on {other.device} and x on {x.device}.")
+            require(other.device == x.device, f"{name}: is on {other.device} and {name_of_x} on {x.device}.")
 
 
 def require_samples(name: str, samples: int) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,12 +169,22 @@ def test_a_job_that_is_not_ready_in_time_is_left_out() -> None:
     assert psutil.Process().children(recursive=True) == []
 
 
-def test_a_compiler_that_hangs_ends_with_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def children_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has jobs run a shell's script in the place of Python."""
+
+    def run(script: str) -> None:
+        executable = tmp_path / "python"
+        executable.write_text(f"#!/bin/sh\n{script}")
+        executable.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(executable))
+
+    return run
+
+
+def test_a_compiler_that_hangs_ends_with_its_job(children_run: Callable[[str], None]) -> None:
     """It has its job's stdout, whose end is waited for."""
-    executable = tmp_path / "python"
-    executable.write_text("#!/bin/sh\nsleep 600 &\nsleep 601\n")
-    executable.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(executable))
+    children_run("sleep 600 &\nsleep 601\n")
     found: list[dict[str, Any]] = []
     began = Deadline(0)
     side_by_side([replace(JOBS[0], workloads=())], TINY, lambda **row: found.append(row), Deadline(0.5))
@@ -183,12 +193,9 @@ def test_a_compiler_that_hangs_ends_with_its_job(tmp_path: Path, monkeypatch: py
     assert psutil.Process().children(recursive=True) == []
 
 
-def test_a_job_that_says_it_is_ready_and_dies_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_says_it_is_ready_and_dies_is_one_row(children_run: Callable[[str], None]) -> None:
     """And what a library prints among the rows is none of them."""
-    executable = tmp_path / "python"
-    executable.write_text("#!/bin/sh\necho '{not json}'\necho '{\"ready\": 1.0}'\necho gone >&2\nexit 3\n")
-    executable.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(executable))
+    children_run("echo '{not json}'\necho '{\"ready\": 1.0}'\necho gone >&2\nexit 3\n")
     found: list[dict[str, Any]] = []
     before = Deadline(0)
     side_by_side(JOBS[:1], TINY, lambda **row: found.append(row), Deadline(60))
@@ -197,13 +204,10 @@ def test_a_job_that_says_it_is_ready_and_dies_is_one_row(tmp_path: Path, monkeyp
     assert before.left > -30, "nobody waits for the dead"
 
 
-def test_a_job_that_a_signal_ends_says_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_a_signal_ends_says_where_it_was(children_run: Callable[[str], None]) -> None:
     """A library that breaks the process leaves no message of its own."""
     program = "import faulthandler, threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
-    executable = tmp_path / "python"
-    executable.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{program}\nfaulthandler._sigsegv()'\n")
-    executable.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(executable))
+    children_run(f"exec {sys.executable} -c '{program}\nfaulthandler._sigsegv()'\n")
     found: list[dict[str, Any]] = []
     side_by_side(JOBS[:1], TINY, lambda **row: found.append(row), Deadline(60))
     assert [row["failed"] for row in found] == ['ended by SIGSEGV, File "<string>", line 2 in <module>']

@@ -75,7 +75,7 @@ class Habits:
         scenes: how many scenes, each as likely.
         sparse: a story has no verb, and so one scene.
         many: the first sentence is about several, of whom one is filmed.
-        aside: something is said as a sentence of its own (the time, the weather, the camera, a greeting), a list is
+        aside: something is said as a sentence of its own (the weather, the camera, a greeting), a list is
             numbered, or rain is denied.
     """
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from framecast.bench.commands.run import Target
+from framecast.bench.metrics import require_page
 from framecast.bench.record import default_place, require_place
 from framecast.bench.slo import Slo
 from framecast.bench.telemetry.processes import alive, serving_parent
@@ -97,9 +98,7 @@ def target(
     timeout: float | None = None,
 ) -> Target:
     """The server under test, its process and metrics as far as they are given or can be found. Raises OSError."""
-    roots = ca_file.read_bytes() if ca_file else None
-    channel = ChannelOptions(tls=tls or roots is not None, root_certificates=roots)
-    return Target(address, *server(pid, url), timeout, token, channel)
+    return Target(address, *server(pid, url), timeout, token, ChannelOptions.secured(tls, ca_file))
 
 
 def objective(text: str) -> Slo:
@@ -112,8 +111,9 @@ def server(pid: int, url: str) -> tuple[int | None, str | None]:
     """Pid of the server and address of its metrics, as far as they are given or can be found. Raises BadParameter."""
     if pid and not alive(pid):
         raise typer.BadParameter(f"--server-pid: there is no process {pid}")
-    if url and not url.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"--metrics-url: {url!r} is no http address")
+    if url:
+        with sentences():
+            require_page(url)
     found = pid or serving_parent()
     return found, url or (metrics_of(found) if found else None)
 

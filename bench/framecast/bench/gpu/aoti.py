@@ -67,9 +67,8 @@ class ServedAotiJob:
             return
         from diffusers import UNet3DConditionModel
 
-        from framecast.engines.aoti import AotInductorEngine, Target
-        from framecast.engines.engine import EngineOptions
-        from framecast.export.aoti import package_graph
+        from framecast.engines.aoti import Target
+        from framecast.export.aoti import packaged
         from framecast.export.bundle import Fold
         from framecast.export.graphs.decode_yuv import export_decode_yuv
         from framecast.export.graphs.denoise_step import export_denoise_step
@@ -86,11 +85,8 @@ class ServedAotiJob:
                 export_decode_yuv(models.vae(TINY).vae, Fold(), folder / "vae_decoder.onnx", opset=23),
                 export_denoise_step(unet, folder / "unet.onnx", opset=23),
             ):
-                package = exported.path.with_suffix(".pt2")
-                package_graph(exported.graph, package, Target.here())
-                parity = exported.check(AotInductorEngine(package, EngineOptions()))
-                size = package.stat().st_size / 2**20
-                rows.append({"graph": package.stem, "file_mb": size, **parity})
+                package, _, parity = packaged(exported, Target.here())
+                rows.append({"graph": package.stem, "file_mb": package.stat().st_size / 2**20, **parity})
         turn()
         for row in rows:
             emit(what=self.name, **row)

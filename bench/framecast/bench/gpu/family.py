@@ -1,4 +1,7 @@
-"""A process and all that come of it. They share the process group of who started the bench, which others end whole."""
+"""A process and all that come of it: they share the process group of the whole bench, which is not to end with them.
+
+On the standard library alone: a borrowed machine may have no psutil.
+"""
 
 import os
 import signal

@@ -70,7 +70,7 @@ def _check(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
     require(x.dtype == FP8, f"x: {x.dtype} is not {FP8}.")
     require(x.shape[1] % 16 == 0, f"x: {x.shape[1]} channels are no multiple of 16.")
     require_float("bias", bias)
-    require_device(x, weight=weight, scale=scale, bias=bias)
+    require_device("x", x, weight=weight, scale=scale, bias=bias)
     require(bias.dim() == 1 and bias.shape[0] % 16 == 0, f"bias: shape {tuple(bias.shape)} is no multiple of 16.")
     require_shape("weight", weight, (bias.shape[0], 9 * padded(x.shape[1])))
     require(weight.dtype == FP8, f"weight: {weight.dtype} is not {FP8}.")

@@ -221,7 +221,7 @@ def check(
     for name, value in (("weight", weight), ("bias", bias)):
         require_float(name, value)
         require_shape(name, value, (channels,))
-    require_device(x, weight=weight, bias=bias, **{name_of_added: added})
+    require_device("x", x, weight=weight, bias=bias, **{name_of_added: added})
     if added is not None:
         require(added.dtype == x.dtype, f"{name_of_added}: {added.dtype} is not {x.dtype}, the dtype of x.")
         fits = added.dim() <= x.dim() and all(

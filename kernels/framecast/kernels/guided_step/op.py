@@ -181,4 +181,4 @@ def _check(
     for name, (value, shape) in shapes.items():
         require_shape(name, value, shape)
         require(value.dtype == torch.float32, f"{name}: {value.dtype} is not float32.")
-    require_device(x, guidance=guidance, coefficients=coefficients, rescale=rescale)
+    require_device("x", x, guidance=guidance, coefficients=coefficients, rescale=rescale)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-from framecast.kernels.checks import on_its_device, require, require_float, require_like, require_shape
+from framecast.kernels.checks import on_its_device, require, require_device, require_float, require_like, require_shape
 from framecast.kernels.switches import enabled
 from framecast.kernels.temporal_attention import naive
 from framecast.kernels.temporal_attention.config import FARTHEST, MAX_FRAMES, MAX_WIDTH, constants, pixels_of, warps
@@ -125,5 +125,5 @@ def _check(q: Tensor, k: Tensor, v: Tensor, frames: int, heads: int, position: T
     )
     if position is not None:
         require_shape("position", position, (3, frames, q.shape[2]))
-        require(position.device == q.device, f"position: is on {position.device} and q on {q.device}.")
+        require_device("q", q, position=position)
         require(position.dtype == q.dtype, f"position: {position.dtype} is not {q.dtype}, the dtype of q.")

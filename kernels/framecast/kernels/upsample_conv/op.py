@@ -92,6 +92,6 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor) -> None:
     require_float("x", x)
     require(bias.dim() == 1, f"bias: shape {tuple(bias.shape)} is not [O].")
     require_shape("weight", weight, (4, bias.shape[0], 4 * padded(x.shape[1])))
-    require_device(x, weight=weight, bias=bias)
+    require_device("x", x, weight=weight, bias=bias)
     require(weight.dtype == x.dtype, f"weight: {weight.dtype} is not {x.dtype}, the dtype of x.")
     require(bias.dtype == x.dtype, f"bias: {bias.dtype} is not {x.dtype}, the dtype of x.")
