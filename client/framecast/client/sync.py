@@ -4,6 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,7 @@ import grpc
 from framecast.client import wire
 from framecast.client.channel import ChannelOptions, call_metadata, require_address
 from framecast.client.errors import Cancelled, DataLoss, from_rpc
+from framecast.client.reading import Call, Unary, messages
 from framecast.client.request import VideoRequest
 from framecast.client.retry import Deadline, RetryPolicy
 from framecast.client.tracing import client_span
@@ -107,7 +109,7 @@ class VideoClient:
         request = pb.GetServerInfoRequest()
         answers = self._tries(
             "GetServerInfo",
-            lambda **call: (self._stub.GetServerInfo(request, **call),),
+            lambda **call: Unary(self._stub.GetServerInfo.future(request, **call)),
             wire.info_from_wire,
             _always,
             timeout,
@@ -131,7 +133,7 @@ class VideoClient:
     def _tries(
         self,
         method: str,
-        start: Callable[..., Iterable[Any]],
+        start: Callable[..., Call[Any]],
         convert: Callable[[Any], T],
         is_data: Callable[[T], bool],
         timeout: float | None,
@@ -145,7 +147,7 @@ class VideoClient:
 
     def _attempts(
         self,
-        start: Callable[..., Iterable[Any]],
+        start: Callable[..., Call[Any]],
         convert: Callable[[Any], T],
         is_data: Callable[[T], bool],
         timeout: float | None,
@@ -156,13 +158,12 @@ class VideoClient:
         for attempt in itertools.count(1):
             if self._closed.is_set():
                 raise Cancelled("the client was closed")
-            call: Any = None
             try:
-                call = start(timeout=deadline.remaining())
-                for message in call:
-                    item = convert(message)
-                    replayable = replayable and not is_data(item)
-                    yield item
+                with closing(messages(partial(start, timeout=deadline.remaining()))) as answers:
+                    for message in answers:
+                        item = convert(message)
+                        replayable = replayable and not is_data(item)
+                        yield item
                 return
             except grpc.RpcError as failure:
                 if request is not None and request.failure is not None:
@@ -170,9 +171,6 @@ class VideoClient:
                 if self._closed.is_set():
                     raise Cancelled("the client was closed") from None
                 error = from_rpc(failure, self.address)
-            finally:
-                if hasattr(call, "cancel"):
-                    call.cancel()
             delay = self._retry.delay(attempt, error, deadline) if replayable else None
             if delay is None:
                 raise error

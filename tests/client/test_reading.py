@@ -1,0 +1,103 @@
+"""Reading a call in a thread: what the caller sees, and what is left of it."""
+
+import gc
+import signal
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import closing
+
+import grpc
+import pytest
+
+from framecast.client.reading import Unary, messages
+from framecast.client.v1 import video_pb2 as pb
+from framecast.client.v1 import video_pb2_grpc
+
+
+class Numbers:
+    """A call that counts, and is cancelled where one waits for what never comes."""
+
+    def __init__(self, last: int, waits: Callable[[], None] = lambda: None) -> None:
+        self.waits = waits
+        self.last, self.readers, self.read = last, set(), 0
+        self.cancelled = threading.Event()
+
+    def __next__(self) -> int:
+        self.readers.add(threading.current_thread())
+        if self.read == self.last:
+            self.waits()
+            self.cancelled.wait(30)
+            raise StopIteration
+        self.read += 1
+        return self.read
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+def test_a_message_is_read_when_it_is_asked_for_and_by_another_thread():
+    call = Numbers(5)
+    with closing(messages(lambda: call)) as answers:
+        assert [next(answers), next(answers)] == [1, 2]
+        assert call.read == 2
+    (reader,) = call.readers
+    assert reader is not threading.current_thread()
+    assert not reader.is_alive()
+    assert call.cancelled.is_set()
+
+
+def test_an_interrupted_caller_leaves_no_thread_and_no_call():
+    """As Ctrl-C does it: the exception strikes where the caller waits for a message that does not come."""
+    call = Numbers(1, waits=lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1))
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)  # a test in the background ignores SIGINT
+    try:
+        answers = messages(lambda: call)
+        assert next(answers) == 1
+        with pytest.raises(KeyboardInterrupt):
+            next(answers)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    (reader,) = call.readers
+    assert call.cancelled.is_set()
+    assert not reader.is_alive()
+
+
+def test_what_cannot_be_started_is_told_to_the_caller():
+    def start():
+        raise ValueError("no channel")
+
+    with pytest.raises(ValueError, match="no channel"):
+        next(messages(start))
+
+
+def test_a_call_that_was_left_is_freed_at_once(fake, stub):
+    """Not by a later collection: gRPC takes a lock then, which at the end of a process may be held for good."""
+    fake.script = [type(fake).hang]
+    left = []
+
+    def start():
+        call = stub.Generate(iter([pb.GenerateRequest(options=pb.VideoOptions())]))
+        left.append(weakref.ref(call))
+        return call
+
+    gc.disable()
+    try:
+        answers = messages(start)
+        assert next(answers).chunk.data == b"data"
+        answers.close()
+        assert left[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_one_answer_is_a_stream_of_one(stub):
+    future = stub.GetServerInfo.future(pb.GetServerInfoRequest())
+    (info,) = messages(lambda: Unary(future))
+    assert info.bundle == "fake"
+
+
+@pytest.fixture
+def stub(fake):
+    with grpc.insecure_channel(fake.address) as channel:
+        yield video_pb2_grpc.VideoStub(channel)
