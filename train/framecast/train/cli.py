@@ -180,6 +180,10 @@ def cache(
         list[str] | None,
         typer.Option(help="A word of the world, as kitten or play, to draw three times as often; may be repeated."),
     ] = None,
+    moving_camera: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share whose camera moves; the recipe's own when not given."),
+    ] = None,
     seed: Seed = None,
     threads: Threads = 1,
 ) -> None:
@@ -192,7 +196,7 @@ def cache(
     use_threads(threads)
     config = latents.CacheConfig(samples=samples, practised=practised(practise or []))
     code = vae.linear_code(vae.VaeConfig(), runs / "vae")
-    latents.build(replace(config, **given(seed=seed)), code, runs / "cache", crew=Crew())
+    latents.build(replace(config, **given(seed=seed, moving_camera=moving_camera)), code, runs / "cache", crew=Crew())
 
 
 @app.command()
