@@ -1,13 +1,16 @@
 """Captions, stories and storyboards."""
 
+import itertools
 import json
 import random
+import re
+from dataclasses import replace
 
 import pytest
 
 from framecast.train.captions import canonical, free, parse, training_caption
 from framecast.train.characters import SIMPLIFIED, traditional
-from framecast.train.stories import MAX_SCENES, sample_story, storyboard
+from framecast.train.stories import MAX_SCENES, USUAL, sample_story, storyboard
 from framecast.train.wordings import plural_noun
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene, with_friend
@@ -115,6 +118,27 @@ def test_stories_are_also_worded_sparsely_in_plurals_and_as_lists() -> None:
     english = ("\n2. ", "two ", "some ", "there is a", "without rain", "It is raining. ", "! ")
     for part in (*english, "\n2、", "有一", "们", "没有雨", "下雪了。"):
         assert any(part in text for text in texts), part
-    long = [story for story in stories if "10秒" in story.text or "ten seconds" in story.text]
+    long = [story for story in stories if re.search("(10|十)秒|(10|ten) seconds", story.text)]
     assert long
     assert all(any(shot.seconds == 8 for shot in story.shots) for story in long), "a scene ends after eight seconds"
+
+
+def test_a_denied_subject_is_in_the_story_and_not_in_its_storyboard() -> None:
+    rng, habits = random.Random(7), replace(USUAL, denied=1.0, cast=0.0, sparse=0.0, many=0.0, another=0.0)
+    for language, denies in (("en", re.compile(r"\bnot\b|\band no\b", re.IGNORECASE)), ("zh", re.compile("不是"))):
+        for _ in range(100):
+            story = sample_story(rng, language, habits=habits)  # type: ignore[arg-type]
+            who = story.shots[0].scene
+            assert denies.search(story.text) or who.friend, story.text
+            assert len({shot.scene.subject for shot in story.shots}) == 1
+
+
+def test_a_cast_has_another_subject_in_nearly_every_sentence() -> None:
+    rng, habits = random.Random(8), replace(USUAL, cast=1.0, sparse=0.0)
+    pairs = [
+        (before.scene.subject, after.scene.subject)
+        for _ in range(200)
+        for story in [sample_story(rng, "en", habits=habits)]
+        for before, after in itertools.pairwise(story.shots)
+    ]
+    assert sum(a != b for a, b in pairs) > 0.85 * len(pairs) > 150

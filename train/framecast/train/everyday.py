@@ -75,6 +75,24 @@ STORIES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("紅色的汽車在街道上行駛", (("car", "right", "street"),)),
     ("没有下雨，一只小狗在海滩上奔跑。", (("dog", "right", "beach"),)),
     ("海滩上有一只小狗", (("dog", "play", "beach"),)),
+    # Of several in as many short sentences, and who is not to be seen.
+    ("The cat jumps! Then, the dog runs! And the bird flies!",
+     (("kitten", "jump", "meadow"), ("dog", "right", "meadow"), ("bird", "fly", "meadow"))),
+    ("A dog plays in the street. Meanwhile a cat sleeps at home. Finally a bird flies in the sky.",
+     (("dog", "play", "street"), ("kitten", "play", "room"), ("bird", "fly", "sky"))),
+    ("A car drives on the road. A train follows. A boat sails on the sea.",
+     (("car", "right", "street"), ("train", "right", "street"), ("boat", "right", "sea"))),
+    ("Not a cat, a dog runs on the beach.", (("dog", "right", "beach"),)),
+    ("It is not a dog but a rabbit that jumps in the snow.", (("rabbit", "jump", "snow"),)),
+    ("A rabbit, not a dog, jumps in the snow.", (("rabbit", "jump", "snow"),)),
+    ("A red ball, not a blue one, bounces on the beach.", (("ball", "jump", "beach"),)),
+    ("小猫跳！小狗跑！小鸟飞！",
+     (("kitten", "jump", "meadow"), ("dog", "right", "meadow"), ("bird", "fly", "meadow"))),
+    ("小狗在雪地里玩，然后小猫在家里睡觉，最后小鸟在天空中飞翔。",
+     (("dog", "play", "snow"), ("kitten", "play", "room"), ("bird", "fly", "sky"))),
+    ("不是小猫，是小狗在沙滩上奔跑。", (("dog", "right", "beach"),)),
+    ("在海上航行的不是帆船，而是一只气球。", (("balloon", "right", "sea"),)),
+    ("突然，一只小兔子在森林里跳起来。", (("rabbit", "jump", "forest"),)),
 )  # fmt: skip
 
 

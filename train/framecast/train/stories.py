@@ -16,8 +16,11 @@ from framecast.train.captions import article, canonical
 from framecast.train.wordings import (
     BEFOREHAND,
     GREETINGS,
+    LEADS,
     NOT_FALLING,
     RESTING,
+    denied_en,
+    denied_zh,
     listed,
     many_en,
     many_zh,
@@ -77,6 +80,8 @@ class Habits:
         many: the first sentence is about several, of whom one is filmed.
         aside: something is said as a sentence of its own (the weather, the camera, a greeting), a list is
             numbered, or rain is denied.
+        cast: every sentence is about somebody else, and short.
+        denied: it is said who, or which colour, is not to be seen.
     """
 
     camera: float = 0.12
@@ -89,6 +94,8 @@ class Habits:
     sparse: float = 0.1
     many: float = 0.15
     aside: float = 0.12
+    cast: float = 0.12
+    denied: float = 0.06
 
 
 USUAL = Habits()
@@ -99,7 +106,7 @@ BUSY = Habits(
 the storyboards that a planner got wrong after usual stories alone, most were wrong in a camera only (docs/log.md)."""
 
 
-PLAIN = Habits(sparse=0.0, many=0.0, aside=0.0)
+PLAIN = Habits(sparse=0.0, many=0.0, aside=0.0, cast=0.0, denied=0.0)
 """Full sentences about one."""
 
 
@@ -115,6 +122,7 @@ class _Said:
     seconds: bool
     pronoun: bool
     first: bool
+    led: bool = False
 
 
 def sample_story(
@@ -129,8 +137,11 @@ def sample_story(
     first = sample_scene(rng, seen=seen, excluded=excluded, moving_camera=habits.opening, falling=0.2)
     if rng.random() < habits.sparse:
         return _sparse(first, rng, language)
-    count = rng.choice(habits.scenes)
-    light_said, colour_said, place_said = rng.random() < 0.4, rng.random() < 0.6, rng.random() < 0.93
+    count, placed, coloured = rng.choice(habits.scenes), 0.93, 0.6
+    if rng.random() < habits.cast:
+        habits, count = replace(habits, another=0.95, moved=0.25), max(2, count)
+        placed, coloured = 0.5, 0.3
+    light_said, colour_said, place_said = rng.random() < 0.4, rng.random() < coloured, rng.random() < placed
     scene = replace(
         first,
         place=first.place if place_said else DEFAULT_PLACE,
@@ -189,10 +200,11 @@ def _next(scene: Scene, rng: random.Random, habits: Habits) -> tuple[Scene, _Sai
     moved = place != scene.place
     if rng.random() < habits.another:
         subject = rng.choice([s for s in SUBJECTS if s != scene.subject])
-        coloured = rng.random() < 0.6
+        coloured = rng.random() < (0.6 if habits.another < 0.9 else 0.3)
         colour = rng.choice(list(COLOURS)) if coloured else SUBJECTS[subject].colour
         following = replace(following, subject=subject, colour=colour, friend="", friend_colour="")
-        said = _Said(True, coloured, moved, light_said, weather_said, rng.random() < 0.2, False, True)
+        led = rng.random() < 0.4
+        said = _Said(True, coloured, moved, light_said, weather_said, rng.random() < 0.2, False, True, led)
         return following, said
     pronoun = rng.random() < 0.75
     return following, _Said(True, False, moved, light_said, weather_said, rng.random() < 0.2, pronoun, False)
@@ -250,11 +262,15 @@ def _english(shot: Shot, said: _Said, rng: random.Random, habits: Habits) -> str
         thing = many_en(adjectives, noun, rng) if many else f"{adjectives}{noun}"
         the, bare = rng.random() < 0.15, rng.random() < 0.08
         who = thing if many or (bare and not friend) else f"the {thing}" if the else f"{article(thing)} {thing}"
+        if not friend and not many and rng.random() < habits.denied:
+            who = thing = denied_en(scene, adjectives, noun, rng, coloured=said.colour)
         if friend:
             other = f"{scene.friend_colour} {friend}"
             who += f" {rng.choice(('with', 'and'))} {'the' if the else article(other)} {other}"
         if who != thing:
             who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
+        if said.led:
+            who = rng.choice(LEADS["en"]) + who
     else:
         who = rng.choice(("", "", "then ", "next ")) + (f"the {noun} and the {friend}" if friend else f"the {noun}")
     bare = "which" not in who
@@ -322,6 +338,10 @@ def _chinese(shot: Shot, said: _Said, rng: random.Random, habits: Habits) -> str
             who = f"{colour}{noun}"
         if not friend and rng.random() < habits.many:
             who = lead.removeprefix("从前") + many_zh(colour, noun, subject.measure, rng)
+        if not friend and rng.random() < habits.denied:
+            who = denied_zh(scene, who.removeprefix(lead), noun, rng, coloured=said.colour)
+        if said.led:
+            who = rng.choice(LEADS["zh"]) + who.removeprefix("从前")
         if friend:
             who += f"和一{SUBJECTS[scene.friend].measure}{COLOURS[scene.friend_colour].chinese[0]}的{friend}"
     else:
@@ -354,7 +374,8 @@ def _joined(sentences: list[str], rng: random.Random, language: Language, habits
         stop = "" if len(sentences) == 1 and rng.random() < 0.5 else "."
         joint = rng.choice((". ", ". ", "; ")) if len(sentences) < 3 else ". "
         if rng.random() < habits.aside:
-            joint = rng.choice(("! ", "\n", ".\n", ", and " if len(sentences) == 2 else ". "))
+            joint = rng.choice(("! ", "! ", "\n", ".\n", ", and " if len(sentences) == 2 else ", "))
+            stop = "!" if joint == "! " else stop
         capital = rng.random() < 0.8
         texts = [s[0].upper() + s[1:] if capital and (joint == ". " or i == 0) else s for i, s in enumerate(sentences)]
         return joint.join(texts) + stop

@@ -38,6 +38,12 @@ BEFOREHAND = {
 }
 """A weather as a sentence of its own, before who it is about."""
 
+LEADS = {
+    "en": ("then ", "then, ", "and ", "and then ", "meanwhile, ", "next to it ", "later ", "finally, ", "suddenly "),
+    "zh": ("然后", "接着", "这时", "同时", "后来", "最后", "突然", "另外，"),
+}
+"""Before a sentence about somebody else."""
+
 _MANY_EN = ("", "", "", "many ", "some ", "two ", "three ", "a lot of ")
 _KEYWORD_PLACES = {"courtyard": "garden", "room": "living room", "sky": "sky"}
 
@@ -60,6 +66,30 @@ def many_zh(colour: str, noun: str, measure: str, rng: random.Random) -> str:
     return rng.choice((f"{count}{colour}{noun}", f"{count}{colour}{noun}", f"{colour}{noun}们"))
 
 
+def denied_en(scene: Scene, adjectives: str, noun: str, rng: random.Random, *, coloured: bool) -> str:
+    """ "not a cat but a white dog", "a white dog, not a cat,", "a white and not black dog": what is not to be seen."""
+    if coloured and rng.random() < 0.4:
+        other = rng.choice([colour for colour in COLOURS if colour != scene.colour])
+        return _one(f"{scene.colour} and not {other} {noun}")
+    denied = _one(rng.choice(SUBJECTS[rng.choice([s for s in SUBJECTS if s != scene.subject])].english))
+    one = _one(f"{adjectives}{noun}")
+    return rng.choice((f"not {denied} but {one}", f"{one}, not {denied},", f"{one} and no {denied.split(' ', 1)[1]}"))
+
+
+def denied_zh(scene: Scene, one: str, noun: str, rng: random.Random, *, coloured: bool) -> str:
+    """不是小猫，而是一只小狗; `one` is the subject as it would be said."""
+    if coloured and rng.random() < 0.4:
+        colour, measure = COLOURS[scene.colour].chinese[0], SUBJECTS[scene.subject].measure
+        other = rng.choice([c for c in COLOURS if c != scene.colour])
+        return f"一{measure}{colour}的、不是{COLOURS[other].chinese[0]}的{noun}"
+    denied = rng.choice(SUBJECTS[rng.choice([s for s in SUBJECTS if s != scene.subject])].chinese)
+    return rng.choice((f"不是{denied}，是{one}", f"不是{denied}，而是{one}", f"{one}（不是{denied}）"))
+
+
+def _one(thing: str) -> str:
+    return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
+
+
 def sparse(scene: Scene, rng: random.Random, language: Language, *, coloured: bool, lit: bool) -> str:
     """Words of a scene without a verb: who, where and, if `coloured` and `lit`, in which colour and when."""
     subject, place = SUBJECTS[scene.subject], PLACES[scene.place]
@@ -73,7 +103,7 @@ def sparse(scene: Scene, rng: random.Random, language: Language, *, coloured: bo
         return f"{light}，{text}" if light else text
     noun, where = rng.choice(subject.english), rng.choice(place.english)
     thing = f"{scene.colour} {noun}" if coloured else noun
-    one = f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
+    one = _one(thing)
     light = rng.choice(LIGHTS[scene.light].english) if lit else ""
     if rng.random() < 0.3:
         keyword = _KEYWORD_PLACES.get(scene.place, scene.place)
