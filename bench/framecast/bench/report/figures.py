@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from framecast.bench.latency import waterfall
-from framecast.bench.report.canvas import DOTTED, MARK, OTHER, OURS, chart, legend, svg
+from framecast.bench.report.canvas import DOTTED, MARK, OTHER, OURS, chart, duration, legend, svg
 
 _STAGES = {
     "queue": "#b9c2cf",
@@ -47,7 +47,7 @@ def stages(results: Mapping[str, Any], name: str) -> str:
         parts, left = waterfall(dict(results)), 0.0
         for row, (part, seconds) in enumerate(parts):
             axes.barh(row, seconds, left=left, height=0.6, color=_STAGES.get(part, MARK))
-            axes.text(left + seconds, row, f" {_duration(seconds)}", va="center", fontsize=9, bbox=_ON_TOP)
+            axes.text(left + seconds, row, f" {duration(seconds)}", va="center", fontsize=9, bbox=_ON_TOP)
             left += seconds
         axes.set_yticks(range(len(parts)), [part for part, _ in parts])
         axes.invert_yaxis()
@@ -132,7 +132,3 @@ def turns(samples: Mapping[str, Any], name: str) -> str:
         axes.set_ylim(bottom=0)
         legend(axes)
         return svg(axes, name, "Seconds a video, turn by turn")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from framecast.bench.report.canvas import DOTTED, MARK, OTHER, OURS, chart, legend, svg
+from framecast.bench.report.canvas import DOTTED, MARK, OTHER, OURS, chart, duration, legend, svg
 
 Row = Mapping[str, Any]
 _THEIRS = ("eager", "channels_last", "compile")  # rungs with nothing of ours
@@ -55,7 +55,7 @@ def fastest(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for what, rungs in workloads(rows).items():
         best = min(rungs, key=lambda rung: rung.seconds)
-        found.append((what, _duration(best.seconds), best.name))
+        found.append((what, duration(best.seconds), best.name))
     if speeds := [(row["tokens_a_second"], row["rung"]) for row in rows if row.get("tokens_a_second")]:
         most, name = max(speeds)
         found.append(("planner", f"{most:.3g} tokens/s", name))
@@ -79,7 +79,7 @@ def _rungs(rungs: Sequence[Rung], name: str, title: str) -> str:
     with chart("milliseconds", "", height=1.0 + 0.32 * len(rungs)) as axes:
         for row, rung in enumerate(rungs):
             axes.barh(row, 1e3 * rung.seconds, height=0.62, color=MARK if rung.name in _THEIRS else OURS)
-            axes.text(1e3 * rung.seconds, row, f" {_duration(rung.seconds)}", va="center", fontsize=9)
+            axes.text(1e3 * rung.seconds, row, f" {duration(rung.seconds)}", va="center", fontsize=9)
         floors = [rung.floor for rung in rungs if rung.floor]
         if floors:
             axes.axvline(1e3 * min(floors), color=OTHER, linestyle=DOTTED, label="floor")
@@ -110,7 +110,3 @@ def _kernels(rows: Sequence[Row], figure: str, axis: str, name: str, title: str)
         axes.invert_yaxis()
         axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2, frameon=False)
         return svg(axes, name, title)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
