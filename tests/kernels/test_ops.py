@@ -262,7 +262,7 @@ def test_refusals_name_the_argument(call: Callable[[], Any], message: str, on: b
         with pytest.raises(ValueError, match=message):
             call()
     else:
-        with switches.off(), pytest.raises(ValueError, match=message):
+        with switches.off("all"), pytest.raises(ValueError, match=message):
             call()
 
 

@@ -19,7 +19,7 @@ def test_blocks_nest_and_restore() -> None:
             assert not switches.enabled("geglu")
             assert not switches.enabled("yuv420")
         assert switches.enabled("yuv420")
-        with switches.off():
+        with switches.off("all"):
             assert not any(switches.enabled(op) for op in switches.OPS)
     assert switches.enabled("geglu")
 

@@ -39,12 +39,12 @@ def enabled(op: str) -> bool:
 
 @contextmanager
 def off(*ops: str) -> Iterator[None]:
-    """Turns `ops` off inside a ``with`` block; without arguments, all of them. Raises ValueError on an unknown name.
+    """Turns `ops` off inside a ``with`` block; "all" is every one. Raises ValueError on an unknown name.
 
     Blocks of several threads may overlap: an op is off while any of them says so.
     """
     global _off
-    block = parse(",".join(ops) or "all")
+    block = parse(",".join(ops))
     with _lock:
         _blocks.append(block)
         _off = frozenset[str]().union(*_blocks)

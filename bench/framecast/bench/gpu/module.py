@@ -44,7 +44,7 @@ class Workload:
         cls, name: str, module: nn.Module, inputs: Callable[[torch.dtype], Tensors], scale: Scale, floor_ms: float
     ) -> "Workload":
         """Computes the reference with `module`, none of our ops in it, then casts it for good."""
-        with torch.no_grad(), off():
+        with torch.no_grad(), off("all"):
             with convolutions(tf32=False, search=False):
                 reference = _tuple(module(*inputs(torch.float32)))
             dtype = getattr(torch, scale.dtype)

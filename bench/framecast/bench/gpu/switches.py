@@ -123,7 +123,7 @@ def applied(module: nn.Module, switches: Switches, *, compile_: bool = True) -> 
     off = tuple(op for op in kernel_switches.OPS if op not in switches.ops)
     try:
         _patch(module, switches)
-        with _off(off):
+        with kernel_switches.off(*off):
             if switches.compile:
                 with _compiled(module, switches, disable=not compile_) as compiled:
                     yield compiled
@@ -178,15 +178,6 @@ def _blocks(module: nn.Module) -> list[Any]:
             found.append(part)
             inner |= set(part.modules())
     return found
-
-
-@contextmanager
-def _off(ops: tuple[str, ...]) -> Iterator[None]:
-    if not ops:  # `off()` without a name would mean all of them
-        yield
-        return
-    with kernel_switches.off(*ops):
-        yield
 
 
 def layout(module: nn.Module, *, channels_last: bool) -> None:
