@@ -63,6 +63,32 @@ def test_an_interrupted_caller_leaves_no_thread_and_no_call():
     assert not reader.is_alive()
 
 
+def test_what_was_abandoned_may_be_collected_by_its_own_reader():
+    """A collection runs in whichever thread allocates; the generator it closes then may be that thread's."""
+    collected = threading.Event()
+
+    def collect():
+        gc.collect()
+        collected.set()
+
+    call = Numbers(1, waits=collect)
+    gc.disable()
+    try:
+        answers = messages(lambda: call)
+        assert next(answers) == 1
+        cycle = [answers]
+        cycle.append(cycle)
+        answers.gi_frame.f_locals["reader"]._wanted.put(True)
+        del answers, cycle
+        assert collected.wait(30)
+    finally:
+        gc.enable()
+    (reader,) = call.readers
+    reader.join(30)
+    assert not reader.is_alive()
+    assert call.cancelled.is_set()
+
+
 def test_what_cannot_be_started_is_told_to_the_caller():
     def start():
         raise ValueError("no channel")

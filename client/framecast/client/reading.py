@@ -102,5 +102,6 @@ class _Reader(threading.Thread, Generic[M]):
         self._wanted.put(False)
         if self._call is not None:
             self._call.cancel()
-        self.join()
+        if threading.current_thread() is not self:  # a collection may close what was abandoned from here, too
+            self.join()
         self._call = None
