@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from framecast.director.camera import CameraPath
 from framecast.director.director import Director, DirectorConfig
 from framecast.director.model import ServedModel
 from framecast.director.timeline import derived_seed
@@ -28,6 +29,7 @@ class ScriptedStages:
         self.faults: dict[str, list[Exception | None]] = {"plan": [], "text": [], "denoise": [], "decode": []}
         self.denoised: list[dict[str, Any]] = []
         self.decoded: list[dict[str, Any]] = []
+        self.prompts: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.cancelled = 0
@@ -43,6 +45,7 @@ class ScriptedStages:
 
     async def encode_text(self, prompt: str, negative_prompt: str, *, scene: int) -> TextStates:
         self._fault("text")
+        self.prompts.append(prompt)
         states = np.zeros((1, 1), np.float32)
         return TextStates(states, states, 0.25)
 
@@ -104,6 +107,20 @@ async def test_order_timeline_seeds_and_bill() -> None:
         "mux": 0.125 * len(chunks),
     }
     assert (done.stats.scenes, done.stats.segments, done.stats.bytes) == (2, 3, 5 * len(chunks))
+
+
+async def test_a_camera_is_a_view_over_the_whole_scene_or_words_as_the_bundle_says() -> None:
+    scene = Scene("a", 4.0, camera="pan left")
+    stages, words = ScriptedStages(), ScriptedStages()
+    await film(stages, scenes(Scene("b", 1.0), scene), model=replace(MODEL, camera="view"))
+    await film(words, scenes(scene), model=replace(MODEL, camera="prompt"))
+    assert stages.prompts == ["b", "a"]
+    assert words.prompts == ["a, pan left"]
+    assert [d["views"] for d in words.decoded] == [None] * len(words.decoded)
+    seen = np.concatenate([d["views"] for d in stages.decoded])
+    assert [len(d["views"]) for d in stages.decoded] == [d["frames"] for d in stages.decoded]
+    assert np.array_equal(seen, np.concatenate([CameraPath("static", 8, 8).views(0, 8),
+                                                CameraPath("pan left", 32, 8).views(0, 32)]))  # fmt: skip
 
 
 async def test_a_story_is_planned_and_pictures_come_one_a_chunk() -> None:

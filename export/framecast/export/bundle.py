@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from framecast.director.camera import BY_VIEW, WAYS
 from framecast.errors import InvalidRepository
 from framecast.export.checks import check_fold, check_length, check_parts
 
@@ -42,6 +43,8 @@ class Conventions:
         fold: see `Fold`.
         fps, width, height, steps, guidance_scale: defaults for a video.
         max_side: largest width or height that the models draw well, pixels; 0: whatever the export allows.
+        camera: how a scene's camera is heard: ``view`` moves a view over the picture; ``prompt`` says it in the prompt,
+            for weights that have learnt its words.
         hold: frames that every latent's picture is shown for; a slide show of an image family.
         guidance_rescale: share of the guided output brought back to the conditional one's deviation.
         segment_latents: latents denoised together, as in training.
@@ -61,6 +64,7 @@ class Conventions:
     steps: int = 25
     guidance_scale: float = 7.5
     max_side: int = 0
+    camera: str = BY_VIEW
     hold: int = 1
     guidance_rescale: float = 0.0
     segment_latents: int = 16
@@ -73,6 +77,8 @@ class Conventions:
 
     def __post_init__(self) -> None:
         self._check_types()
+        if self.camera not in WAYS:
+            raise ValueError(f"camera is {self.camera!r}; it must be {' or '.join(WAYS)}")
         if not 0 <= self.guidance_rescale <= 1:
             raise ValueError(f"guidance_rescale is {self.guidance_rescale}; it must be between 0 and 1")
         counts = ("fps", "hold", "width", "height", "steps", "segment_latents", "chunk_latents", "planner_max_scenes")

@@ -85,6 +85,7 @@ def write_served(
         max_scenes=conventions.planner_max_scenes,
         source=source,
         max_side=side,
+        camera=conventions.camera,
     )
     config_file = root / "denoiser" / "config.pbtxt"
     text = with_served_model(config_file.read_text(encoding="utf-8"), served.to_json())

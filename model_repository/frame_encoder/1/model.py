@@ -7,6 +7,7 @@ import numpy as np
 from framecast.errors import InvalidRequest
 from framecast.media.encoder import encode_chunk
 from framecast.media.planes import Planes
+from framecast.media.view import seen_through
 from framecast.stages import contracts as c
 from framecast.stages.backend import answer, number, read, text
 
@@ -23,9 +24,10 @@ class TritonPythonModel:
             raise InvalidRequest(c.FRAMES.name, f"is {frames}; these latents make 1 to {available}")
         started = time.perf_counter()
         try:
-            planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))
+            planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))[:frames]
+            views = read(request, c.VIEWS)
             chunk = encode_chunk(
-                planes[:frames],
+                planes if views is None else seen_through(planes, views),
                 codec=text(request, c.CODEC),
                 fps=number(request, c.FPS),
                 first_frame=number(request, c.FIRST_FRAME),

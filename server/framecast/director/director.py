@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from framecast.director.ahead import ahead
+from framecast.director.camera import BY_VIEW, CameraPath
 from framecast.director.model import ServedModel
 from framecast.director.timeline import SegmentPlan, chunks, derived_seed, scene_frames, segments
 from framecast.director.video import Chunk, Done, Event, SceneStarted, Stats, StoryRequest, VideoSpec
@@ -44,6 +45,8 @@ class _Segment:
     scene: int
     plan: SegmentPlan
     latents: Floats
+    path: CameraPath | None
+    first: int  # frames of the scene before it
 
 
 class _Patience:
@@ -136,7 +139,8 @@ class Director:
 
                 states = await self._retried(self._encode, scene, index, stats)
                 seed = derived_seed(spec.seed, index) if scene.seed is None else scene.seed
-                context: Floats | None = None
+                path = CameraPath(scene.camera, frames, spec.fps) if model.camera == BY_VIEW else None
+                scene_first, context = first_frame, None
                 for plan in segments(frames, model):
                     part_seed = derived_seed(seed, plan.index) if plan.index else seed
                     place = (index, plan.index)
@@ -145,8 +149,9 @@ class Director:
                     )
                     context = latents[-model.context_latents :] if model.context_latents else None
                     stats.segments += 1
+                    segment = _Segment(index, plan, latents, path, first_frame - scene_first)
                     first_frame += plan.frames
-                    yield _Segment(index, plan, latents)
+                    yield segment
 
     async def _chunks(
         self, spec: VideoSpec, items: AsyncGenerator[SceneStarted | _Segment, None], stats: Stats
@@ -156,6 +161,7 @@ class Director:
                 if isinstance(item, SceneStarted):
                     yield item
                     continue
+                first = item.first
                 for plan in chunks(item.plan, self._model):
                     encoded = await self._retried(
                         self._stages.decode,
@@ -165,9 +171,11 @@ class Director:
                         first_frame=stats.frames,
                         sequence=stats.chunks,
                         codec=spec.codec,
+                        views=item.path.views(first, plan.frames) if item.path else None,
                         scene=item.scene,
                         segment=item.plan.index,
                     )
+                    first += plan.frames
                     _bill(stats, "decode", encoded.decode_seconds)
                     _bill(stats, "encode", encoded.encode_seconds)
                     _bill(stats, "mux", encoded.mux_seconds)
@@ -180,7 +188,8 @@ class Director:
                         yield chunk
 
     async def _encode(self, scene: Scene, index: int, stats: Stats) -> TextStates:
-        states = await self._stages.encode_text(scene.caption, scene.negative_prompt, scene=index)
+        prompt = scene.prompt if self._model.camera == BY_VIEW else scene.caption
+        states = await self._stages.encode_text(prompt, scene.negative_prompt, scene=index)
         _bill(stats, "text", states.engine_seconds)
         return states
 

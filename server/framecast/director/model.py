@@ -21,6 +21,8 @@ class ServedModel:
         max_scenes: the planner's limit.
         source: digest of the bundle, the exporter and its options; empty: exported before that was kept.
         max_side: largest width or height, pixels.
+        camera: how a scene's camera is heard, one of `framecast.director.camera.WAYS`; an export that says nothing is
+            from before there were views.
     """
 
     bundle: str
@@ -39,6 +41,7 @@ class ServedModel:
     max_scenes: int
     source: str = ""
     max_side: int = 1024
+    camera: str = "prompt"
 
     def __post_init__(self) -> None:
         if not 0 <= self.context_latents < self.segment_latents or min(self.chunk_latents, self.latent_frames) < 1:

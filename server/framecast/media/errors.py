@@ -2,6 +2,7 @@
 
     MediaError
     ├── InvalidPlanes      (ValueError)    arrays that are not pictures in YUV 4:2:0
+    ├── InvalidViews       (ValueError)    views that do not lie in their pictures, or are not one a picture
     ├── InvalidTiming      (ValueError)    frame rate, first frame or sequence number out of range
     ├── UnknownCodec       (ValueError)    a name that is not in the registry
     ├── MalformedMovie     (ValueError)    bytes that are not the fragmented MP4 they should be
@@ -17,6 +18,10 @@ class MediaError(Exception):
 
 class InvalidPlanes(MediaError, ValueError):
     """The arrays are not pictures in YUV 4:2:0; the message names the plane and what it should be."""
+
+
+class InvalidViews(MediaError, ValueError):
+    """A view does not lie in its picture or is too small, or there is not one a picture."""
 
 
 class InvalidTiming(MediaError, ValueError):

@@ -35,7 +35,7 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        """The text that is encoded: the prompt, and the camera where it moves."""
+        """The prompt, and the camera where it moves: what is encoded for weights that know a camera's words."""
         return self.prompt if self.camera == "static" else f"{self.prompt}, {self.camera}"
 
 

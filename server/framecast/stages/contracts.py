@@ -71,6 +71,7 @@ FPS = Tensor("FPS", "INT32")
 FIRST_FRAME = Tensor("FIRST_FRAME", "INT64", optional=True)  # of segment or chunk, on the video's timeline; none: 0
 SEQUENCE = Tensor("SEQUENCE", "INT32", optional=True)  # of the chunk; 0 or none carries the init segment
 CODEC = Tensor("CODEC", "STRING")
+VIEWS = Tensor("VIEWS", "FP32", (-1, 4), optional=True)  # of each kept frame, see `CameraPath`; none: all
 DATA = Tensor("DATA", "UINT8", (-1,))  # the parts, joined
 PART_SIZES = Tensor("PART_SIZES", "INT64", (-1,))  # one part for a video codec, one a frame for pictures
 MIME = Tensor("MIME", "STRING")
@@ -95,12 +96,12 @@ DENOISER = Model(
 VAE_DECODER = Model("vae_decoder", inputs=(LATENTS,), outputs=(Y, U, V, ENGINE_SECONDS))
 FRAME_ENCODER = Model(
     "frame_encoder",
-    inputs=(Y, U, V, FRAMES, FPS, FIRST_FRAME, SEQUENCE, CODEC),
+    inputs=(Y, U, V, FRAMES, FPS, FIRST_FRAME, SEQUENCE, CODEC, VIEWS),
     outputs=(DATA, PART_SIZES, MIME, ENGINE_SECONDS, MUX_SECONDS),
 )
 DECODE_FRAMES = Ensemble(
     "decode_frames",
-    inputs=(LATENTS, FRAMES, FPS, FIRST_FRAME, SEQUENCE, CODEC),
+    inputs=(LATENTS, FRAMES, FPS, FIRST_FRAME, SEQUENCE, CODEC, VIEWS),
     outputs=(DATA, PART_SIZES, MIME, DECODE_SECONDS, ENCODE_SECONDS, MUX_SECONDS),
     steps=(
         Step(VAE_DECODER, outputs={"ENGINE_SECONDS": "DECODE_SECONDS"}),

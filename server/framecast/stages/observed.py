@@ -103,6 +103,7 @@ class ObservedStages:
         first_frame: int,
         sequence: int,
         codec: str,
+        views: Floats | None,
         scene: int,
         segment: int,
     ) -> Encoded:
@@ -116,6 +117,7 @@ class ObservedStages:
                 first_frame=first_frame,
                 sequence=sequence,
                 codec=codec,
+                views=views,
                 scene=scene,
                 segment=segment,
             )

@@ -160,21 +160,22 @@ class TritonStages:
         first_frame: int,
         sequence: int,
         codec: str,
+        views: Floats | None,
         scene: int,
         segment: int,
     ) -> Encoded:
         """A chunk; see `Stages.decode`."""
-        result = await self._infer(
-            c.DECODE_FRAMES,
-            {
-                c.LATENTS: latents,
-                c.FRAMES: frames,
-                c.FPS: fps,
-                c.FIRST_FRAME: first_frame,
-                c.SEQUENCE: sequence,
-                c.CODEC: codec,
-            },
-        )
+        values: dict[Tensor, Array | str | float] = {
+            c.LATENTS: latents,
+            c.FRAMES: frames,
+            c.FPS: fps,
+            c.FIRST_FRAME: first_frame,
+            c.SEQUENCE: sequence,
+            c.CODEC: codec,
+        }
+        if views is not None:
+            values[c.VIEWS] = views
+        result = await self._infer(c.DECODE_FRAMES, values)
         data, ends = _read(result, c.DATA).tobytes(), np.cumsum(_read(result, c.PART_SIZES)).tolist()
         return Encoded(
             tuple(data[start:end] for start, end in zip([0, *ends], ends, strict=False)),

@@ -90,8 +90,9 @@ class Stages(Protocol):
         first_frame: int,
         sequence: int,
         codec: str,
+        views: Floats | None,
         scene: int,
         segment: int,
     ) -> Encoded:
-        """The first `frames` frames of `latents` as one chunk."""
+        """The first `frames` frames of `latents` as one chunk; of each what its view shows (`CameraPath.views`)."""
         ...

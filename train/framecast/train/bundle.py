@@ -36,6 +36,7 @@ class BundleConfig:
     width: int = 256
     height: int = 256
     max_side: int = 256
+    camera: str = "view"
     steps: int = 4
     guidance_scale: float = 2.0
     diffusion: diffusion.DiffusionConfig = field(default_factory=diffusion.DiffusionConfig)
@@ -169,6 +170,7 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         "width": config.width,
         "height": config.height,
         "max_side": config.max_side,
+        "camera": config.camera,
         "segment_latents": SEGMENT_LATENTS,
         "context_latents": config.diffusion.context,
         "steps": config.steps,
