@@ -1,7 +1,11 @@
 """Both clients: events, pushed scenes, cancellation, metadata, plain errors."""
 
 import asyncio
+import math
+import subprocess
+import sys
 import threading
+from importlib.resources import files
 
 import grpc
 import pytest
@@ -11,6 +15,7 @@ from framecast.client import (
     AsyncVideoClient,
     Camera,
     Cancelled,
+    ChannelOptions,
     Chunk,
     Codec,
     Done,
@@ -105,6 +110,18 @@ def broken():
 def test_an_exception_of_the_callers_iterable_is_raised_as_it_is(client):
     with pytest.raises(KeyError, match="mine"):
         list(client.generate(scenes=broken()))
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_what_ends_a_program_ends_it_from_the_callers_iterable_too(client, kind):
+    """gRPC takes no notice of what is no Exception, and would wait for the next scene."""
+
+    def scenes():
+        yield Scene("a")
+        raise kind(2)
+
+    with pytest.raises(kind):
+        list(client.generate(scenes=scenes(), timeout=60))
 
 
 async def test_async_an_exception_of_the_callers_iterable_is_raised_as_it_is(async_client):
@@ -233,6 +250,42 @@ def test_an_early_refusal_keeps_its_status_while_requests_are_written(fake, quic
     for _ in range(20):
         with pytest.raises(InvalidArgument, match=r"options\.width: no"):
             asyncio.run(film())
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e300, None])
+def test_a_timeout_that_is_none(fake, client, timeout):
+    assert client.server_info(timeout=timeout).bundle == "fake"
+    assert fake.calls[0].time_remaining is None or fake.calls[0].time_remaining > 1e6
+
+
+@pytest.mark.parametrize("timeout", [math.nan, "3"])
+def test_a_timeout_that_is_no_number(fake, client, timeout):
+    with pytest.raises(InvalidArgument, match=r"timeout: .* is no number of seconds"):
+        client.server_info(timeout=timeout)
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("seconds", [math.inf, math.nan, 0, 1e9])
+def test_keepalive_in_a_time_that_grpc_counts(seconds):
+    with pytest.raises(InvalidArgument, match=r"keepalive_timeout_seconds: .* below 2e"):
+        ChannelOptions(keepalive_timeout_seconds=seconds)
+
+
+def test_a_call_while_python_ends_is_answered(fake):
+    """No thread is started any more then, and those of gRPC have stopped."""
+    program = f"""
+from framecast.client import VideoClient
+class Last:
+    def __init__(self): self.client = VideoClient({fake.address!r})
+    def __del__(self): print(self.client.server_info(timeout=5).bundle)
+last = Last()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "fake\n"), ended.stderr
+
+
+def test_the_types_are_there_for_others():
+    assert (files("framecast.client") / "py.typed").is_file()
 
 
 def test_nobody_listens():

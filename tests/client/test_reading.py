@@ -1,8 +1,12 @@
 """Reading a call in a thread: what the caller sees, and what is left of it."""
 
+import _thread
+import contextvars
 import gc
+import itertools
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import closing
@@ -24,7 +28,7 @@ class Numbers:
         self.cancelled = threading.Event()
 
     def __next__(self) -> int:
-        self.readers.add(threading.current_thread())
+        self.readers.add(threading.get_ident())
         if self.read == self.last:
             self.waits()
             self.cancelled.wait(30)
@@ -42,14 +46,14 @@ def test_a_message_is_read_when_it_is_asked_for_and_by_another_thread():
         assert [next(answers), next(answers)] == [1, 2]
         assert call.read == 2
     (reader,) = call.readers
-    assert reader is not threading.current_thread()
-    assert not reader.is_alive()
+    assert reader != threading.get_ident()
     assert call.cancelled.is_set()
 
 
 def test_an_interrupted_caller_leaves_no_thread_and_no_call():
     """As Ctrl-C does it: the exception strikes where the caller waits for a message that does not come."""
     call = Numbers(1, waits=lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1))
+    threads = _thread._count()
     before = signal.signal(signal.SIGUSR1, signal.default_int_handler)  # a test in the background ignores SIGINT
     try:
         answers = messages(lambda: call)
@@ -58,9 +62,61 @@ def test_an_interrupted_caller_leaves_no_thread_and_no_call():
             next(answers)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    (reader,) = call.readers
     assert call.cancelled.is_set()
-    assert not reader.is_alive()
+    assert _thread._count() <= threads
+
+
+def test_an_interrupt_while_a_call_starts_leaves_none_running():
+    """As a notebook's user makes it, or a timeout that raises: the program goes on, and so would the call."""
+    begun = []
+
+    def start():
+        begun.append(Numbers(10**6))
+        return begun[-1]
+
+    threads, before = _thread._count(), signal.signal(signal.SIGALRM, signal.default_int_handler)
+    interrupted = 0
+    try:
+        for attempt in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-6 * (1 + attempt % 150))
+                for _ in messages(start):
+                    pass
+            except KeyboardInterrupt:
+                interrupted += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted == 300
+    assert all(call.cancelled.wait(30) for call in begun)
+    end = time.monotonic() + 30
+    while _thread._count() > threads and time.monotonic() < end:
+        time.sleep(0.01)
+    assert _thread._count() <= threads
+
+
+def test_the_reader_sees_the_callers_context():
+    tenant = contextvars.ContextVar("tenant", default="nobody")
+    seen = []
+    tenant.set("acme")
+    call = Numbers(1)
+    (first,) = itertools.islice(messages(lambda: (seen.append(tenant.get()), call)[1]), 1)
+    assert (first, seen) == (1, ["acme"])
+
+
+def test_without_new_threads_the_caller_reads(monkeypatch, stub):
+    def none(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", none)
+    call = Numbers(2)
+    answers = messages(lambda: call)
+    assert [next(answers), next(answers)] == [1, 2]
+    answers.close()
+    assert call.readers == {threading.get_ident()}
+    assert call.cancelled.is_set()
+    (info,) = messages(lambda: Unary(stub.GetServerInfo, pb.GetServerInfoRequest()))
+    assert info.bundle == "fake"
 
 
 def test_what_was_abandoned_may_be_collected_by_its_own_reader():
@@ -83,10 +139,7 @@ def test_what_was_abandoned_may_be_collected_by_its_own_reader():
         assert collected.wait(30)
     finally:
         gc.enable()
-    (reader,) = call.readers
-    reader.join(30)
-    assert not reader.is_alive()
-    assert call.cancelled.is_set()
+    assert call.cancelled.wait(30)
 
 
 def test_what_cannot_be_started_is_told_to_the_caller():
@@ -118,8 +171,7 @@ def test_a_call_that_was_left_is_freed_at_once(fake, stub):
 
 
 def test_one_answer_is_a_stream_of_one(stub):
-    future = stub.GetServerInfo.future(pb.GetServerInfoRequest())
-    (info,) = messages(lambda: Unary(future))
+    (info,) = messages(lambda: Unary(stub.GetServerInfo, pb.GetServerInfoRequest()))
     assert info.bundle == "fake"
 
 

@@ -101,6 +101,7 @@ async def test_the_models_own_largest_size_counts(serve, connect, model, request
 
 async def test_server_info(serve, connect, model):
     info = await connect(await serve()).GetServerInfo(pb.GetServerInfoRequest())
+    assert info.max_story_scenes == min(model.max_scenes, info.max_scenes)
     assert (info.bundle, info.version, info.size_multiple) == (model.bundle, model.version, model.size_multiple)
     assert (info.defaults.width, info.defaults.steps, info.defaults.codec) == (256, 20, pb.H264)
     assert (info.min_steps, info.max_steps, info.segment_seconds) == (10, 50, 1.0)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from framecast.client.errors import InvalidArgument
 
+_NEVER = 2e6  # gRPC counts milliseconds in 31 bits
+
 
 @dataclass(frozen=True)
 class ChannelOptions:
@@ -16,6 +18,9 @@ class ChannelOptions:
         keepalive_seconds: a ping goes out after this long without traffic.
         keepalive_timeout_seconds: a connection whose ping is not answered this fast is dead.
         max_message_bytes: the largest chunk accepted.
+
+    Raises:
+        InvalidArgument: gRPC does not count such a time.
     """
 
     tls: bool = False
@@ -23,6 +28,11 @@ class ChannelOptions:
     keepalive_seconds: float = 20.0
     keepalive_timeout_seconds: float = 10.0
     max_message_bytes: int = 64 * 2**20
+
+    def __post_init__(self) -> None:
+        for name in ("keepalive_seconds", "keepalive_timeout_seconds"):
+            if not 0 < getattr(self, name) < _NEVER:
+                raise InvalidArgument(f"{name}: {getattr(self, name)} must be above 0 and below {_NEVER:g} seconds")
 
     @classmethod
     def secured(cls, tls: bool, ca_file: Path | None) -> "ChannelOptions":

@@ -137,7 +137,8 @@ def info(
     typer.echo(f"  size      {defaults.width}x{defaults.height}, at most {answer.max_width}x{answer.max_height},"
                f" multiples of {answer.size_multiple}")  # fmt: skip
     typer.echo(f"  length    {answer.segment_seconds:g} s a segment, at most {answer.max_scene_seconds:g} s a scene,"
-               f" {answer.max_video_seconds:g} s and {answer.max_scenes} scenes a video")  # fmt: skip
+               f" {answer.max_video_seconds:g} s and {answer.max_scenes} scenes a video"
+               + (f", {answer.max_story_scenes} of a story" if answer.max_story_scenes else ""))  # fmt: skip
     typer.echo(f"  steps     {defaults.steps}, from {answer.min_steps} to {answer.max_steps};"
                f" guidance {defaults.guidance_scale:g}; {defaults.fps} fps")  # fmt: skip
     typer.echo(f"  codecs    {', '.join(codec.value for codec in answer.codecs)}")

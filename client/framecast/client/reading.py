@@ -1,6 +1,8 @@
 """Reading a call so that Ctrl-C ends it cleanly, wherever it strikes."""
 
-import threading
+import _thread
+import contextvars
+import sys
 from collections.abc import Callable, Generator
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
@@ -20,22 +22,33 @@ class Unary(Generic[M]):
     """A call with one answer, as a `Call`.
 
     Args:
-        future: what a stub's ``Method.future(…)`` returns.
+        method: of a stub.
+        request: what it is called with.
+        options: of the call, as ``timeout``.
     """
 
-    def __init__(self, future: Any) -> None:
-        self._future = future
-        self._read = False
+    def __init__(self, method: Any, request: object, **options: object) -> None:
+        self._method, self._request, self._options = method, request, options
+        self._future: Any = None
+        self._cancelled = False
 
     def __next__(self) -> M:
-        if self._read:
+        if self._future is not None:
             raise StopIteration
-        self._read = True
+        self._future = self._method.future(self._request, **self._options)
+        if self._cancelled:
+            self._future.cancel()
         answer: M = self._future.result()
         return answer
 
+    def without_threads(self) -> M:
+        """The answer, waited for with none of gRPC's threads."""
+        answer: M = self._method(self._request, **self._options)
+        return answer
+
     def cancel(self) -> object:
-        return self._future.cancel()
+        self._cancelled = True
+        return self._future is not None and self._future.cancel()
 
 
 def messages(start: Callable[[], Call[M]]) -> Generator[M, None, None]:
@@ -43,14 +56,17 @@ def messages(start: Callable[[], Call[M]]) -> Generator[M, None, None]:
 
     A signal's exception, such as KeyboardInterrupt, is raised wherever the main thread is. Inside gRPC that may be
     half-way into a lock, which stays as it is: of 305 clients that were interrupted right after a message 3 hung or
-    died of another error (docs/log.md). So a thread reads, and the caller waits in a queue that is written in C.
+    died of another error (docs/log.md). So a thread reads, and the caller waits in a queue that is written in C. The
+    thread sees the caller's context variables.
 
     Raises:
         Exception: what `start` or reading has raised.
     """
     reader = _Reader(start)
-    reader.start()
     try:
+        if not reader.begin():
+            yield from reader.directly()
+            return
         while True:
             message, failure = reader.ask()
             if isinstance(failure, StopIteration):
@@ -62,29 +78,46 @@ def messages(start: Callable[[], Call[M]]) -> Generator[M, None, None]:
         reader.stop()
 
 
-class _Reader(threading.Thread, Generic[M]):
+class _Reader(Generic[M]):
+    """The thread, from `begin` to `stop`.
+
+    It is not a `threading.Thread`: `start` and `join` of those wait for locks in Python, and an interrupt in there
+    would leave the thread running with nobody who knows of it.
+    """
+
     def __init__(self, start: Callable[[], Call[M]]) -> None:
-        super().__init__(name="framecast-reader", daemon=True)
-        self._begin = start
+        self._start = start
         self._call: Call[M] | None = None
+        self._thread = 0
         self._stopped = False
         self._wanted: SimpleQueue[bool] = SimpleQueue()
         self._answers: SimpleQueue[tuple[Any, Exception | None]] = SimpleQueue()
+        self._ended: SimpleQueue[None] = SimpleQueue()
 
-    def run(self) -> None:
+    def begin(self) -> bool:
+        """False where Python runs no new thread, as while it ends."""
+        if sys.is_finalizing():  # before Python 3.12 one could be started, and never ran
+            return False
         try:
-            call = self._call = self._begin()
-            if self._stopped:
-                call.cancel()
-            while self._wanted.get():
-                self._answers.put((next(call), None))
-        except Exception as failure:  # noqa: BLE001 - the end of the stream too: raised where the answer is waited for
-            if self._stopped:
-                failure.__traceback__ = None  # gRPC's call and its error are one, and its frames hold it: see stop
-            else:
-                self._answers.put((None, failure))
+            self._thread = _thread.start_new_thread(contextvars.copy_context().run, (self._read,))
+        except RuntimeError:
+            return False
+        return True
+
+    def directly(self) -> Generator[M, None, None]:
+        """The messages without a thread."""
+        call = self._call = self._start()
+        if isinstance(call, Unary):
+            yield call.without_threads()
+            return
+        try:
+            while True:
+                yield next(call)
+        except StopIteration:
+            return
 
     def ask(self) -> tuple[Any, Exception | None]:
+        """The next message, or what came in its place."""
         self._wanted.put(True)
         while True:
             try:
@@ -102,6 +135,22 @@ class _Reader(threading.Thread, Generic[M]):
         self._wanted.put(False)
         if self._call is not None:
             self._call.cancel()
-        if threading.current_thread() is not self:  # a collection may close what was abandoned from here, too
-            self.join()
+        # A collection may close what was abandoned from the thread itself.
+        if self._thread and self._thread != _thread.get_ident():
+            self._ended.get()
         self._call = None
+
+    def _read(self) -> None:
+        try:
+            call = self._call = self._start()
+            if self._stopped:
+                call.cancel()
+            while self._wanted.get():
+                self._answers.put((next(call), None))
+        except Exception as failure:  # noqa: BLE001 - the end of the stream too: raised where the answer is waited for
+            if self._stopped:
+                failure.__traceback__ = None  # gRPC's call and its error are one, and its frames hold it: see `stop`
+            else:
+                self._answers.put((None, failure))
+        finally:
+            self._ended.put(None)

@@ -43,7 +43,7 @@ class VideoRequest:
         #: An iterable that has been consumed cannot be sent again.
         self.replayable = story is not None or isinstance(scenes, Sequence)
         #: What the caller's iterable raised, to be raised again where the caller reads events.
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def messages(self) -> Iterator[pb.GenerateRequest]:
         """What goes over the wire, in order."""
@@ -54,9 +54,12 @@ class VideoRequest:
         try:
             for scene in self._scenes:
                 yield _scene_request(scene)
-        except Exception as error:
-            self.failure = error
+        except GeneratorExit:
             raise
+        except BaseException as error:
+            self.failure = error
+            # gRPC ends the call for an Exception; of a SystemExit it takes no notice, and everybody waits.
+            raise RuntimeError("the scenes could not be sent") from error
 
     async def messages_async(self) -> AsyncIterator[pb.GenerateRequest]:
         """The same for the asynchronous client."""

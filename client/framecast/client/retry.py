@@ -1,10 +1,13 @@
 """When a failed call is tried again."""
 
+import math
 import random
 import time
 from dataclasses import dataclass
 
-from framecast.client.errors import FramecastClientError, Overloaded, Unavailable
+from framecast.client.errors import FramecastClientError, InvalidArgument, Overloaded, Unavailable
+
+_LONGEST = 1e9  # seconds, 31 years; gRPC's clock ends at 2**63 nanoseconds
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,16 @@ class Deadline:
     """One deadline over all tries of a call.
 
     Args:
-        timeout: seconds from now, or None for no deadline.
+        timeout: seconds from now, or None for no deadline; what is longer than gRPC counts, as infinity, is none.
+
+    Raises:
+        InvalidArgument: it is no number.
     """
 
     def __init__(self, timeout: float | None) -> None:
-        self._end = None if timeout is None else time.monotonic() + timeout
+        if timeout is not None and (not hasattr(timeout, "__float__") or math.isnan(timeout)):
+            raise InvalidArgument(f"timeout: {timeout!r} is no number of seconds; None waits for ever")
+        self._end = None if timeout is None or timeout > _LONGEST else time.monotonic() + timeout
 
     def remaining(self) -> float | None:
         """Seconds left, never negative; None without a deadline."""

@@ -109,7 +109,7 @@ class VideoClient:
         request = pb.GetServerInfoRequest()
         answers = self._tries(
             "GetServerInfo",
-            lambda **call: Unary(self._stub.GetServerInfo.future(request, **call)),
+            lambda **call: Unary(self._stub.GetServerInfo, request, **call),
             wire.info_from_wire,
             _always,
             timeout,

@@ -158,13 +158,14 @@ class ServerInfo:
         defaults: options used where a caller sets none.
         size_multiple: width and height must be multiples of this, pixels.
         max_width, max_height: pixels.
-        max_scenes: in one video.
+        max_scenes: in one video whose scenes are sent.
         max_scene_seconds, max_video_seconds: lengths.
         max_story_characters: length of a story.
         min_steps, max_steps: denoising steps.
         segment_seconds: length of the frames that are denoised together.
         codecs: what it encodes.
         source: digest of the bundle, the exporter and its options; empty: the server does not say.
+        max_story_scenes: the most that a story is planned in; 0: the server does not say.
     """
 
     version: str
@@ -182,3 +183,4 @@ class ServerInfo:
     segment_seconds: float
     codecs: tuple[Codec, ...]
     source: str = ""
+    max_story_scenes: int = 0

@@ -136,6 +136,7 @@ def info_from_wire(message: pb.ServerInfo) -> ServerInfo:
         max_scene_seconds=message.max_scene_seconds,
         max_video_seconds=message.max_video_seconds,
         max_story_characters=message.max_story_characters,
+        max_story_scenes=message.max_story_scenes,
         min_steps=message.min_steps,
         max_steps=message.max_steps,
         segment_seconds=message.segment_seconds,

@@ -46,7 +46,8 @@ class Validator:
             width=self._size("options.width", options.width, model.width, limits.width),
             height=self._size("options.height", options.height, model.height, limits.height),
             fps=_whole_number("options.fps", options.fps, 1, limits.fps, model.fps),
-            seed=_seed("options.seed", options.seed) if options.HasField("seed") else secrets.randbits(63),
+            # A double, and so a number of JavaScript, holds 53 bits: what the caller is told can be sent again.
+            seed=_seed("options.seed", options.seed) if options.HasField("seed") else secrets.randbits(53),
             steps=self._steps(options.steps),
             guidance_scale=(
                 _number("options.guidance_scale", options.guidance_scale, limits.guidance_scale)

@@ -187,7 +187,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ServerInfo(_message.Message):
-    __slots__ = ("version", "bundle", "defaults", "size_multiple", "max_width", "max_height", "max_scenes", "max_scene_seconds", "max_video_seconds", "max_story_characters", "min_steps", "max_steps", "segment_seconds", "codecs", "source")
+    __slots__ = ("version", "bundle", "defaults", "size_multiple", "max_width", "max_height", "max_scenes", "max_scene_seconds", "max_video_seconds", "max_story_characters", "min_steps", "max_steps", "segment_seconds", "codecs", "source", "max_story_scenes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     DEFAULTS_FIELD_NUMBER: _ClassVar[int]
@@ -203,6 +203,7 @@ class ServerInfo(_message.Message):
     SEGMENT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     CODECS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MAX_STORY_SCENES_FIELD_NUMBER: _ClassVar[int]
     version: str
     bundle: str
     defaults: VideoOptions
@@ -218,4 +219,5 @@ class ServerInfo(_message.Message):
     segment_seconds: float
     codecs: _containers.RepeatedScalarFieldContainer[Codec]
     source: str
-    def __init__(self, version: _Optional[str] = ..., bundle: _Optional[str] = ..., defaults: _Optional[_Union[VideoOptions, _Mapping]] = ..., size_multiple: _Optional[int] = ..., max_width: _Optional[int] = ..., max_height: _Optional[int] = ..., max_scenes: _Optional[int] = ..., max_scene_seconds: _Optional[float] = ..., max_video_seconds: _Optional[float] = ..., max_story_characters: _Optional[int] = ..., min_steps: _Optional[int] = ..., max_steps: _Optional[int] = ..., segment_seconds: _Optional[float] = ..., codecs: _Optional[_Iterable[_Union[Codec, str]]] = ..., source: _Optional[str] = ...) -> None: ...
+    max_story_scenes: int
+    def __init__(self, version: _Optional[str] = ..., bundle: _Optional[str] = ..., defaults: _Optional[_Union[VideoOptions, _Mapping]] = ..., size_multiple: _Optional[int] = ..., max_width: _Optional[int] = ..., max_height: _Optional[int] = ..., max_scenes: _Optional[int] = ..., max_scene_seconds: _Optional[float] = ..., max_video_seconds: _Optional[float] = ..., max_story_characters: _Optional[int] = ..., min_steps: _Optional[int] = ..., max_steps: _Optional[int] = ..., segment_seconds: _Optional[float] = ..., codecs: _Optional[_Iterable[_Union[Codec, str]]] = ..., source: _Optional[str] = ..., max_story_scenes: _Optional[int] = ...) -> None: ...
