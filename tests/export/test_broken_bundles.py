@@ -37,6 +37,17 @@ def _config(bundle: Path, file: str, **values: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **values}), encoding="utf-8")
 
 
+def _template(bundle: Path, text: str) -> None:
+    (bundle / "planner" / "chat_template.jinja").write_text(text, encoding="utf-8")
+
+
+def _wordpiece(bundle: Path) -> None:
+    path = bundle / "planner" / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    tokenizer["decoder"] = {"type": "WordPiece", "prefix": "##", "cleanup": True}
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+
+
 MODELS = Path(__file__).parents[2] / "model_repository"
 
 
@@ -59,6 +70,44 @@ CASES: list[tuple[Callable[[Path], object], str]] = [
         lambda b: (b / "planner" / "chat_template.jinja").write_text("{% for %}", encoding="utf-8"),
         r"chat template cannot be filled in",
     ),
+    (lambda b: _config(b, "framecast.json", camera="drone"), r"camera is 'drone'; it must be view or prompt"),
+    (
+        lambda b: _config(b, "planner/config.json", rope_parameters={"rope_type": "longrope"}),
+        r"longrope rotary positions, whose frequencies depend on how long a text is",
+    ),
+    (
+        lambda b: _config(b, "text_encoder/config.json", use_attention_mask=True),
+        r"use_attention_mask, which is not served",
+    ),
+    (
+        lambda b: shutil.copy(
+            b / "unet" / "diffusion_pytorch_model.safetensors", b / "pytorch_lora_weights.safetensors"
+        ),
+        r"a LoRA, pytorch_lora_weights.safetensors, beside its UNet; fuse it",
+    ),
+    (
+        lambda b: (b / "vae" / "diffusion_pytorch_model.safetensors").rename(
+            b / "vae" / "diffusion_pytorch_model.fp16.safetensors"
+        ),
+        r"diffusion_pytorch_model.fp16.safetensors only, a variant",
+    ),
+    (
+        lambda b: _config(b, "tokenizer/tokenizer_config.json", model_max_length=4000),
+        r"model_max_length 4000, and the text encoder",
+    ),
+    (lambda b: _config(b, "tokenizer/tokenizer_config.json", model_max_length=10**30), r"names no model_max_length"),
+    (
+        lambda b: _template(b, "{{ messages[0]['content'] }} again: {{ messages[0]['content'] }}"),
+        r"shows the user's message twice",
+    ),
+    (
+        lambda b: (
+            _config(b, "framecast.json", planner_instructions="Plan."),
+            _template(b, "<story>{{ messages[-1]['content'] }}"),
+        ),
+        r"leaves planner_instructions out",
+    ),
+    (lambda b: _wordpiece(b), r"cannot be held to the storyboard's grammar"),
 ]
 
 

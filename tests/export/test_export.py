@@ -12,6 +12,9 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from tests.support.tiny_bundle import tiny_text_encoder
+from tokenizers import Tokenizer
+from transformers import CLIPTokenizer
 
 from framecast.denoiser.samplers import SamplerTable
 from framecast.engines.manifest import Manifest
@@ -23,6 +26,8 @@ from framecast.export.graphs.decode_yuv import DecodeYuv
 from framecast.export.options import ExportOptions
 from framecast.export.parity import ParityError, batch_independence, compare, gaussian
 from framecast.export.samplers import given_noise, sampler_table
+from framecast.export.source import source_digest
+from framecast.export.tokenizer_files import tokenizer_json
 from framecast.media.colour import rgb_to_yuv420
 
 ZERO_SNR = {
@@ -156,12 +161,72 @@ def test_a_table_walks_the_schedulers_own_path(scheduler: object, steps: int) ->
         diffusers.DDIMScheduler(clip_sample=True),
         diffusers.DPMSolverMultistepScheduler(solver_order=3),  # looks back two steps
         diffusers.UniPCMultistepScheduler(),
+        diffusers.DDIMScheduler(prediction_type="sample", clip_sample_range=5.0),  # clips what is rarely so large
+        diffusers.DDIMScheduler(**{**ZERO_SNR, "prediction_type": "epsilon"}),  # 0 / 0 where there is no signal
         diffusers.HeunDiscreteScheduler(),  # calls the model twice a step
     ],
 )
 def test_a_sampler_that_is_no_table_is_refused_by_name(scheduler: object) -> None:
     with pytest.raises(InvalidRepository, match=type(scheduler).__name__):
         sampler_table(scheduler, [6])
+
+
+def test_lengths_that_a_scheduler_has_no_schedule_for_are_left_out() -> None:
+    scheduler = diffusers.LCMScheduler(original_inference_steps=25)
+    assert list(sampler_table(scheduler, range(1, 51)).schedules) == list(range(1, 26))
+    with pytest.raises(InvalidRepository, match=r"LCMScheduler has no schedule of any length: .*original"):
+        sampler_table(scheduler, [26, 30])
+
+
+def test_a_scheduler_that_its_config_breaks_is_one_sentence() -> None:
+    scheduler = diffusers.EulerAncestralDiscreteScheduler(prediction_type="sample")
+    with pytest.raises(
+        InvalidRepository, match="EulerAncestralDiscreteScheduler cannot be walked as it is configured: "
+    ):
+        sampler_table(scheduler, [6])
+
+
+def test_what_lies_behind_a_link_counts(tiny_bundle: Path, tmp_path: Path) -> None:
+    """A cache of models has folders that are links."""
+    bundle, options = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle")), ExportOptions(models=packaged_models())
+    shutil.move(bundle / "planner", tmp_path / "planner")
+    (bundle / "planner").symlink_to(tmp_path / "planner")
+    before = source_digest(Bundle.open(bundle), options, {})
+    (tmp_path / "planner" / "chat_template.jinja").write_text("{{ messages[0]['content'] }}", encoding="utf-8")
+    assert source_digest(Bundle.open(bundle), options, {}) != before
+
+
+def test_a_vocabulary_and_merges_are_written_as_one_file(tiny_bundle: Path, tmp_path: Path) -> None:
+    """Bundles from a hub have CLIP's two files, and no third."""
+    folder = tmp_path / "clip"
+    tiny_text_encoder(folder)
+    assert not (folder / "tokenizer.json").exists()
+    written = Tokenizer.from_str(tokenizer_json(CLIPTokenizer.from_pretrained(folder), folder))
+    given = Tokenizer.from_file(str(tiny_bundle / "tokenizer" / "tokenizer.json"))
+    for text in ("A white cat, 猫!", "x</w> <|endoftext|>", ""):
+        assert written.encode(text).ids == given.encode(text).ids
+    with pytest.raises(InvalidRepository, match="a SimpleNamespace cannot be written as one"):
+        tokenizer_json(SimpleNamespace(), folder)
+
+
+def test_guidance_begins_above_one_as_in_diffusers(tiny_repository: Path) -> None:
+    """Up to there a pipeline gives the prompt's own output, whatever the negative prompt."""
+    unet = Manifest.load(tiny_repository).engine(tiny_repository, "unet")
+    inputs = {
+        "latents": gaussian(0, 1, 2, 4, 4, 4),
+        "timestep": np.full(1, 500, np.float32),
+        "embedding": 9 * gaussian(1, 1, 3, 16),
+        "negative_embedding": 9 * gaussian(2, 1, 3, 16),
+        "coefficients": np.ones((1, 3), np.float32),
+        "context": np.zeros((1, 2, 4, 4, 4), np.float32),
+        "given": np.zeros((1, 2), np.float32),
+    }
+    found = [unet.run({**inputs, "guidance": np.array([g], np.float32)})["next_latents"] for g in (0.0, 0.5, 1.0, 2.0)]
+    other = unet.run({**inputs, "guidance": np.array([1.0], np.float32), "negative_embedding": 3 * inputs["embedding"]})
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+    assert np.abs(found[0] - other["next_latents"]).max() < 1e-5
+    assert np.abs(found[3] - found[2]).max() > 1e-4
 
 
 def test_tables_survive_the_repository(tiny_repository: Path) -> None:

@@ -14,6 +14,7 @@ PIPELINES: Mapping[str, tuple[str, ...]] = {
     "StableDiffusionPipeline": ("UNet2DConditionModel",),
 }
 ADAPTER = "motion_adapter"
+_GROWING_ROPE = ("dynamic", "longrope", "su")
 WEIGHTS = ("unet", "vae", "text_encoder", "planner")
 PARTS = (*WEIGHTS, "tokenizer", "scheduler")
 
@@ -37,6 +38,14 @@ def check_parts(path: Path) -> None:
     _check_class(path / "vae", vae.get("_class_name"), "AutoencoderKL")
     _check_class(path / "text_encoder", _architecture(text), "CLIPTextModel")
     _check_planner(path / "planner", planner)
+    if text.get("use_attention_mask"):
+        raise InvalidRepository(
+            f"{path / 'text_encoder'} has use_attention_mask, which is not served; prompts are filled up."
+        )
+    if lora := sorted(file.name for file in path.glob("*lora*.safetensors")):
+        raise InvalidRepository(
+            f"The bundle {path} has a LoRA, {lora[0]}, beside its UNet; fuse it into the UNet first."
+        )
     _check_same(path, "unet", "in_channels", unet, "vae", "latent_channels", vae)
     _check_same(path, "unet", "out_channels", unet, "unet", "in_channels", unet)
     _check_same(path, "unet", "cross_attention_dim", unet, "text_encoder", "hidden_size", text)
@@ -86,8 +95,14 @@ def _check_planner(path: Path, config: Mapping[str, Any]) -> None:
     if not found.endswith("ForCausalLM"):
         raise InvalidRepository(f"{path} holds a {found}; a causal LM is needed.")
     kinds = set(config.get("layer_types") or ["full_attention"])
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if (rope_kind := rope.get("rope_type", rope.get("type"))) in _GROWING_ROPE:
+        raise InvalidRepository(
+            f"{path} has {rope_kind} rotary positions, whose frequencies depend on how long a text is; only fixed ones "
+            "are served, as default, linear, llama3 or yarn."
+        )
     if "num_attention_heads" not in config or kinds != {"full_attention"}:
-        other = ", ".join(sorted(kinds - {"full_attention"})) or "no attention"
+        other = ", ".join(sorted(kinds - {"full_attention"})) or "no num_attention_heads in its config.json"
         raise InvalidRepository(
             f"{path} holds a {found} with {other}; only full attention is served, as in Llama or Qwen3."
         )
@@ -114,6 +129,8 @@ def _check_weights(path: Path) -> None:
         missing = sorted(set(_read(index).get("weight_map", {}).values()) - {file.name for file in files})
         if missing:
             raise InvalidRepository(f"{path} has no {missing[0]}, which {index.name} names; fetch it again.")
+    if not any("." not in file.stem.partition("-")[0] for file in files) and files:
+        raise InvalidRepository(f"{path} has {files[0].name} only, a variant; save the weights without one.")
     if not files:
         raise InvalidRepository(
             f"{path} has no .safetensors weights; pickled weights are never loaded, convert them first."

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,8 @@ from framecast.export.settings import downscale, write_served, write_settings
 from framecast.export.source import source_digest, versions
 from framecast.export.tensorrt.compiler import TensorRtCompiler, serving_limits
 from framecast.export.tensorrt.profiles import ServingLimits
+from framecast.export.tokenizer_files import FILE as TOKENIZER
+from framecast.export.tokenizer_files import check_grammar, check_prompts, tokenizer_json
 from framecast.export.trajectory import check_trajectory
 from framecast.planner.planner import PlannerSettings, ScenePlanner
 
@@ -62,6 +64,7 @@ def export_bundle(
         ParityError: a graph does not compute what its module does.
         FramecastError: a graph cannot be compiled.
     """
+    output = output.resolve()  # a link to a repository goes on pointing to it
     _refuse_foreign(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
@@ -109,10 +112,13 @@ class _Exporter:
         table = sampler_table(pipeline.scheduler, range(1, self._options.max_steps + 1))
         if self._bundle.conventions.steps not in table.schedules:
             raise InvalidRepository(
-                f"steps is {self._bundle.conventions.steps}; tables go up to {max(table.schedules)}."
+                f"steps is {self._bundle.conventions.steps}; the scheduler has tables of {_listed(table.schedules)}."
             )
         template = chat_template(planner_tokenizer, self._bundle.conventions.planner_instructions)
         check_vocabulary(planner, planner_tokenizer, self._bundle.part("planner"))
+        grammar_tokens = tokenizer_json(planner_tokenizer, self._bundle.part("planner"))
+        check_grammar(grammar_tokens, planner, planner_tokenizer, self._bundle.part("planner"))
+        check_prompts(pipeline.tokenizer, pipeline.text_encoder, self._bundle.part("tokenizer"))
         check_context(self._bundle.conventions, planner, planner_tokenizer, template)
         check_size(self._bundle.conventions, pipeline)
 
@@ -126,7 +132,8 @@ class _Exporter:
         table.save(self._file("denoiser", "samplers.json"))
         identity = self._compiler.identity if self._compiler else {}
         digest = source_digest(self._bundle, self._options, identity)
-        write_served(self._root, self._bundle.name, digest, self._bundle.conventions, pipeline, self._options)
+        counts = tuple(table.schedules)
+        write_served(self._root, self._bundle.name, digest, self._bundle.conventions, pipeline, self._options, counts)
         checks = {"trajectory": self._trajectory(pipeline, text, unet.engine, table)} if unet.engine else {}
 
         # 4. Quantised graphs and compiled engines in the place of what was checked, and the manifest of it all.
@@ -155,7 +162,7 @@ class _Exporter:
     def _planner(self, model: Any, tokenizer: Any, template: tuple[str, str]) -> None:
         conventions = self._bundle.conventions
         self._graph("planner", "scene_planner", partial(export_causal_lm, model))
-        self._copy(self._bundle.part("planner") / "tokenizer.json", "scene_planner")
+        self._tokenizer(tokenizer, "planner", "scene_planner")
         prefix, suffix = template
         write_settings(
             self._file("scene_planner"),
@@ -177,7 +184,7 @@ class _Exporter:
             "text_encoder",
             partial(export_text_states, pipeline.text_encoder),
         )
-        tokenizer = self._copy(self._bundle.part("tokenizer") / "tokenizer.json", "text_encoder")
+        tokenizer = self._tokenizer(pipeline.tokenizer, "tokenizer", "text_encoder")
         settings = write_settings(
             self._file("text_encoder"),
             {"length": pipeline.tokenizer.model_max_length, "pad_token": pipeline.tokenizer.pad_token},
@@ -324,8 +331,15 @@ class _Exporter:
     def _file(self, model: str, name: str = "") -> Path:
         return self._root / model / "1" / name
 
-    def _copy(self, source: Path, model: str) -> Path:
-        return Path(shutil.copy(source, self._file(model, source.name)))
+    def _tokenizer(self, tokenizer: Any, part: str, model: str) -> Path:
+        path = self._file(model, TOKENIZER)
+        path.write_text(tokenizer_json(tokenizer, self._bundle.part(part)), encoding="utf-8")
+        return path
+
+
+def _listed(counts: Iterable[int]) -> str:
+    found = sorted(counts)
+    return f"{found[0]} to {found[-1]}" if len(found) == found[-1] - found[0] + 1 else ", ".join(map(str, found))
 
 
 def _plan(compiler: TensorRtCompiler, limits: ServingLimits, name: str, onnx: Path) -> Path:

@@ -98,7 +98,7 @@ def chat_template(tokenizer: Any, instructions: str) -> tuple[str, str]:
     """
     from jinja2 import TemplateError
 
-    mark = "\u2063story\u2063"
+    mark = "\u2063story\u2063"  # no template and no system message has that
     messages = [{"role": "system", "content": instructions}] if instructions else []
     messages.append({"role": "user", "content": mark})
     if not tokenizer.chat_template:
@@ -110,6 +110,14 @@ def chat_template(tokenizer: Any, instructions: str) -> tuple[str, str]:
     except TemplateError as error:
         raise InvalidRepository(f"The planner's chat template cannot be filled in: {error}.") from error
     prefix, found, suffix = text.partition(mark)
+    if mark in suffix:
+        raise InvalidRepository(
+            "The planner's chat template shows the user's message twice; one that shows it once is needed."
+        )
+    if instructions.strip() not in prefix + suffix:
+        raise InvalidRepository(
+            "The planner's chat template leaves planner_instructions out: it has no place for a system message."
+        )
     if not found:
         raise InvalidRepository("The planner's chat template does not pass the user's message through unchanged.")
     return prefix, suffix

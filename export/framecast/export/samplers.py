@@ -22,18 +22,35 @@ from framecast.errors import InvalidRepository
 
 _LANES = 32
 _TOLERANCE = 1e-5
+_LARGE = 1000.0
 
 Lanes = NDArray[np.float64]
 
 
 def sampler_table(scheduler: Any, step_counts: Iterable[int]) -> SamplerTable:
-    """The table of a diffusers scheduler instance for each step count.
+    """The table of a diffusers scheduler instance for each step count that it has a schedule for.
 
     Raises:
-        InvalidRepository: the scheduler is not such a sampler.
+        InvalidRepository: the scheduler is not such a sampler, or has no schedule at all.
     """
     name = type(scheduler).__name__
-    return SamplerTable(name, {steps: _schedule(scheduler, name, steps) for steps in step_counts})
+    found, refusal = {}, ""
+    for steps in step_counts:
+        try:
+            scheduler.set_timesteps(steps)
+        except (ValueError, AssertionError, IndexError, TypeError) as error:  # LCM of 25 original steps makes no more
+            refusal = " ".join(str(error).split())[:200] or type(error).__name__
+            continue
+        try:
+            found[steps] = _schedule(scheduler, name, steps)
+        except InvalidRepository:
+            raise
+        except Exception as error:  # a scheduler meets what its config does not allow in the middle of a step
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise InvalidRepository(f"The scheduler {name} cannot be walked as it is configured: {reason}") from error
+    if not found:
+        raise InvalidRepository(f"The scheduler {name} has no schedule of any length: {refusal}")
+    return SamplerTable(name, found)
 
 
 def _schedule(scheduler: Any, name: str, steps: int) -> Schedule:
@@ -46,11 +63,17 @@ def _schedule(scheduler: Any, name: str, steps: int) -> Schedule:
     generator = np.random.default_rng(steps)
     rows: list[tuple[float, float, float, float, float]] = []
     before: tuple[Lanes, Lanes] | None = None
+    # Every other lane is large: what clips, or bends otherwise, does so there at the latest.
+    sizes = np.where(np.arange(_LANES) % 2, _LARGE, 1.0)
     for index, timestep in enumerate(timesteps):
-        x, out, noise = generator.standard_normal((3, _LANES))
+        x, out, noise = generator.standard_normal((3, _LANES)) * sizes
         actual = _step(scheduler, timestep, x, out, noise)
-        terms = [x, out, noise, *(before or ())]
-        weights, left = _explain(actual, terms)
+        if not np.isfinite(actual).all():
+            raise InvalidRepository(
+                f"The scheduler {name} divides by nothing at step {index} of {steps}: such a prediction_type cannot "
+                "begin where there is no signal; try timestep_spacing leading, or no rescale_betas_zero_snr."
+            )
+        weights, left = _explain(actual / sizes, [term / sizes for term in (x, out, noise, *(before or ()))])
         if left > _TOLERANCE:
             raise InvalidRepository(
                 f"The scheduler {name} is not linear in latents, model output, noise and one step back at step {index} "

@@ -30,7 +30,13 @@ def size_multiple(conventions: Conventions, pipeline: Any) -> int:
 
 
 def write_served(
-    root: Path, name: str, source: str, conventions: Conventions, pipeline: Any, options: ExportOptions
+    root: Path,
+    name: str,
+    source: str,
+    conventions: Conventions,
+    pipeline: Any,
+    options: ExportOptions,
+    step_counts: tuple[int, ...],
 ) -> None:
     """The denoiser's and the decoder's limits, and every model's config.
 
@@ -41,6 +47,7 @@ def write_served(
         conventions: of the bundle.
         pipeline: the diffusers pipeline.
         options: of the export.
+        step_counts: that have a sampler table.
     """
     config, scale = pipeline.unet.config, downscale(conventions, pipeline.vae)
     side = min(options.max_side, conventions.max_side or options.max_side)
@@ -81,7 +88,7 @@ def write_served(
         fps=conventions.fps,
         steps=conventions.steps,
         guidance_scale=conventions.guidance_scale,
-        step_counts=tuple(range(1, options.max_steps + 1)),
+        step_counts=step_counts,
         max_scenes=conventions.planner_max_scenes,
         source=source,
         max_side=side,

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -46,4 +47,7 @@ def source_digest(bundle: Bundle, options: ExportOptions, compiler: Mapping[str,
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    found = (
+        Path(at) / name for at, _, names in os.walk(folder, followlinks=True) for name in names
+    )  # rglob enters no link
+    return sorted(file for file in found if file.is_file() and "__pycache__" not in file.parts)

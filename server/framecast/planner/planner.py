@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import llguidance
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from tokenizers.decoders import DecodeStream
 
 from framecast.engines.engine import Engine
@@ -72,6 +72,7 @@ class ScenePlanner:
         self._settings = settings
         text = tokenizer.read_text(encoding="utf-8")
         self._tokenizer = Tokenizer.from_str(text)
+        self._special = {id for id, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
         self._subjects = Subjects(settings.subjects)
         self._grammar_tokens = llguidance.LLTokenizer(text, n_vocab=settings.vocabulary, eos_token=settings.eos_token)
 
@@ -89,6 +90,7 @@ class ScenePlanner:
         settings = self._settings
         if max_scenes < 1:
             raise InvalidRequest("max_scenes", f"is {max_scenes}; it must be at least 1")
+        story = story.strip()  # as templates do that trim
         self._subjects.require_one(story)
         prompt = self._prompt(story)
         budget = min(settings.max_new_tokens, settings.context - len(prompt))
@@ -115,15 +117,31 @@ class ScenePlanner:
             raise PlanningFailed("The planner wrote no scene within its token limit; shorten the story.")
 
     def _prompt(self, story: str) -> list[int]:
-        """Token ids of the template around the story, in which special tokens are plain text.
+        """Token ids of the template with the story in it, in which special tokens are plain text.
 
-        The template's gaps beside the story are read with it: " Once" may be a token where "Once" is another.
+        All of it is read in one piece, as transformers does: a blank before the story may belong to its first word, and
+        ``] [`` to one token.
         """
-        settings, tokenizer = self._settings, self._tokenizer
-        before, after = settings.prefix.rstrip(), settings.suffix.lstrip()
-        text = settings.prefix[len(before) :] + story + settings.suffix[: len(settings.suffix) - len(after)]
-        tokenizer.encode_special_tokens = False
-        prefix = tokenizer.encode(before, add_special_tokens=False).ids
-        suffix = tokenizer.encode(after, add_special_tokens=False).ids
-        tokenizer.encode_special_tokens = True
-        return [*prefix, *tokenizer.encode(text, add_special_tokens=False).ids, *suffix]
+        prefix, suffix = self._settings.prefix, self._settings.suffix
+        whole = self._tokenizer.encode(f"{prefix}{story}{suffix}", add_special_tokens=False)
+        inside = (len(prefix), len(prefix) + len(story))
+        if not any(_within(offsets, inside) for offsets, token in _pairs(whole) if token in self._special):
+            return list(whole.ids)
+        # A caller's special token must not end the message; the gaps beside the story are read with it as well.
+        before, after = prefix.rstrip(), suffix.lstrip()
+        text = prefix[len(before) :] + story + suffix[: len(suffix) - len(after)]
+        return [*self._ids(before), *self._ids(text, plain=True), *self._ids(after)]
+
+    def _ids(self, text: str, *, plain: bool = False) -> list[int]:
+        self._tokenizer.encode_special_tokens = plain
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        self._tokenizer.encode_special_tokens = False
+        return ids
+
+
+def _pairs(encoding: Encoding) -> Iterator[tuple[tuple[int, int], int]]:
+    return zip(encoding.offsets, encoding.ids, strict=True)
+
+
+def _within(offsets: tuple[int, int], inside: tuple[int, int]) -> bool:
+    return offsets[0] < inside[1] and offsets[1] > inside[0]

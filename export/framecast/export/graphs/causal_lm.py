@@ -16,6 +16,8 @@ from framecast.export.onnx_graph import export_onnx
 from framecast.export.parity import compare, gaussian
 from framecast.export.torch_graph import TorchGraph
 
+_LONG = 500
+
 
 class CausalLM(nn.Module):
     """Prefill (empty cache) and decoding in one graph.
@@ -88,6 +90,8 @@ def export_causal_lm(model: Any, path: Path, *, opset: int, written: bool = Fals
         _case(model, past, batch=1, tokens=11, known=0),  # prefill
         _case(model, past, batch=1, tokens=1, known=11),  # decode
         _case(model, past, batch=3, tokens=1, known=4),
+        # What depends on the length, as some rotary frequencies and windows do, shows in a long text only.
+        _case(model, past, batch=1, tokens=min(_LONG, int(model.config.max_position_embeddings) - 1), known=0),
     ]
 
     def check(engine: Engine) -> Mapping[str, float]:

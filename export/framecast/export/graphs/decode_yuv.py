@@ -48,7 +48,6 @@ class DecodeYuv(nn.Module):
         self.dtype = precision.dtype
         self.fold = fold
         self.scale = float(vae.config.scaling_factor)
-        self.shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
         self.register_buffer("matrix", torch.tensor(_MATRIX).reshape(3, 3, 1, 1))
         self.register_buffer("offset", torch.tensor(_OFFSET).reshape(1, 3, 1, 1))
 
@@ -62,7 +61,7 @@ class DecodeYuv(nn.Module):
             y uint8 [F, H, W]; u, v uint8 [F, H/2, W/2], chroma averaged over 2 × 2 pixels; rgb float [F, 3, H, W]
             in 0 … 1.
         """
-        decoded = self.vae.decode((latents / self.scale + self.shift).to(self.dtype), return_dict=False)[0]
+        decoded = self.vae.decode((latents / self.scale).to(self.dtype), return_dict=False)[0]
         decoded = decoded.to(latents.dtype)
         rgb = (self._unfold(decoded) / 2 + 0.5).clamp(0, 1)
         yuv = F.conv2d(rgb, self.matrix) + self.offset

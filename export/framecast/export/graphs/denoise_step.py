@@ -96,7 +96,9 @@ class DenoiseStep(nn.Module):
             ).to(sample.dtype)
         count = sample.shape[0]
         unconditional, conditional = torch.split(out.transpose(1, 2), [count, count])
-        guided: Tensor = unconditional + guidance[:, None, None, None, None] * (conditional - unconditional)
+        # Pipelines of diffusers guide above 1 only; up to there they give the prompt's own output.
+        strength = guidance.clamp(min=1.0)[:, None, None, None, None]
+        guided: Tensor = unconditional + strength * (conditional - unconditional)
         if not self.rescale:
             return guided
         wanted, got = (t.flatten(1).std(dim=1)[:, None, None, None, None] for t in (conditional, guided))
