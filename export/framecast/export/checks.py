@@ -93,7 +93,7 @@ def _check_planner(path: Path, config: Mapping[str, Any]) -> None:
     """Every layer keeps keys and values of everything before."""
     found = _architecture(config)
     if not found.endswith("ForCausalLM"):
-        raise InvalidRepository(f"{path} holds a {found}; a causal LM is needed.")
+        raise InvalidRepository(f"{path} holds a {found}; served is a causal LM whose class ends in ForCausalLM.")
     kinds = set(config.get("layer_types") or ["full_attention"])
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if (rope_kind := rope.get("rope_type", rope.get("type"))) in _GROWING_ROPE:
