@@ -265,10 +265,17 @@ def test_a_timeout_that_is_no_number(fake, client, timeout):
     assert fake.calls == []
 
 
-@pytest.mark.parametrize("seconds", [math.inf, math.nan, 0, 1e9])
-def test_keepalive_in_a_time_that_grpc_counts(seconds):
-    with pytest.raises(InvalidArgument, match=r"keepalive_timeout_seconds: .* below 2e"):
+@pytest.mark.parametrize("seconds", [math.nan, 0, -1.0])
+def test_keepalive_takes_time(seconds):
+    with pytest.raises(InvalidArgument, match=r"keepalive_timeout_seconds: .* above 0 seconds"):
         ChannelOptions(keepalive_timeout_seconds=seconds)
+
+
+def test_keepalive_may_be_never(fake):
+    never = ChannelOptions(keepalive_seconds=math.inf)
+    assert ("grpc.keepalive_time_ms", 2**31 - 1) in never.arguments
+    with VideoClient(fake.address, channel=never) as client:
+        assert client.server_info().bundle == "fake"
 
 
 def test_a_call_while_python_ends_is_answered(fake):
@@ -282,6 +289,27 @@ last = Last()
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (0, "fake\n"), ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("rest", "code"),
+    [
+        ("for event in events: break", 0),
+        ("for event in events: raise ValueError('mine')", 1),
+        ("next(events); client.close()", 0),
+    ],
+)
+def test_python_ends_while_a_video_is_held(fake, rest, code):
+    """Its thread has stopped by then, and nobody waits for it."""
+    fake.script = [type(fake).hang]
+    program = f"""
+from framecast.client import VideoClient
+client = VideoClient({fake.address!r})
+events = client.generate("a story")
+{rest}
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == code, ended.stderr
 
 
 def test_the_types_are_there_for_others():

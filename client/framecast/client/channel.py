@@ -5,7 +5,7 @@ from pathlib import Path
 
 from framecast.client.errors import InvalidArgument
 
-_NEVER = 2e6  # gRPC counts milliseconds in 31 bits
+_NEVER = 2**31 - 1  # milliseconds, of gRPC
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ChannelOptions:
         max_message_bytes: the largest chunk accepted.
 
     Raises:
-        InvalidArgument: gRPC does not count such a time.
+        InvalidArgument: a time is not above 0.
     """
 
     tls: bool = False
@@ -31,8 +31,8 @@ class ChannelOptions:
 
     def __post_init__(self) -> None:
         for name in ("keepalive_seconds", "keepalive_timeout_seconds"):
-            if not 0 < getattr(self, name) < _NEVER:
-                raise InvalidArgument(f"{name}: {getattr(self, name)} must be above 0 and below {_NEVER:g} seconds")
+            if not getattr(self, name) > 0:
+                raise InvalidArgument(f"{name}: {getattr(self, name)} must be above 0 seconds; infinity is never")
 
     @classmethod
     def secured(cls, tls: bool, ca_file: Path | None) -> "ChannelOptions":
@@ -46,12 +46,16 @@ class ChannelOptions:
         return [
             ("grpc.max_receive_message_length", self.max_message_bytes),
             ("grpc.max_send_message_length", self.max_message_bytes),
-            ("grpc.keepalive_time_ms", int(self.keepalive_seconds * 1000)),
-            ("grpc.keepalive_timeout_ms", int(self.keepalive_timeout_seconds * 1000)),
+            ("grpc.keepalive_time_ms", _milliseconds(self.keepalive_seconds)),
+            ("grpc.keepalive_timeout_ms", _milliseconds(self.keepalive_timeout_seconds)),
             ("grpc.http2.max_pings_without_data", 0),
             # Retries are ours: gRPC's own know nothing of chunks that were already delivered.
             ("grpc.enable_retries", 0),
         ]
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(min(seconds * 1000, _NEVER))
 
 
 def require_address(address: str) -> None:

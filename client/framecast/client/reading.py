@@ -60,7 +60,7 @@ def messages(start: Callable[[], Call[M]]) -> Generator[M, None, None]:
     thread sees the caller's context variables.
 
     Raises:
-        Exception: what `start` or reading has raised.
+        BaseException: what `start` or reading has raised.
     """
     reader = _Reader(start)
     try:
@@ -91,7 +91,7 @@ class _Reader(Generic[M]):
         self._thread = 0
         self._stopped = False
         self._wanted: SimpleQueue[bool] = SimpleQueue()
-        self._answers: SimpleQueue[tuple[Any, Exception | None]] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
         self._ended: SimpleQueue[None] = SimpleQueue()
 
     def begin(self) -> bool:
@@ -116,7 +116,7 @@ class _Reader(Generic[M]):
         except StopIteration:
             return
 
-    def ask(self) -> tuple[Any, Exception | None]:
+    def ask(self) -> tuple[Any, BaseException | None]:
         """The next message, or what came in its place."""
         self._wanted.put(True)
         while True:
@@ -131,6 +131,8 @@ class _Reader(Generic[M]):
         When it is freed gRPC takes its lock. Freed by a collection at the end of the process only, it may find the lock
         held for good by a thread of gRPC's that Python has stopped by then.
         """
+        if sys.is_finalizing():  # the thread has stopped where it was, with the call; the process's end cancels it
+            return
         self._stopped = True
         self._wanted.put(False)
         if self._call is not None:
@@ -142,15 +144,18 @@ class _Reader(Generic[M]):
 
     def _read(self) -> None:
         try:
-            call = self._call = self._start()
-            if self._stopped:
-                call.cancel()
-            while self._wanted.get():
-                self._answers.put((next(call), None))
-        except Exception as failure:  # noqa: BLE001 - the end of the stream too: raised where the answer is waited for
+            self._answer()
+        except BaseException as failure:  # noqa: BLE001 - the end of the stream too: raised where the answer is waited for
             if self._stopped:
                 failure.__traceback__ = None  # gRPC's call and its error are one, and its frames hold it: see `stop`
             else:
                 self._answers.put((None, failure))
         finally:
             self._ended.put(None)
+
+    def _answer(self) -> None:
+        call = self._call = self._start()
+        if self._stopped:
+            call.cancel()
+        while self._wanted.get():
+            self._answers.put((next(call), None))

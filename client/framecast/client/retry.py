@@ -49,7 +49,7 @@ class Deadline:
     def __init__(self, timeout: float | None) -> None:
         if timeout is not None and (not hasattr(timeout, "__float__") or math.isnan(timeout)):
             raise InvalidArgument(f"timeout: {timeout!r} is no number of seconds; None waits for ever")
-        self._end = None if timeout is None or timeout > _LONGEST else time.monotonic() + timeout
+        self._end = None if timeout is None or timeout > _LONGEST else time.monotonic() + float(timeout)
 
     def remaining(self) -> float | None:
         """Seconds left, never negative; None without a deadline."""

@@ -129,12 +129,12 @@ def _check_weights(path: Path) -> None:
         missing = sorted(set(_read(index).get("weight_map", {}).values()) - {file.name for file in files})
         if missing:
             raise InvalidRepository(f"{path} has no {missing[0]}, which {index.name} names; fetch it again.")
-    if not any("." not in file.stem.partition("-")[0] for file in files) and files:
-        raise InvalidRepository(f"{path} has {files[0].name} only, a variant; save the weights without one.")
     if not files:
         raise InvalidRepository(
             f"{path} has no .safetensors weights; pickled weights are never loaded, convert them first."
         )
+    if all("." in file.stem.partition("-")[0] for file in files):
+        raise InvalidRepository(f"{path} has {files[0].name} only, a variant; save the weights without one.")
     for file in files:
         # The header says how long the file must be: a download that broke off is found without reading it.
         with file.open("rb") as opened:

@@ -1,5 +1,6 @@
 """The models of a bundle, loaded."""
 
+import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -110,14 +111,12 @@ def chat_template(tokenizer: Any, instructions: str) -> tuple[str, str]:
     except TemplateError as error:
         raise InvalidRepository(f"The planner's chat template cannot be filled in: {error}.") from error
     prefix, found, suffix = text.partition(mark)
+    if not found:
+        raise InvalidRepository("The planner's chat template does not pass the user's message through unchanged.")
     if mark in suffix:
         raise InvalidRepository(
             "The planner's chat template shows the user's message twice; one that shows it once is needed."
         )
-    if instructions.strip() not in prefix + suffix:
-        raise InvalidRepository(
-            "The planner's chat template leaves planner_instructions out: it has no place for a system message."
-        )
-    if not found:
-        raise InvalidRepository("The planner's chat template does not pass the user's message through unchanged.")
+    if not any(form in prefix + suffix for form in (instructions.strip(), json.dumps(instructions)[1:-1])):
+        raise InvalidRepository("The planner's chat template leaves planner_instructions out, the system message.")
     return prefix, suffix

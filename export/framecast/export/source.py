@@ -47,7 +47,13 @@ def source_digest(bundle: Bundle, options: ExportOptions, compiler: Mapping[str,
 
 
 def _files(folder: Path) -> list[Path]:
-    found = (
-        Path(at) / name for at, _, names in os.walk(folder, followlinks=True) for name in names
-    )  # rglob enters no link
-    return sorted(file for file in found if file.is_file() and "__pycache__" not in file.parts)
+    """Its files, those behind links to folders too; a folder that was seen is not entered again."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for at, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(at)) in seen or Path(at).name == "__pycache__":
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(at) / name for name in names]
+    return sorted(file for file in found if file.is_file())

@@ -81,7 +81,7 @@ class Validator:
             seed=_seed("scene.seed", message.seed) if message.HasField("seed") else None,
         )
         self._review("scene.prompt", scene.prompt)
-        if guidance_scale < 1:  # then what the negative prompt says is drawn, and not kept away
+        if guidance_scale < 1:  # a graph of before 2026-11-27 then draws what the negative prompt says
             self._review("scene.negative_prompt", scene.negative_prompt)
         return scene
 

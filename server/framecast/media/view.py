@@ -1,5 +1,8 @@
 """Pictures seen through a view that moves over them: what a camera that pans or zooms would show."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -11,6 +14,7 @@ Floats = NDArray[np.float32]
 
 SMALLEST_VIEW = 0.125  # of a side; what is enlarged more shows nothing but its samples
 _WHOLE = np.array([0, 0, 1, 1], np.float32)
+_THREADS = 4
 _LUMA, _CHROMA = (16, 235), (16, 240)  # limited range, which the overshoot at an edge must not leave
 
 
@@ -32,9 +36,10 @@ def seen_through(planes: Planes, views: Floats) -> Planes:
     _check(views, len(planes))
     if np.array_equal(views, np.tile(_WHOLE, (len(views), 1))):
         return planes
-    return Planes(
-        _resampled(planes.y, views, _LUMA), _resampled(planes.u, views, _CHROMA), _resampled(planes.v, views, _CHROMA)
-    )
+    found = Planes(*(np.empty_like(plane) for plane in (planes.y, planes.u, planes.v)))
+    with ThreadPoolExecutor(_THREADS) as pool:  # Pillow works without Python's lock
+        list(pool.map(partial(_see, planes, found), range(len(planes)), views.tolist()))
+    return found
 
 
 def _check(views: Floats, frames: int) -> None:
@@ -46,11 +51,15 @@ def _check(views: Floats, frames: int) -> None:
         raise InvalidViews(f"A view must lie inside its picture and have at least {SMALLEST_VIEW:g} of each side.")
 
 
-def _resampled(plane: NDArray[np.uint8], views: Floats, within: tuple[int, int]) -> NDArray[np.uint8]:
-    """The same views of one plane: uint8 [F, h, w]."""
-    _, height, width = plane.shape
-    found = np.empty_like(plane)
-    for picture, (left, top, right, bottom), into in zip(plane, views.tolist(), found, strict=True):
-        box = (left * width, top * height, min(right, 1.0) * width, min(bottom, 1.0) * height)
-        into[:] = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC, box=box)
-    return np.clip(found, *within, out=found)
+def _see(planes: Planes, found: Planes, frame: int, view: tuple[float, float, float, float]) -> None:
+    """Fills one frame of `found`."""
+    left, top, right, bottom = view
+    for plane, into, levels in (
+        (planes.y, found.y, _LUMA),
+        (planes.u, found.u, _CHROMA),
+        (planes.v, found.v, _CHROMA),
+    ):
+        height, width = plane[frame].shape
+        box = (left * width, top * height, right * width, bottom * height)
+        seen = Image.fromarray(plane[frame]).resize((width, height), Image.Resampling.BICUBIC, box=box)
+        np.clip(seen, *levels, out=into[frame])

@@ -72,6 +72,8 @@ class ScenePlanner:
         self._settings = settings
         text = tokenizer.read_text(encoding="utf-8")
         self._tokenizer = Tokenizer.from_str(text)
+        self._tokenizer.no_truncation()  # a story that is too long is refused, not cut with the template's end
+        self._tokenizer.no_padding()
         self._special = {id for id, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
         self._subjects = Subjects(settings.subjects)
         self._grammar_tokens = llguidance.LLTokenizer(text, n_vocab=settings.vocabulary, eos_token=settings.eos_token)

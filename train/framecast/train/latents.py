@@ -42,8 +42,8 @@ class CacheConfig:
         samples: how many clips.
         latents: latents of one clip; twelve are two seconds.
         continued: share of clips that begin in the middle of a scene; they are trained with clean context only.
-        moving_camera: share of samples with a moving camera. None: when it is served a view moves, and the weights
-            never told one direction from the other (docs/log.md).
+        moving_camera: share of samples with a moving camera. When it is served a view moves, and the weights never
+            told one direction from the other (docs/log.md), so there are none.
         practised: words whose scenes are drawn three times as often as the others.
     """
 

@@ -75,6 +75,8 @@ class Habits:
         light, weather: a later sentence changes them, or says them again.
         moved: it goes elsewhere.
         another: it is about another subject.
+        coloured: a subject is introduced with its colour.
+        placed: the first sentence says where.
         scenes: how many scenes, each as likely.
         sparse: a story has no verb, and so one scene.
         many: the first sentence is about several, of whom one is filmed.
@@ -90,6 +92,8 @@ class Habits:
     weather: float = 0.12
     moved: float = 0.5
     another: float = 0.14
+    coloured: float = 0.6
+    placed: float = 0.93
     scenes: tuple[int, ...] = (1, 1, 1, 2, 2, 3, 3, 4, 5, 6)
     sparse: float = 0.1
     many: float = 0.15
@@ -137,11 +141,11 @@ def sample_story(
     first = sample_scene(rng, seen=seen, excluded=excluded, moving_camera=habits.opening, falling=0.2)
     if rng.random() < habits.sparse:
         return _sparse(first, rng, language)
-    count, placed, coloured = rng.choice(habits.scenes), 0.93, 0.6
+    count = rng.choice(habits.scenes)
     if rng.random() < habits.cast:
-        habits, count = replace(habits, another=0.95, moved=0.25), max(2, count)
-        placed, coloured = 0.5, 0.3
-    light_said, colour_said, place_said = rng.random() < 0.4, rng.random() < coloured, rng.random() < placed
+        habits, count = replace(habits, another=0.95, moved=0.25, placed=0.5, coloured=0.3), max(2, count)
+    light_said, colour_said = rng.random() < 0.4, rng.random() < habits.coloured
+    place_said = rng.random() < habits.placed
     scene = replace(
         first,
         place=first.place if place_said else DEFAULT_PLACE,
@@ -200,7 +204,7 @@ def _next(scene: Scene, rng: random.Random, habits: Habits) -> tuple[Scene, _Sai
     moved = place != scene.place
     if rng.random() < habits.another:
         subject = rng.choice([s for s in SUBJECTS if s != scene.subject])
-        coloured = rng.random() < (0.6 if habits.another < 0.9 else 0.3)
+        coloured = rng.random() < habits.coloured
         colour = rng.choice(list(COLOURS)) if coloured else SUBJECTS[subject].colour
         following = replace(following, subject=subject, colour=colour, friend="", friend_colour="")
         led = rng.random() < 0.4
