@@ -62,4 +62,4 @@ def _see(planes: Planes, found: Planes, frame: int, view: tuple[float, float, fl
         height, width = plane[frame].shape
         box = (left * width, top * height, right * width, bottom * height)
         seen = Image.fromarray(plane[frame]).resize((width, height), Image.Resampling.BICUBIC, box=box)
-        np.clip(seen, *levels, out=into[frame])
+        np.clip(np.asarray(seen), *levels, out=into[frame])
