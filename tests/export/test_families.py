@@ -112,7 +112,7 @@ def edited(bundle: Path, tmp_path: Path, file: str, **changes: object) -> Path:
         ("unet/config.json", {"in_channels": 9}, "in_channels 9, .* latent_channels 4"),
         ("vae/config.json", {"_class_name": "VQModel"}, "vae holds a VQModel; a AutoencoderKL is needed"),
         ("vae/config.json", {"out_channels": 4}, "decodes to 4 channels, but fold .* needs 3"),
-        ("planner/config.json", {"architectures": ["T5Model"]}, "holds a T5Model; a causal LM"),
+        ("planner/config.json", {"architectures": ["T5Model"]}, "holds a T5Model; served is a causal LM"),
         ("planner/config.json", {"layer_types": ["full_attention", "linear_attention"]}, "with linear_attention; only"),
         ("framecast.json", {"guidance_rescale": 2}, "guidance_rescale is 2"),
     ],
