@@ -1,7 +1,6 @@
 """Bundle to served repository, part by part."""
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from functools import partial
@@ -40,6 +39,7 @@ from framecast.export.tensorrt.profiles import ServingLimits
 from framecast.export.tokenizer_files import FILE as TOKENIZER
 from framecast.export.tokenizer_files import check_grammar, check_prompts, tokenizer_json
 from framecast.export.trajectory import check_trajectory
+from framecast.export.workplace import workplace
 from framecast.planner.planner import PlannerSettings, ScenePlanner
 
 
@@ -67,12 +67,12 @@ def export_bundle(
     output = output.resolve()  # a link to a repository goes on pointing to it
     _refuse_foreign(output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
-        root = Path(folder) / output.name
+    with workplace(output) as folder:
+        root = folder / output.name
         shutil.copytree(options.models, root, ignore=shutil.ignore_patterns("__pycache__"))
         manifest = _Exporter(bundle, root, options, report or Report(), compiler).run()
         if output.exists():
-            output.rename(Path(folder) / "replaced")
+            output.rename(folder / "replaced")
         root.rename(output)
     return manifest
 
