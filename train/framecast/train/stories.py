@@ -84,6 +84,7 @@ class Habits:
             numbered, or rain is denied.
         cast: every sentence is about somebody else, and short.
         denied: it is said who, or which colour, is not to be seen.
+        terse: sentences of who does what, and little else; half of the casts are.
     """
 
     camera: float = 0.12
@@ -100,8 +101,14 @@ class Habits:
     aside: float = 0.12
     cast: float = 0.12
     denied: float = 0.06
+    terse: bool = False
 
 
+_TERSE = dict.fromkeys(("camera", "light", "weather", "many", "aside", "denied"), 0.03) | {
+    "moved": 0.15,
+    "placed": 0.25,
+    "coloured": 0.1,
+}
 USUAL = Habits()
 BUSY = Habits(
     camera=0.4, opening=0.4, light=0.3, weather=0.3, moved=0.5, another=0.2, scenes=(1, 2, 3, 4, 4, 5, 5, 6, 6, 6)
@@ -144,7 +151,10 @@ def sample_story(
     count = rng.choice(habits.scenes)
     if rng.random() < habits.cast:
         habits, count = replace(habits, another=0.95, moved=0.25, placed=0.5, coloured=0.3), max(2, count)
-    light_said, colour_said = rng.random() < 0.4, rng.random() < habits.coloured
+        if rng.random() < 0.5:
+            habits = replace(habits, **_TERSE, terse=True)
+            first = replace(first, weather="clear", camera="static", friend="", friend_colour="")
+    light_said, colour_said = rng.random() < (0.05 if habits.terse else 0.4), rng.random() < habits.coloured
     place_said = rng.random() < habits.placed
     scene = replace(
         first,
@@ -157,7 +167,8 @@ def sample_story(
     weather_said = scene.weather != "clear"
     shots, sentences = [], []
     for i in range(count):
-        said = _Said(True, colour_said, place_said, light_said, weather_said, rng.random() < 0.25, False, True)
+        timed = rng.random() < (0.03 if habits.terse else 0.25)
+        said = _Said(True, colour_said, place_said, light_said, weather_said, timed, False, True)
         if i:
             scene, said = _next(scene, rng, habits)
         seconds = _seconds(rng) if said.seconds else DEFAULT_SECONDS
@@ -208,7 +219,8 @@ def _next(scene: Scene, rng: random.Random, habits: Habits) -> tuple[Scene, _Sai
         colour = rng.choice(list(COLOURS)) if coloured else SUBJECTS[subject].colour
         following = replace(following, subject=subject, colour=colour, friend="", friend_colour="")
         led = rng.random() < 0.4
-        said = _Said(True, coloured, moved, light_said, weather_said, rng.random() < 0.2, False, True, led)
+        timed = rng.random() < (0.03 if habits.terse else 0.2)
+        said = _Said(True, coloured, moved, light_said, weather_said, timed, False, True, led)
         return following, said
     pronoun = rng.random() < 0.75
     return following, _Said(True, False, moved, light_said, weather_said, rng.random() < 0.2, pronoun, False)
@@ -262,16 +274,17 @@ def _english(shot: Shot, said: _Said, rng: random.Random, habits: Habits) -> str
         lead = rng.choice(("", "", "then ", "next, ", "after that ", "later "))
         who = lead + ("they" if friend else "it")
     elif said.first:
-        adjectives = f"{rng.choice(_ADJECTIVES_EN)}{scene.colour + ' ' if said.colour else ''}"
+        adjective = "" if habits.terse else rng.choice(_ADJECTIVES_EN)
+        adjectives = f"{adjective}{scene.colour + ' ' if said.colour else ''}"
         thing = many_en(adjectives, noun, rng) if many else f"{adjectives}{noun}"
-        the, bare = rng.random() < 0.15, rng.random() < 0.08
+        the, bare = rng.random() < (0.5 if habits.terse else 0.15), rng.random() < 0.08
         who = thing if many or (bare and not friend) else f"the {thing}" if the else f"{article(thing)} {thing}"
         if not friend and not many and rng.random() < habits.denied:
             who = thing = denied_en(scene, adjectives, noun, rng, coloured=said.colour)
         if friend:
             other = f"{scene.friend_colour} {friend}"
             who += f" {rng.choice(('with', 'and'))} {'the' if the else article(other)} {other}"
-        if who != thing:
+        if who != thing and not habits.terse:
             who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
         if said.led:
             who = rng.choice(LEADS["en"]) + who
@@ -281,7 +294,7 @@ def _english(shot: Shot, said: _Said, rng: random.Random, habits: Habits) -> str
     action = rng.choice(ACTIONS[scene.action].english)
     if many or (friend and " with " not in who):
         action = plural(action)
-    if rng.random() < 0.12:
+    if not habits.terse and rng.random() < 0.12:
         action += " together" if friend else rng.choice((" happily", " quickly", " slowly", " around"))
     parts = [who, action]
     if said.place:
@@ -336,9 +349,10 @@ def _chinese(shot: Shot, said: _Said, rng: random.Random, habits: Habits) -> str
             long, *short = COLOURS[scene.colour].chinese
             short = [s for s in short if len(s) == 1]
             colour = rng.choice((f"{long}的", f"{long}的", f"{long}", *short))
-        lead = rng.choice(("", "", "", "从前有", "有"))
-        who = f"{lead}一{subject.measure}{rng.choice(_ADJECTIVES_ZH)}{colour}{noun}"
-        if not lead and rng.random() < 0.25:
+        lead = "" if habits.terse else rng.choice(("", "", "", "从前有", "有"))
+        adjective = "" if habits.terse else rng.choice(_ADJECTIVES_ZH)
+        who = f"{lead}一{subject.measure}{adjective}{colour}{noun}"
+        if not lead and rng.random() < (0.6 if habits.terse else 0.25):
             who = f"{colour}{noun}"
         if not friend and rng.random() < habits.many:
             who = lead.removeprefix("从前") + many_zh(colour, noun, subject.measure, rng)
@@ -377,6 +391,12 @@ def _joined(sentences: list[str], rng: random.Random, language: Language, habits
     if language == "en":
         stop = "" if len(sentences) == 1 and rng.random() < 0.5 else "."
         joint = rng.choice((". ", ". ", "; ")) if len(sentences) < 3 else ". "
+        if habits.terse and len(sentences) > 1:
+            joint, last = rng.choice(
+                ((". ", ". "), (". ", ". "), ("! ", "! "), (", ", " and "), (", ", ", and "), ("\n", "\n"))
+            )
+            joined = joint.join(_capitals(sentences[:-1], joint)) + last + _capitals(sentences[-1:], last)[0]
+            return joined[0].upper() + joined[1:] + ("!" if joint == "! " else ".")
         if rng.random() < habits.aside:
             joint = rng.choice(("! ", "! ", "\n", ".\n", ", and " if len(sentences) == 2 else ", "))
             stop = "!" if joint == "! " else stop
@@ -385,6 +405,10 @@ def _joined(sentences: list[str], rng: random.Random, language: Language, habits
         return joint.join(texts) + stop
     stop = "" if len(sentences) == 1 and rng.random() < 0.5 else "。"
     joint = rng.choice(("。", "。", "，", "；")) if len(sentences) < 3 else "。"
-    if rng.random() < habits.aside:
-        joint = rng.choice(("！", "\n", "。\n"))
+    if rng.random() < (0.5 if habits.terse else habits.aside):
+        joint = rng.choice(("！", "\n", "，") if habits.terse else ("！", "\n", "。\n"))
     return joint.join(sentences) + stop
+
+
+def _capitals(sentences: list[str], joint: str) -> list[str]:
+    return [s[0].upper() + s[1:] for s in sentences] if joint.strip(" \n") in ("", ".", "!") else sentences
