@@ -10,7 +10,8 @@ import pytest
 
 from framecast.train.captions import canonical, free, parse, training_caption
 from framecast.train.characters import SIMPLIFIED, traditional
-from framecast.train.stories import MAX_SCENES, USUAL, sample_story, storyboard
+from framecast.train.habits import USUAL
+from framecast.train.stories import MAX_SCENES, sample_story, storyboard
 from framecast.train.wordings import plural_noun
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene, with_friend

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from framecast.locks import held
+
 
 @contextmanager
 def workplace(output: Path) -> Iterator[Path]:
@@ -26,7 +28,7 @@ def workplace(output: Path) -> Iterator[Path]:
     prefix = f".{output.name}-export-"
     with _locked(output.parent):
         for left in output.parent.glob(f"{glob.escape(prefix)}*"):
-            if left.is_dir() and not _held(left):
+            if left.is_dir() and not left.is_symlink() and not held(left):
                 shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=output.parent))
         lock = _lock(folder)
@@ -52,14 +54,3 @@ def _lock(folder: Path) -> int:
     with suppress(OSError):  # a file system without locks: then nothing is swept either
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
-
-
-def _held(folder: Path) -> bool:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

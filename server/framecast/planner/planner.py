@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import llguidance
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
 from framecast.engines.engine import Engine
@@ -127,7 +127,8 @@ class ScenePlanner:
         prefix, suffix = self._settings.prefix, self._settings.suffix
         whole = self._tokenizer.encode(f"{prefix}{story}{suffix}", add_special_tokens=False)
         inside = (len(prefix), len(prefix) + len(story))
-        if not any(_within(offsets, inside) for offsets, token in _pairs(whole) if token in self._special):
+        tokens = zip(whole.offsets, whole.ids, strict=True)
+        if not any(_within(offsets, inside) for offsets, token in tokens if token in self._special):
             return list(whole.ids)
         # A caller's special token must not end the message; the gaps beside the story are read with it as well.
         before, after = prefix.rstrip(), suffix.lstrip()
@@ -139,10 +140,6 @@ class ScenePlanner:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         self._tokenizer.encode_special_tokens = False
         return ids
-
-
-def _pairs(encoding: Encoding) -> Iterator[tuple[tuple[int, int], int]]:
-    return zip(encoding.offsets, encoding.ids, strict=True)
 
 
 def _within(offsets: tuple[int, int], inside: tuple[int, int]) -> bool:

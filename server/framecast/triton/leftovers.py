@@ -11,6 +11,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from framecast.locks import held
+
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the python backend keeps its regions
 _NAMES = re.compile(r"framecast(?:-triton-|_)(\d+)[-_]([0-9a-z]+)")
 
@@ -64,13 +66,6 @@ def sweep() -> None:
 def _lives(lock: Path, pid: str) -> bool:
     """Whether somebody holds the lock; where there is none, whether there is such a process."""
     try:
-        file = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return held(lock)
     except OSError:
         return Path(f"/proc/{pid}").exists()
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False

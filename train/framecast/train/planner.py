@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 from framecast.train.checkpoint import Checkpoint
+from framecast.train.habits import BUSY, USUAL
 from framecast.train.models import Planner, make_planner
 from framecast.train.muon import Muon
 from framecast.train.precision import mixed
 from framecast.train.progress import Journal
 from framecast.train.stop import Stop
-from framecast.train.stories import BUSY, USUAL, Story, sample_story, storyboard
+from framecast.train.stories import Story, sample_story, storyboard
 from framecast.train.tokenizers import ASSISTANT, END, USER
 from framecast.train.world.scene import Combination, held_out
 from framecast.train.world.vocabulary import Language
