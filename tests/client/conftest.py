@@ -34,6 +34,7 @@ class FakeVideo(video_pb2_grpc.VideoServicer):
         self.script: list[Behaviour] = [FakeVideo.film]
         self.calls: list[Call] = []
         self.port = 0
+        self.max_story_scenes = 6
 
     @property
     def address(self) -> str:
@@ -54,7 +55,8 @@ class FakeVideo(video_pb2_grpc.VideoServicer):
     def GetServerInfo(self, request, context):  # noqa: N802
         self._begin(context)
         defaults = pb.VideoOptions(width=256, height=256, fps=16, steps=20, guidance_scale=6, codec=pb.H264)
-        return pb.ServerInfo(version="1.2", bundle="fake", defaults=defaults, min_steps=1, codecs=[pb.H264, pb.PNG, 99])
+        limits = {"min_steps": 1, "max_story_scenes": self.max_story_scenes}
+        return pb.ServerInfo(version="1.2", bundle="fake", defaults=defaults, codecs=[pb.H264, pb.PNG, 99], **limits)
 
     def film(self, requests, context):
         """A whole video, one chunk a scene (three for a story), filmed as the scenes come."""

@@ -54,6 +54,16 @@ def test_generate_writes_the_video_and_says_how_long_it_took(run, tmp_path):
     assert [line.split()[0] for line in result.stderr.splitlines()] == ["1.", "2.", "3."]
 
 
+def test_a_story_of_as_many_scenes_as_it_may_have_may_be_cut(run, fake):
+    fake.max_story_scenes = 3  # as many as the script films
+    assert "at most 3 scenes here, and this one has as many" in run("generate", "a kitten").stderr
+    assert "at most" not in run("plan", "a kitten").stderr, "of two scenes"
+    assert "at most" not in run("plan", "a kitten", "--max-scenes", "3").stderr, "who asked for three has three"
+    assert "at most" not in run("generate", *("--scene", "a") * 3, "-o", "b.mp4").stderr
+    fake.max_story_scenes = 2
+    assert "at most 2 scenes here" in run("plan", "a kitten").stderr
+
+
 def test_generate_json_is_one_line_an_event(run):
     result = run("generate", "--scene", "a", "--scene", "b", "--seconds", "2", "--seed", "3", "--json")
     assert result.exit_code == 0, result.output

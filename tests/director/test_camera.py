@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from framecast.director.camera import CameraPath
-from framecast.planner.storyboard import CAMERAS
+from framecast.director.camera import BY_PROMPT, BY_VIEW, CameraPath, prompt_for
+from framecast.planner.storyboard import CAMERAS, Scene
 
 
 def path(camera: str, frames: int = 49, fps: int = 24) -> np.ndarray:
@@ -59,3 +59,9 @@ def test_the_parts_of_a_scene_join(camera: str) -> None:
     whole = CameraPath(camera, 100, 24)
     parts = [whole.views(first, min(16, 100 - first)) for first in range(0, 100, 16)]
     assert np.array_equal(np.concatenate(parts), whole.views(0, 100))
+
+
+def test_only_weights_that_know_its_words_read_of_a_camera_that_moves() -> None:
+    zoom, still = Scene("a cat", camera="zoom in"), Scene("a cat")
+    assert prompt_for(zoom, BY_PROMPT) == "a cat, zoom in"
+    assert {prompt_for(zoom, BY_VIEW), prompt_for(still, BY_VIEW), prompt_for(still, BY_PROMPT)} == {"a cat"}

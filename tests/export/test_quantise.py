@@ -8,8 +8,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tests.support.planner import open_planner
 from tests.support.tiny_families import tiny_vae
 
+from framecast.director.camera import BY_PROMPT, BY_VIEW
 from framecast.engines.engine import Array
 from framecast.engines.load import load_engine
 from framecast.engines.tensorrt_flavour import TENSORRT_RTX, load_flavour
@@ -20,6 +22,7 @@ from framecast.export.graphs.decode_yuv import export_decode_yuv
 from framecast.export.parity import gaussian
 from framecast.export.precision import FP16, FP32, precision_for
 from framecast.export.quantise import cpu, qdq
+from framecast.export.quantise.calibration import prompts_of
 from framecast.export.quantise.form import FORMS, FP8, INT8, Form, sites
 from framecast.export.quantise.quality import MOST, ModuleEngine, psnr
 from framecast.export.quantise.ranges import ranges
@@ -179,3 +182,13 @@ def test_a_precision_is_for_some_engines() -> None:
     assert precision_for("int8", "tensorrt-rtx") is precision_for("fp8", "tensorrt") is FP16
     with pytest.raises(InvalidRepository, match="--precision fp8 is for --engine tensorrt or tensorrt-rtx, not onnx"):
         precision_for("fp8", "onnxruntime")
+
+
+def test_prompts_are_worded_as_the_bundle_serves_them(storybook_repository: Path) -> None:
+    planner = open_planner(storybook_repository)
+    stories = ["A red car drives through the city. The camera zooms in.", ""]
+    (seen, unplanned), (heard, _) = (prompts_of(planner, stories, camera) for camera in (BY_VIEW, BY_PROMPT))
+    assert "red car" in seen
+    assert "zoom" not in seen
+    assert heard == f"{seen}, zoom in"
+    assert unplanned == ""

@@ -1,15 +1,13 @@
 """Storyboards: the schema, the reader that does not wait, and the grammar over the trained planner."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.planner import open_planner
 
-from framecast.engines.engine import EngineOptions
-from framecast.engines.manifest import Manifest
 from framecast.errors import Cancelled, InvalidRequest, PlanningFailed
-from framecast.planner.planner import PlannerSettings, ScenePlanner
+from framecast.planner.planner import ScenePlanner
 from framecast.planner.storyboard import CAMERAS, Scene, StoryboardReader, scene_from_json, scene_to_json
 
 BOARD = (
@@ -37,23 +35,10 @@ def test_scene_json_round_trip() -> None:
         assert scene_from_json(json.loads(scene_to_json(scene))) == scene
 
 
-def test_captions_name_a_moving_camera() -> None:
-    assert Scene("a cat").caption == "a cat"
-    assert Scene("a cat", camera="zoom in").caption == "a cat, zoom in"
-
-
 @pytest.fixture(scope="module")
 def planner(storybook_repository: Path) -> ScenePlanner:
     """The trained planner, without Triton."""
     return open_planner(storybook_repository)
-
-
-def open_planner(repository: Path) -> ScenePlanner:
-    manifest = Manifest.load(repository)
-    settings = PlannerSettings.load(manifest.verified(repository, "scene_planner/1/settings.json"))
-    tokenizer = manifest.verified(repository, "scene_planner/1/tokenizer.json")
-    engine = manifest.engine(repository, "planner", EngineOptions(threads=1))
-    return ScenePlanner(engine, tokenizer, replace(settings, subjects={}))  # every story is welcome here
 
 
 @pytest.mark.parametrize(

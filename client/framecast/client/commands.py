@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from framecast.client.channel import ChannelOptions
-from framecast.client.errors import InvalidArgument
+from framecast.client.errors import FramecastClientError, InvalidArgument
 from framecast.client.files import VideoWriter, check_output
 from framecast.client.report import VideoProgress, counted, one_sentence_errors, print_event, print_json
 from framecast.client.sync import VideoClient
@@ -83,6 +83,8 @@ def generate(
             writer.write(event)
             if json:
                 print_event(event)
+        if scenes is None and not max_scenes:
+            _tell_full(client, progress.scenes)
     total, first = progress.elapsed, progress.first_frame_seconds or 0.0
     if json:
         print_json("saved", path=str(target), first_frame_seconds=first, total_seconds=total, **_size(writer))
@@ -110,11 +112,14 @@ def plan(
     """Plan a story's scenes without filming them."""
     text = _story(story, story_file)
     with _client(address, token, tls, ca_file) as client:
-        for index, scene in enumerate(client.plan(text, max_scenes=max_scenes, timeout=timeout)):
+        count = 0
+        for count, scene in enumerate(client.plan(text, max_scenes=max_scenes, timeout=timeout), start=1):
             if json:
-                print_json("scene", index=index, **asdict(scene))
+                print_json("scene", index=count - 1, **asdict(scene))
             else:
-                typer.echo(f"{index + 1}. {scene.prompt} ({scene.seconds:g} s, {scene.camera.value})")
+                typer.echo(f"{count}. {scene.prompt} ({scene.seconds:g} s, {scene.camera.value})")
+        if not max_scenes:
+            _tell_full(client, count)
 
 
 @one_sentence_errors()
@@ -166,6 +171,17 @@ def _story(argument: str | None, file: Path | None) -> str:
         raise InvalidArgument(f"--story-file: {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InvalidArgument(f"--story-file: {file} is not UTF-8 text") from None
+
+
+def _tell_full(client: VideoClient, scenes: int) -> None:
+    """A story that fills as many scenes as it may have may tell more than they show, and only its author knows."""
+    with suppress(FramecastClientError):  # what was asked for is there already
+        if scenes and scenes == client.server_info().max_story_scenes:
+            typer.echo(
+                f"framecast: a story is planned in at most {counted(scenes, 'scene')} here, and this one has as many;"
+                " what it may tell after them can be a story of its own",
+                err=True,
+            )
 
 
 def _size(writer: VideoWriter) -> dict[str, int]:

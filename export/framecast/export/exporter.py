@@ -249,6 +249,7 @@ class _Exporter:
             engine=options.engine,
             precision=options.precision,
             chunk=conventions.chunk_latents,
+            camera=conventions.camera,
             report=self._report,
         )
         for name, psnr in (("unet", quality.unet), ("vae_decoder", quality.vae_decoder)):

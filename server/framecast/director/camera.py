@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from framecast.planner.storyboard import Scene
 from framecast.stages.types import Floats
 
 BY_PROMPT, BY_VIEW = "prompt", "view"
@@ -18,6 +19,11 @@ WAYS = (BY_VIEW, BY_PROMPT)
 _PANNING = 0.8  # of each side is seen by a camera that pans
 _CLOSEST = 0.7  # and at the near end of a zoom
 _WHOLE_WAY = 2.0  # seconds that a movement takes from end to end at its fastest; a shorter scene sees less of it
+
+
+def prompt_for(scene: Scene, way: str) -> str:
+    """What is encoded of a scene: the camera's words only for weights that know them, and where it moves."""
+    return f"{scene.prompt}, {scene.camera}" if way == BY_PROMPT and scene.camera != "static" else scene.prompt
 
 
 @dataclass(frozen=True)

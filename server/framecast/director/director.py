@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from framecast.director.ahead import ahead
-from framecast.director.camera import BY_VIEW, CameraPath
+from framecast.director.camera import BY_VIEW, CameraPath, prompt_for
 from framecast.director.model import ServedModel
 from framecast.director.timeline import SegmentPlan, chunks, derived_seed, scene_frames, segments
 from framecast.director.video import Chunk, Done, Event, SceneStarted, Stats, StoryRequest, VideoSpec
@@ -188,7 +188,7 @@ class Director:
                         yield chunk
 
     async def _encode(self, scene: Scene, index: int, stats: Stats) -> TextStates:
-        prompt = scene.prompt if self._model.camera == BY_VIEW else scene.caption
+        prompt = prompt_for(scene, self._model.camera)
         states = await self._stages.encode_text(prompt, scene.negative_prompt, scene=index)
         _bill(stats, "text", states.engine_seconds)
         return states

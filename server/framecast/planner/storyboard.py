@@ -33,11 +33,6 @@ class Scene:
     negative_prompt: str = ""
     seed: int | None = None
 
-    @property
-    def caption(self) -> str:
-        """The prompt, and the camera where it moves: what is encoded for weights that know a camera's words."""
-        return self.prompt if self.camera == "static" else f"{self.prompt}, {self.camera}"
-
 
 def schema(max_scenes: int) -> dict[str, Any]:
     """JSON Schema of a storyboard of 1 to `max_scenes` scenes."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from framecast.director.camera import prompt_for
 from framecast.engines.engine import Array, Engine, TensorInfo
 from framecast.errors import InvalidRequest, PlanningFailed
 from framecast.export.denoising import Denoising
@@ -50,12 +51,15 @@ class Recorder:
         return self.engine.run(inputs, outputs)
 
 
-def captions(planner: ScenePlanner, stories: Iterable[str]) -> list[str]:
-    """The first scene's caption of every story; the story itself where the planner writes none."""
+def prompts_of(planner: ScenePlanner, stories: Iterable[str], camera: str) -> list[str]:
+    """What is encoded of every story's first scene where `camera` is heard so (`framecast.director.camera.WAYS`).
+
+    The story itself where the planner writes none.
+    """
     found = []
     for story in stories:
         try:
-            found.append(next(planner.plan(story, max_scenes=1)).scene.caption)
+            found.append(prompt_for(next(planner.plan(story, max_scenes=1)).scene, camera))
         except (InvalidRequest, PlanningFailed, StopIteration):
             found.append(story)
     return found
@@ -69,7 +73,7 @@ def record(
     Args:
         denoising: how.
         unet: the graph that is to be quantised.
-        prompts: see `captions`.
+        prompts: see `prompts_of`.
         chunk: latents decoded together.
         told: takes what is going on.
     """

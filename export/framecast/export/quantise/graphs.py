@@ -8,7 +8,7 @@ from framecast.export.compilers import ONNXRUNTIME
 from framecast.export.denoising import Denoising
 from framecast.export.exported import Exported
 from framecast.export.quantise import cpu, qdq
-from framecast.export.quantise.calibration import captions, record
+from framecast.export.quantise.calibration import prompts_of, record
 from framecast.export.quantise.form import FORMS
 from framecast.export.quantise.quality import ModuleEngine, Quality, measure
 from framecast.export.quantise.stories import CALIBRATION, HELD_OUT
@@ -35,6 +35,7 @@ def quantise_graphs(
     engine: str,
     precision: str,
     chunk: int,
+    camera: str,
     report: Report,
 ) -> Quality:
     """Rewrites the files of UNet and VAE.
@@ -45,6 +46,7 @@ def quantise_graphs(
         planner: writes the prompts.
         engine, precision: as in `ExportOptions`.
         chunk: latents decoded together.
+        camera: how the bundle hears it.
         report: is told what is quantised, and what it cost.
 
     Raises:
@@ -55,7 +57,7 @@ def quantise_graphs(
     exact = _exact(unet), _exact(vae)
     with report.busy("planning what to calibrate on") as told:
         # 1. Prompts, trajectories and finished latents.
-        prompts, held_out = captions(planner, CALIBRATION), captions(planner, HELD_OUT)
+        prompts, held_out = (prompts_of(planner, stories, camera) for stories in (CALIBRATION, HELD_OUT))
         samples = record(denoising, _engine(unet), prompts, chunk, told)
 
         # 2. The graphs, rewritten where they are.
