@@ -10,6 +10,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from failures import told_of
 from options import parse
 from page import Card, write_page
 
@@ -23,7 +24,8 @@ async def film(
 ) -> None:
     """One card's clip."""
     async with turns:
-        await save_async(client.generate(sentence, options=options, max_scenes=1), path)
+        with told_of(sentence):
+            await save_async(client.generate(sentence, options=options, max_scenes=1), path)
         print(f"{path}: {sentence}")
 
 

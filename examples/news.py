@@ -7,12 +7,30 @@ Writes news.mp4, its captions news.vtt, and news.html, which shows both.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from failures import told_of
 from options import parse
 from page import Card, web_vtt, write_page
 
-from framecast.client import Accepted, Done, FramecastClientError, SceneStarted, VideoClient, VideoOptions, VideoWriter
+from framecast.client import (
+    Accepted,
+    Done,
+    FramecastClientError,
+    Scene,
+    SceneStarted,
+    VideoClient,
+    VideoOptions,
+    VideoWriter,
+)
+
+
+def planned(client: VideoClient, headlines: list[str]) -> Iterator[Scene]:
+    """One scene a headline."""
+    for line in headlines:
+        with told_of(line):
+            yield from client.plan(line, max_scenes=1)
 
 
 def main() -> None:
@@ -25,7 +43,7 @@ def main() -> None:
 
     with VideoClient(asked.address) as client, VideoWriter(film) as writer:
         # A scene is handed over as soon as it is planned; the film begins while later headlines are being read.
-        scenes = (scene for line in headlines for scene in client.plan(line, max_scenes=1))
+        scenes = planned(client, headlines)
         starts, fps, frames = [], 24, 0
         for event in client.generate(scenes=scenes, options=VideoOptions(seed=asked.seed, steps=asked.steps)):
             writer.write(event)

@@ -68,6 +68,16 @@ def test_a_greeting_is_for_somebody(storybook_system: System, tmp_path: Path) ->
     assert "&lt;Ada&gt;，生日快乐！" in page_of(tmp_path, "greeting")
 
 
+def test_of_many_lines_the_one_that_fails_is_named(storybook_system: System, tmp_path: Path) -> None:
+    """Of a story that shows nothing this bundle can draw, say."""
+    lines = tmp_path / "lines.txt"
+    lines.write_text("A red car = 红色的汽车\nShares fell on Monday = 周一股市下跌\n", encoding="utf-8")
+    for name, option in (("news", "--headlines"), ("lesson", "--words")):
+        done = run(storybook_system, name, tmp_path / name, option, str(lines))
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"{name}: 'Shares fell on Monday")
+
+
 @pytest.mark.parametrize("name", ["news", "storyboard", "lesson", "greeting"])
 def test_without_a_server_an_example_says_so(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), "--output", str(tmp_path), "--address", "127.0.0.1:1"]
