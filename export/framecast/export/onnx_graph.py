@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from framecast.export.rewrites import OPSET, rewrite
+from framecast.export.simplify import simplify
 from framecast.export.torch_graph import TorchGraph
+from framecast.export.undecomposed import undecomposed
 
 _repeat_interleave = torch.Tensor.repeat_interleave
 
@@ -25,18 +27,8 @@ def export_onnx(graph: TorchGraph, path: Path, *, opset: int) -> None:
     """Writes `graph` to the ONNX file `path`, and weights of more than `INLINE_BYTES` to `weights_beside` it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), exact_repeats(), _quiet():
-        program = torch.onnx.export(
-            graph.program() if graph.symbolic else graph.module,
-            (),
-            kwargs=None if graph.symbolic else dict(graph.inputs),
-            input_names=list(graph.input_names or graph.inputs),
-            output_names=list(graph.outputs),
-            dynamic_shapes=dict(graph.dynamic),
-            opset_version=opset,
-            dynamo=True,
-            verbose=False,
-        )
-    model = program.model  # type: ignore[union-attr]  # None only of the older exporter
+        model = _translated(graph, opset)
+        simplify(model)
     weights = (value.const_value for value in model.graph.initializers.values())
     if sum(tensor.nbytes for tensor in weights if tensor is not None) > INLINE_BYTES:
         model = onnx_ir.external_data.unload_from_model(
@@ -47,6 +39,32 @@ def export_onnx(graph: TorchGraph, path: Path, *, opset: int) -> None:
     if opset >= OPSET:
         rewrite(proto)
     onnx.save(proto, path)
+
+
+def _translated(graph: TorchGraph, opset: int) -> onnx_ir.Model:
+    """`graph` in ONNX operators, as torch's exporter translates them one by one."""
+
+    def translate(module: torch.nn.Module | torch.export.ExportedProgram) -> onnx_ir.Model:
+        program = torch.onnx.export(
+            module,
+            (),
+            kwargs=None if graph.symbolic else dict(graph.inputs),
+            input_names=list(graph.input_names or graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_shapes=dict(graph.dynamic),
+            opset_version=opset,
+            dynamo=True,
+            verbose=False,
+            optimize=False,
+        )
+        return program.model  # type: ignore[union-attr]  # None only of the older exporter
+
+    if not graph.symbolic:
+        return translate(graph.module)
+    try:
+        return translate(undecomposed(graph.program()))
+    except torch.onnx.OnnxExporterError:  # an operator that it knows by its parts only
+        return translate(graph.program())
 
 
 def save_onnx(model: onnx.ModelProto, path: Path) -> None:

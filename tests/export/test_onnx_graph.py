@@ -1,0 +1,76 @@
+"""Graphs that torch's exporter has without a second trace, and those that need one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from framecast.export.onnx_graph import export_onnx
+from framecast.export.simplify import RULES
+from framecast.export.torch_graph import TorchGraph
+
+
+class Casting(nn.Module):
+    """A product and casts, as a UNet has, and then `more`."""
+
+    def __init__(self, more: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.product = nn.Linear(4, 4)
+        self.more = more
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.more(self.product(x).to(torch.float64).to(torch.float32).to(torch.float32)) * 1
+
+
+@pytest.mark.parametrize(
+    ("more", "traces"),
+    [
+        (lambda x: torch.nn.functional.silu(x), 1),
+        (lambda x: x.clone().add_(1), 2),  # in place
+        (lambda x: (x > 0) & (x < 1), 2),  # in the exporter's table
+        (lambda x: x.movedim(0, 1), 3),  # composed of others: translating fails, and it is traced anew
+    ],
+    ids=["casts alone", "in place", "decomposed", "composed"],
+)
+def test_a_program_is_traced_again_only_where_it_must_be(
+    more: Callable[[Tensor], Tensor], traces: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = [0]
+
+    def counting(function: Callable[..., ExportedProgram]) -> Callable[..., ExportedProgram]:
+        def count(*args: object, **kwargs: object) -> ExportedProgram:
+            counted[0] += 1
+            return function(*args, **kwargs)
+
+        return count
+
+    monkeypatch.setattr(TorchGraph, "program", counting(TorchGraph.program))
+    monkeypatch.setattr(ExportedProgram, "run_decompositions", counting(ExportedProgram.run_decompositions))
+    module = Casting(more).eval()
+    axes = {"x": {0: Dim("batch", max=64)}}
+    graph = TorchGraph(module, {"x": torch.randn(5, 4)}, axes, ["y"], symbolic=True)
+    export_onnx(graph, tmp_path / "casting.onnx", opset=18)
+    assert counted[0] == traces
+    session = ort.InferenceSession(tmp_path / "casting.onnx")
+    for batch in (1, 7):
+        x = torch.randn(batch, 4)
+        (found,) = session.run(None, {"x": x.numpy()})
+        with torch.no_grad():
+            np.testing.assert_allclose(found, module(x).numpy(), atol=1e-6)
+
+
+def test_what_does_nothing_is_not_in_the_graph(tmp_path: Path) -> None:
+    graph = TorchGraph(Casting(nn.Identity()).eval(), {"x": torch.randn(5, 4)}, {"x": {0: Dim("batch", max=64)}}, ["y"])
+    export_onnx(graph, tmp_path / "casting.onnx", opset=18)
+    kinds = [node.op_type for node in onnx.load(tmp_path / "casting.onnx").graph.node]
+    assert kinds == ["Gemm", "Cast", "Cast"]
+
+
+def test_no_rule_looks_through_the_whole_graph_for_each_node() -> None:
+    assert all(rule._target_pattern.has_single_output_node for rule in RULES)
