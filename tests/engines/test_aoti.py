@@ -85,8 +85,8 @@ def test_the_package_has_no_cpp_library_of_its_own(package: tuple[Path, dict[str
 def test_a_denoise_step_takes_axes_of_one_and_any_number_of_images(tmp_path: Path) -> None:
     """Its trace asserts that axes are more than 1; the compiler checks one frame, and 72 images.
 
-    One level, text in the middle only, and loops that are not vectorised, for the time it takes: how to vectorise them
-    is half of it. The decoder's are, and the rest of a UNet is compared where a bundle is exported.
+    One level, text in the middle only, loops that are not vectorised and calls that are not optimised, for the time it
+    takes. The decoder's are, and the rest of a UNet is compared where a bundle is exported.
     """
     from framecast.export.aoti import AotInductorCompiler
     from framecast.export.graphs.denoise_step import export_denoise_step
@@ -96,7 +96,7 @@ def test_a_denoise_step_takes_axes_of_one_and_any_number_of_images(tmp_path: Pat
     sizes = {"block_out_channels": (8,), "layers_per_block": 1, "cross_attention_dim": 16, "attention_head_dim": 8}
     unet = UNet3DConditionModel(in_channels=4, out_channels=4, norm_num_groups=4, **levels, **sizes).eval()
     exported = export_denoise_step(unet, tmp_path / "unet.onnx", opset=23)
-    with torch._inductor.config.patch({"cpp.simdlen": 1}):
+    with torch._inductor.config.patch({"cpp.simdlen": 1, "aot_inductor.compile_wrapper_opt_level": "O0"}):
         compiled = AotInductorCompiler().compile("unet", exported, None)  # type: ignore[arg-type]
     assert compiled.build["ops"]["group_norm_silu"] > 20
     assert 0 < compiled.build["parity"]["max_abs_error"] < 1e-4

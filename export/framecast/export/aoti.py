@@ -114,6 +114,7 @@ def write_package(program: torch.export.ExportedProgram, path: Path, metadata: M
     # Some compilers link the C++ library in, and with two of them in a process the package dies as it is loaded
     # (docs/log.md). Named before that one, the library that torch has loaded is the only one.
     configs["aot_inductor.custom_op_libs"] = [":libstdc++.so.6"]
+    configs["aot_inductor.precompile_headers"] = False  # twenty seconds, which take four packages to come back
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch deprecates parts of itself that its compiler imports
         torch._inductor.aoti_compile_and_package(program, package_path=str(path), inductor_configs=configs)

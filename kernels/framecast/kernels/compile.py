@@ -4,8 +4,11 @@ import hashlib
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from framecast.kernels.spec import KernelSpec
 
@@ -71,7 +74,8 @@ def compile_kernel(spec: KernelSpec, capability: int) -> Compiled:
         "ptx_version": max(PTX_VERSIONS[capability], _COPY_ENGINE if spec.described else 0),
         "enable_fp_fusion": True,  # Triton 3.10 changes the default
     }
-    kernel = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+    with _no_machine_code():
+        kernel = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
     shared = int(kernel.metadata.shared)
     if shared > SHARED_LIMITS[capability]:
         raise ValueError(
@@ -93,6 +97,24 @@ def compile_kernel(spec: KernelSpec, capability: int) -> Compiled:
         spilled=spilled,
         shared=shared,
     )
+
+
+@contextmanager
+def _no_machine_code() -> Iterator[None]:
+    """Triton ends with PTX: `assemble` makes machine code of the PTX that is handed out, and one of them will do."""
+    from triton import knobs
+
+    def stages(_backend: Any = None, found: dict[str, Any] | None = None, *_: Any) -> tuple[str, str]:
+        if found is not None:
+            found["cubin"] = lambda _ptx, _metadata: b""
+        return "no machine code", "no machine code"  # part of the key of Triton's cache
+
+    before = knobs.runtime.add_stages_inspection_hook
+    knobs.runtime.add_stages_inspection_hook = stages
+    try:
+        yield
+    finally:
+        knobs.runtime.add_stages_inspection_hook = before
 
 
 def plain_parameters(ptx: str, count: int) -> str:
