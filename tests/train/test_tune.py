@@ -12,7 +12,8 @@ from framecast.train import diffusion, latents, planner, text, tune, vae
 from framecast.train.captions import canonical
 from framecast.train.latents import CacheConfig, LatentCache
 from framecast.train.parallel import Crew
-from framecast.train.stories import Shot, storyboard, tell
+from framecast.train.stories import storyboard, tell
+from framecast.train.telling import Shot
 from framecast.train.world.scene import sample_scene
 
 from .conftest import DIFFUSION, PLANNER, VAE, even

@@ -12,9 +12,11 @@ from framecast.train.captions import canonical, free, parse, training_caption
 from framecast.train.characters import SIMPLIFIED, traditional
 from framecast.train.habits import USUAL
 from framecast.train.stories import MAX_SCENES, sample_story, storyboard
+from framecast.train.surroundings import CLEARING, HEADINGS, HOMECOMING, NIGHTFALL, OWNERS, SKIES
 from framecast.train.wordings import plural_noun
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene, with_friend
+from framecast.train.world.vocabulary import SUBJECTS, Language
 
 
 def test_canonical_form() -> None:
@@ -125,7 +127,7 @@ def test_stories_are_also_worded_sparsely_in_plurals_and_as_lists() -> None:
 
 
 def test_a_denied_subject_is_in_the_story_and_not_in_its_storyboard() -> None:
-    rng, habits = random.Random(7), replace(USUAL, denied=1.0, cast=0.0, sparse=0.0, many=0.0, another=0.0)
+    rng, habits = random.Random(7), replace(USUAL, denied=1.0, cast=0.0, sparse=0.0, many=0.0, another=0.0, beside=0.0)
     for language, denies in (("en", re.compile(r"\bnot\b|\band no\b", re.IGNORECASE)), ("zh", re.compile("不是"))):
         for _ in range(100):
             story = sample_story(rng, language, habits=habits)  # type: ignore[arg-type]
@@ -143,3 +145,40 @@ def test_a_cast_has_another_subject_in_nearly_every_sentence() -> None:
         for before, after in itertools.pairwise(story.shots)
     ]
     assert sum(a != b for a, b in pairs) > 0.85 * len(pairs) > 150
+
+
+def test_no_scene_that_is_learnt_from_is_a_held_out_combination() -> None:
+    """Neither the first nor a later one, and what is not said is a default too."""
+    rng, unseen = random.Random(9), held_out()
+    for i in range(600):
+        story = sample_story(rng, "zh" if i % 2 else "en", excluded=unseen)
+        assert not unseen.intersection(shot.scene.combination for shot in story.shots), story.text
+        assert sample_story(rng, "en", seen=False).shots[0].scene.combination in unseen
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_told_around_changes_the_time_and_the_weather_only(language: Language) -> None:
+    rng, habits = random.Random(10), replace(USUAL, beside=0.9, sparse=0.0, cast=0.0, scenes=(3,))
+    stories = [sample_story(rng, language, habits=habits) for _ in range(300)]
+    texts = [(story.text.lower(), story.shots) for story in stories]
+    for light, words in NIGHTFALL[language].items():
+        found = [shots for text, shots in texts if any(word in text for word in words)]
+        assert len(found) > 20
+        assert all(any(shot.scene.light == light for shot in shots) for shots in found)
+    for fell, words in CLEARING[language].items():
+        found = [shots for text, shots in texts if any(word in text for word in words)]
+        assert found
+        assert all({fell, "clear"} <= {shot.scene.weather for shot in shots} for shots in found)
+    for told in (SKIES, HEADINGS, HOMECOMING, OWNERS):
+        assert any(word.strip().lower() in text for text, _ in texts for word in told[language])
+    assert any(re.match(r"(scene|shot|day|\(|场景|第|镜头|（).*\n", text) for text, _ in texts)
+
+
+@pytest.mark.parametrize(
+    ("subject", "place"), [("boat", "sea"), ("fish", "sea"), ("car", "street"), ("kitten", "meadow")]
+)
+def test_who_is_told_of_alone_is_where_it_belongs(subject: str, place: str) -> None:
+    rng, habits = random.Random(11), replace(USUAL, sparse=1.0)
+    stories = [sample_story(rng, "en", habits=habits) for _ in range(2500)]
+    bare = [story.shots[0].scene for story in stories if story.text in SUBJECTS[subject].english]
+    assert {(scene.subject, scene.place) for scene in bare} == {(subject, place)}

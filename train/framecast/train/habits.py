@@ -22,6 +22,7 @@ class Habits:
             numbered, or rain is denied.
         cast: every sentence is about somebody else, and short.
         denied: it is said who, or which colour, is not to be seen.
+        beside: what is around is told as well: nightfall, a blue sky, a heading, whose the cat is, what it wears.
         terse: sentences of who does what, and little else; half of the casts are.
     """
 
@@ -39,6 +40,7 @@ class Habits:
     aside: float = 0.12
     cast: float = 0.12
     denied: float = 0.06
+    beside: float = 0.12
     terse: bool = False
 
 
@@ -60,9 +62,10 @@ TERSE = Habits(
     many=0.03,
     aside=0.03,
     denied=0.03,
+    beside=0.03,
     terse=True,
 )
 """Of a cast: who does what, one after the other."""
 
-PLAIN = Habits(sparse=0.0, many=0.0, aside=0.0, cast=0.0, denied=0.0)
+PLAIN = Habits(sparse=0.0, many=0.0, aside=0.0, cast=0.0, denied=0.0, beside=0.0)
 """Full sentences about one."""

@@ -24,6 +24,14 @@ RESTING = {
 }
 """What a subject does of which nothing is said but that it is there; all others play."""
 
+_USUAL_PLACES = {"boat": "sea", "fish": "sea", "car": "street", "train": "street"}
+
+
+def usual_place(subject: str) -> str:
+    """Where a subject is of which nothing is said."""
+    return _USUAL_PLACES.get(subject, "meadow")
+
+
 GREETINGS = {
     "en": ("This is a story. ", "Good morning, children. ", "Today we learn something new. ", "Hello everyone! "),
     "zh": ("今天讲一个故事。", "同学们好。", "大家好！", "很久很久以前，", "今天我们来学习。"),
