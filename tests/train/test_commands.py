@@ -116,3 +116,11 @@ def test_a_judge_that_is_not_finished_is_not_published(tmp_path: Path, monkeypat
     assert not out.exists()
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert (out / "judge.safetensors").exists()
+
+
+@pytest.mark.parametrize("rate", ["nan", "-0.1", "0", "inf"])
+def test_a_learning_rate_that_is_none_is_refused(rate: str) -> None:
+    for command, option in (("planner", "--rate"), ("unet", "--clip-rate"), ("tune", "--rate")):
+        found = CliRunner().invoke(app, [command, option, rate])
+        assert found.exit_code == 2
+        assert "is no learning rate" in found.stderr

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
@@ -180,6 +181,17 @@ def test_a_lost_run_stops(tmp_path: Path) -> None:
     assert read_curve(tmp_path)[0]["loss"] == 1.0
 
 
+def test_a_curve_is_kept_line_by_line_and_goes_on_after_half_of_one(tmp_path: Path) -> None:
+    with Journal(tmp_path, "killed", 4) as journal:
+        journal.log(1, loss=2.0)
+        assert [row["loss"] for row in read_curve(tmp_path)] == [2.0], "before it is closed"
+    with (tmp_path / "curve.jsonl").open("a") as file:
+        file.write('{"step": 2, "lo')
+    with Journal(tmp_path, "killed", 4, begin=1) as journal:
+        journal.log(2, loss=1.0)
+    assert [(row["step"], row["loss"]) for row in read_curve(tmp_path)] == [(1, 2.0), (2, 1.0)]
+
+
 def test_missing_parts_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="framecast train vae"):
         bundle.load_vae(tmp_path, VAE)
@@ -200,6 +212,11 @@ def test_the_decoder_learns_from_drafts_too(
     assert len(drafts.Drafts(tmp_path / "drafts")) == 1
     assert drafts.build(config, cache, models, 0.3, tmp_path / "drafts", crew=Crew()) == 2
     assert finished.read_bytes() == lines
+    two = np.load(finished.with_suffix(".npy")).copy()
+    assert drafts.build(replace(config, clips=3), cache, models, 0.3, tmp_path / "drafts", crew=Crew()) == 3
+    three = np.load(finished.with_suffix(".npy"))
+    assert np.array_equal(three[:2], two), "there is room for more, and what is done stays"
+    assert three[2].any()
     kept = drafts.Drafts(tmp_path / "drafts")
     maps, drafted = kept.draw(random.Random(1))
     # The cache's latents encode just these pictures; the draft of an untrained UNet is another thing.

@@ -54,3 +54,5 @@ def test_the_page_has_every_figure() -> None:
         "\nThe kitten has no whiskers.\n",
     ):
         assert said in text
+    alone = {**figures, "clips": {**figures["clips"], "seam": None, "inner_seam": None, "drawn_seam": None}}
+    assert "1 is none (renders) | not measured (not measured) |" in page(alone, trained, "sheet.png")

@@ -62,6 +62,11 @@ def test_tuning_uses_the_planners_words(tokenizers: Path, tmp_path: Path, monkey
     assert captions == {str(i): canonical(cache.samples[i].scene) for i in range(3)}
     figures = json.loads((tmp_path / "tune" / "tune.json").read_text())
     assert figures["stories"] == 3
+
+    told.clear()
+    with pytest.raises(ValueError, match=r"3 stories were planned in words, and the first 48 are kept .* --stories"):
+        tune.train(tune.TuneConfig(stories=4, steps=1, batch=2), *run[1:], tmp_path / "few")
+    assert not (tmp_path / "few" / "captions-0.json").exists(), "the next try asks the planner again"
     assert figures["before"] != figures["after"]
     for name, model in start.items():
         moved = [not torch.equal(p, q) for p, q in zip(model.parameters(), tuned[name].parameters(), strict=True)]

@@ -175,7 +175,7 @@ def test_what_is_told_around_changes_the_time_and_the_weather_only(language: Lan
 
 
 @pytest.mark.parametrize(
-    ("subject", "place"), [("boat", "sea"), ("fish", "sea"), ("car", "street"), ("kitten", "meadow")]
+    ("subject", "place"), [("boat", "sea"), ("fish", "sea"), ("train", "street"), ("kitten", "meadow")]
 )
 def test_who_is_told_of_alone_is_where_it_belongs(subject: str, place: str) -> None:
     rng, habits = random.Random(11), replace(USUAL, sparse=1.0)

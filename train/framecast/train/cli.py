@@ -13,6 +13,7 @@ from framecast.train.options import (
     ClipBatch,
     Device,
     Jump,
+    Rate,
     Runs,
     Seed,
     Steps,
@@ -146,7 +147,7 @@ def planner(
         int | None, typer.Option(min=0, help="Next-token steps; the recipe's own when not given.")
     ] = None,
     finetune_steps: Annotated[int | None, typer.Option(min=1, help="Steps of story → storyboard.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Learning rate; lower for one that has been trained.")] = None,
+    rate: Rate = None,
     seed: Seed = None,
     stop_at: StopAt = None,
     threads: Threads = 1,
@@ -162,7 +163,7 @@ def planner(
     config = recipe.PlannerConfig()
     config = replace(
         config,
-        **given(pretrain_steps=pretrain_steps, finetune_steps=finetune_steps, rate=rate or None, seed=seed),
+        **given(pretrain_steps=pretrain_steps, finetune_steps=finetune_steps, rate=rate, seed=seed),
     )
     tokenizer = planner_tokenizer(runs)
     model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at)
@@ -208,7 +209,7 @@ def unet(
     ] = None,
     clip_steps: Annotated[int | None, typer.Option(min=1, help="Clip steps; more than the recipe's go on.")] = None,
     clip_batch: ClipBatch = None,
-    clip_rate: Annotated[float | None, typer.Option(help="Learning rate of the clip steps.")] = None,
+    clip_rate: Rate = None,
     short_until: Annotated[float | None, typer.Option(min=0, max=1, help="Share of them on short windows.")] = None,
     jump: Jump = None,
     seed: Seed = None,
@@ -249,7 +250,7 @@ def tune(
     runs: Runs = Path("runs"),
     stories: Annotated[int | None, typer.Option(min=1, help="Clips told and planned; the recipe's own else.")] = None,
     steps: Steps = None,
-    rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    rate: Rate = None,
     clip_batch: ClipBatch = None,
     jump: Jump = None,
     threads: Threads = 1,

@@ -11,17 +11,16 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib import format as npy
 from transformers import CLIPTokenizer
 
 from framecast.train import diffusion, text
 from framecast.train.captions import canonical
 from framecast.train.folding import FOLD, fold, to_floats
-from framecast.train.latents import LatentCache, Sample, finished
+from framecast.train.latents import LatentCache, Sample, rows
+from framecast.train.lines import finished
 from framecast.train.models import TextEncoder, Unet
 from framecast.train.parallel import Crew
 from framecast.train.progress import Journal
@@ -112,10 +111,8 @@ def build(
     mine = range(crew.rank, count, crew.size)
     lines = directory / f"drafts-{crew.rank}.jsonl"
     done = len(finished(lines, mend=True))
-    shape = (len(mine), *cache.clip(0)[0].shape)
-    open_memmap: Any = npy.open_memmap
-    path = directory / f"drafts-{crew.rank}.npy"
-    kept = open_memmap(path, mode="r+" if done else "w+", dtype=np.float16, shape=shape)
+    shape = (max(done, len(mine)), *cache.clip(0)[0].shape)
+    kept = rows(directory / f"drafts-{crew.rank}.npy", np.float16, shape, done)
     journal = Journal(directory, "drafts", len(mine), begin=done) if crew.leads else crew.silence()
     with lines.open("a", encoding="utf-8") as out, journal as log:
         for row in range(done, len(mine)):

@@ -47,7 +47,8 @@ class Judged:
         mistaken: how often which subject was taken for which other, "kitten → dog" and a count.
         flicker: mean second difference in grey levels; `drawn_flicker` that of renders of the same scenes.
         seam: mean jump at segment borders against the changes around them; `inner_seam` at borders of latents inside a
-            segment; `drawn_seam` of renders at the segment borders' frames.
+            segment; `drawn_seam` of renders at the segment borders' frames. None where films have one segment only, as
+            those of the pipeline.
         distance: Fréchet distance of the judge's features to renders of the same scenes; `drawn_distance` from those to
             renders of as many other scenes, which chance alone sets apart.
     """
@@ -58,9 +59,9 @@ class Judged:
     mistaken: dict[str, int]
     flicker: float
     drawn_flicker: float
-    seam: float
-    inner_seam: float
-    drawn_seam: float
+    seam: float | None
+    inner_seam: float | None
+    drawn_seam: float | None
     distance: float
     drawn_distance: float
 
@@ -111,9 +112,9 @@ def judge_clips(judge: Judge, film: Filmer, *, count: int = 240, long: int = 12,
         mistaken=dict(mistaken.most_common()),
         flicker=float(np.mean(flickers)),
         drawn_flicker=float(np.mean(drawn_flickers)),
-        seam=float(np.mean(seams)) if seams else float("nan"),
-        inner_seam=float(np.mean(inner_seams)) if seams else float("nan"),
-        drawn_seam=float(np.mean(drawn_seams)) if seams else float("nan"),
+        seam=float(np.mean(seams)) if seams else None,
+        inner_seam=float(np.mean(inner_seams)) if seams else None,
+        drawn_seam=float(np.mean(drawn_seams)) if seams else None,
         distance=frechet(drawn_features.double().numpy(), np.concatenate(features)),
         drawn_distance=frechet(drawn_features.double().numpy(), other_features.double().numpy()),
     )
@@ -210,4 +211,4 @@ def write(judged: Judged, figures: dict[str, Any], out: Path) -> None:
 def keep(figures: dict[str, Any], out: Path) -> None:
     """Writes figures as JSON."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -15,23 +15,12 @@ import torch
 from numpy.lib import format as npy
 
 from framecast.train.folding import FOLD
+from framecast.train.lines import finished
 from framecast.train.parallel import Crew
 from framecast.train.principal import Principal
 from framecast.train.progress import Journal
 from framecast.train.world.render import Film, render
 from framecast.train.world.scene import Scene, held_out, sample_scene
-
-
-def finished(lines: Path, *, mend: bool = False) -> list[str]:
-    """The whole lines of a file that has one for each finished row; what a writer that died left of another is none.
-
-    `mend` cuts the file there, so that it may be appended to. No file has no lines.
-    """
-    content = lines.read_bytes() if lines.exists() else b""
-    whole = content[: content.rfind(b"\n") + 1]
-    if mend and len(whole) < len(content):
-        lines.write_bytes(whole)
-    return whole.decode("utf-8").splitlines()
 
 
 @dataclass(frozen=True)
@@ -147,8 +136,8 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) 
     elif crew.leads:
         _description(directory).write_text(json.dumps(_told(config), indent=2) + "\n", encoding="utf-8")
     shape = (max(done, len(mine)), config.latents, len(code.deviations), 16, 16)
-    latents = _rows(directory / f"latents-{crew.rank}.npy", np.float16, shape, done)
-    covers = _rows(directory / f"cover-{crew.rank}.npy", np.uint8, (*shape[:2], 16, 16), done)
+    latents = rows(directory / f"latents-{crew.rank}.npy", np.float16, shape, done)
+    covers = rows(directory / f"cover-{crew.rank}.npy", np.uint8, (*shape[:2], 16, 16), done)
     journal = Journal(directory, "cache", len(mine), begin=done) if crew.leads else crew.silence()
     with lines.open("a", encoding="utf-8") as out, journal as log:
         for row in range(done, len(mine)):
@@ -186,7 +175,7 @@ def _require_the_same(config: CacheConfig, directory: Path) -> None:
         raise ValueError(f"{directory} was drawn with {', '.join(other)}: give the same, or move it away")
 
 
-def _rows(path: Path, dtype: Any, shape: tuple[int, ...], done: int) -> Any:
+def rows(path: Path, dtype: Any, shape: tuple[int, ...], done: int) -> Any:
     """An array in a file, with room for all rows; those that are done are kept."""
     open_memmap: Any = npy.open_memmap
     if not done:

@@ -16,6 +16,15 @@ ClipBatch = Annotated[int | None, typer.Option(min=1, help="Clips of a step.")]
 Jump = Annotated[float | None, typer.Option(min=0, help="Weight of errors that jump between latents.")]
 
 
+def _learning(rate: float | None) -> float | None:
+    if rate is not None and not 0 < rate < 1:
+        raise typer.BadParameter(f"{rate:g} is no learning rate: it lies between 0 and 1.")
+    return rate
+
+
+Rate = Annotated[float | None, typer.Option(callback=_learning, help="Learning rate; lower for what has been trained.")]
+
+
 def _there(device: str) -> str:
     import torch
 

@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from framecast.train.lines import finished
+
 
 class Journal:
     """Appends one line of numbers a step to `directory/curve.jsonl` and shows a bar.
@@ -22,7 +24,8 @@ class Journal:
     def __init__(self, directory: Path, title: str, total: int, *, begin: int = 0, every: float = 20.0) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._file = (directory / "curve.jsonl").open("a", encoding="utf-8")
+        finished(directory / "curve.jsonl", mend=True)
+        self._file = (directory / "curve.jsonl").open("a", encoding="utf-8", buffering=1)  # whole lines, come what may
         self._console = Console()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -77,17 +80,13 @@ class Journal:
             left = self.seconds / max(1, step - self._begin) * (self._total - step)
             if not self._console.is_terminal:
                 self._console.print(f"{self._title} {step}/{self._total} {means} left {left:.0f}s", highlight=False)
-            self._file.flush()
             self._printed, self._sums = now, {}
 
 
 def read_curve(directory: Path) -> list[dict[str, float]]:
     """All recorded steps of a run; a step that was repeated after a resume counts once, the last time."""
-    path = directory / "curve.jsonl"
-    if not path.exists():
-        return []
     rows = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in finished(directory / "curve.jsonl"):
         row = json.loads(line)
         rows[row["step"]] = row
     return [rows[step] for step in sorted(rows)]

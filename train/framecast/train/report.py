@@ -27,7 +27,7 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
     other = [
         ("flicker, grey levels (renders of the same scenes)", _pair(clips, "flicker", "drawn_flicker")),
         ("seam between segments, 1 is none (renders)", _pair(clips, "seam", "drawn_seam")),
-        ("the same between latents, four frames, inside a segment", f"{clips['inner_seam']:.2f}"),
+        ("the same between latents, four frames, inside a segment", _number(clips["inner_seam"])),
         (
             "Fréchet distance of the judge's features to renders of the same scenes (renders of other scenes)",
             _pair(clips, "distance", "drawn_distance"),
@@ -44,10 +44,10 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
         [
             "# The storybook, measured",
             "",
-            "`framecast train evaluate` writes this page. Nothing on it was seen in training: combinations of subject,",
-            "colour, place and action, seeds, and stories are new. The judge is a small network trained on renders"
-            " alone;",
-            "its own accuracy on renders of unseen combinations is in the last column.",
+            "`framecast train evaluate` writes this page. Its seeds and stories are new, and the unseen combinations",
+            "of subject, colour, place and action are in no clip, caption or story that UNet, text encoder and planner",
+            "learn from. The judge is a small network trained on renders of all combinations; its own accuracy on new",
+            "renders of unseen ones is in the last column.",
             "",
             f"{clips['clips']} clips, filmed through {figures.get('filmed_by', 'the pipeline')}:",
             "",
@@ -96,5 +96,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _pair(clips: Mapping[str, float], name: str, drawn: str) -> str:
-    return f"{clips[name]:.2f} ({clips[drawn]:.2f})"
+def _pair(clips: Mapping[str, float | None], name: str, drawn: str) -> str:
+    return f"{_number(clips[name])} ({_number(clips[drawn])})"
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f}"

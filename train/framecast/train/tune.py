@@ -127,6 +127,9 @@ def train(
 
     Returns:
         Averaged weights: {"unet": …, "text_encoder": …}.
+
+    Raises:
+        ValueError: the planner wrote too few captions to train on.
     """
     crew = crew or Crew()
     text_tokenizer, story_tokenizer = tokenizers
@@ -136,6 +139,12 @@ def train(
         kept.write_text(json.dumps(captions), encoding="utf-8")
     told = {int(index): caption for index, caption in json.loads(kept.read_text(encoding="utf-8")).items()}
     held = {index: told.pop(index) for index in list(told)[: config.held]} if crew.leads else {}
+    if not told:
+        kept.unlink()  # the next try may ask for more
+        raise ValueError(
+            f"{len(held)} stories were planned in words, and the first {config.held} are kept for the figures: give"
+            " more --stories, or train the planner first"
+        )
     tuned = diffusion.train(
         replace(recipe, image_steps=0, clip_steps=config.steps, clip_rate=config.rate, short_until=0.0),
         cache,

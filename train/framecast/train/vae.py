@@ -105,7 +105,7 @@ def moment(rng: random.Random) -> float:
 
 def draw_maps(rng: random.Random) -> torch.Tensor:
     """Four frames of a random moment, folded: [1, 3072, 16, 16]."""
-    scene = sample_scene(rng, excluded=frozenset())
+    scene = sample_scene(rng)
     frames = render(scene, rng.randrange(2**31), FOLD.frames, start=moment(rng))
     return fold(to_floats(torch.from_numpy(frames)))
 

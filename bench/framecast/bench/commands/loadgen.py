@@ -30,11 +30,17 @@ def loadgen(
     num_frames: o.NumFrames = 0,
     num_prompts: Annotated[int, typer.Option(min=1, help="At least this many videos.")] = _DEFAULTS.queries,
     min_seconds: Annotated[
-        float, typer.Option(help="At least this long; MLPerf's rules: 600.")
+        float, typer.Option(min=0, callback=o.finite, help="At least this long; MLPerf's rules: 600.")
     ] = _DEFAULTS.min_seconds,
-    request_rate: Annotated[float, typer.Option(help="Server: videos a second.")] = _DEFAULTS.request_rate,
-    ttff: Annotated[float, typer.Option(help="Server: bound on the first frame at p99, s.")] = _DEFAULTS.ttff_seconds,
-    frame: Annotated[float, typer.Option(help="Server: bound on each later frame, s.")] = _DEFAULTS.frame_seconds,
+    request_rate: Annotated[
+        float, typer.Option(min=1e-3, callback=o.finite, help="Server: videos a second.")
+    ] = _DEFAULTS.request_rate,
+    ttff: Annotated[
+        float, typer.Option(min=1e-3, callback=o.finite, help="Server: bound on the first frame at p99, s.")
+    ] = _DEFAULTS.ttff_seconds,
+    frame: Annotated[
+        float, typer.Option(min=1e-3, callback=o.finite, help="Server: bound on each later frame, s.")
+    ] = _DEFAULTS.frame_seconds,
     address: o.Address = o.DEFAULT_ADDRESS,
     token: o.Token = "",
     tls: o.Tls = False,
