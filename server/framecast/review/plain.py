@@ -9,7 +9,7 @@ _DIGITS = str.maketrans("013457@$", "oieastas")  # letters that are written as w
 _TWINS = str.maketrans("аеорсхуіѕјһԁԛԝвкмнтАΟοαρ", "aeopcxyisjhdqwbkmhtaooap")
 _WORD = re.compile(r"[^\W_]+(?:[@$][^\W_]*)*|[@$]\w+")
 _SPELT = re.compile(r"(?<!\w)\w(?:[^\w\n]{1,3}\w(?!\w)){2,}")  # k i l l, k.i.l.l
-_HAN = "⺀-鿿豈-﫿ぁ-ヿ"
+_HAN = "\u2e80-\u9fff\uf900-\ufaffぁ-ヿ"
 _GAPS = re.compile(rf"(?<=[{_HAN}])[ \t\u3000.·*~^|/+#-]+(?=[{_HAN}])")  # not what ends a clause
 
 
