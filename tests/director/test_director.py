@@ -11,7 +11,7 @@ import pytest
 from framecast.director.camera import CameraPath
 from framecast.director.director import Director, DirectorConfig
 from framecast.director.model import ServedModel
-from framecast.director.timeline import derived_seed
+from framecast.director.timeline import scene_seed, segment_seed
 from framecast.director.video import Chunk, Done, Event, SceneStarted, StoryRequest, VideoSpec
 from framecast.errors import CorruptOutput, InvalidRequest, StageUnavailable
 from framecast.planner.storyboard import Scene
@@ -87,8 +87,7 @@ async def test_order_timeline_seeds_and_bill() -> None:
     assert [d["first_frame"] for d in stages.decoded] == [c.first_frame for c in chunks]
     assert [d["sequence"] for d in stages.decoded] == [c.index for c in chunks]
 
-    first = derived_seed(SPEC.seed, 0)
-    assert [d["seed"] for d in stages.denoised] == [first, derived_seed(first, 1), 77]
+    assert [d["seed"] for d in stages.denoised] == [SPEC.seed, segment_seed(SPEC.seed, 1), 77]
     assert [d["first_frame"] for d in stages.denoised] == [0, 24, 32]  # 0: somebody waits for the first frame
     contexts = [d["context"] for d in stages.denoised]
     assert contexts[0] is None
@@ -222,3 +221,12 @@ async def test_scenes_may_come_while_earlier_ones_stream() -> None:
 async def test_no_scene_at_all_is_the_callers_mistake() -> None:
     with pytest.raises(InvalidRequest):
         await film(ScriptedStages(), scenes())
+
+
+async def test_a_model_of_still_pictures_draws_one_a_scene() -> None:
+    stages = ScriptedStages()
+    model = replace(MODEL, context_latents=0, still=True)
+    events = await film(stages, scenes(Scene("a", 7.0), Scene("b", 1.0)), model=model)
+    assert [d["seed"] for d in stages.denoised] == [scene_seed(SPEC.seed, index) for index in (0, 1)]
+    assert sum(event.frames for event in events if isinstance(event, Chunk)) == 64
+    assert {latents[0] // 100 for latents in (d["latents"] for d in stages.decoded)} == {1, 2}

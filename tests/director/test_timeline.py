@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from framecast.director.model import ServedModel
-from framecast.director.timeline import chunks, derived_seed, scene_frames, segments
+from framecast.director.timeline import chunks, scene_frames, scene_seed, segment_seed, segments
 from framecast.planner.storyboard import Scene
 
 MODEL = ServedModel("x", "0", 4, 12, 3, 4, 32, 256, 256, 24, 10, 2.5, (10,), 6)
@@ -35,7 +35,8 @@ def test_scene_lengths() -> None:
 
 
 def test_derived_seeds_are_fixed_distinct_and_in_range() -> None:
-    seeds = {derived_seed(seed, index) for seed in range(50) for index in range(50)}
-    assert len(seeds) == 2500
-    assert all(0 <= seed < 2**63 for seed in seeds)
-    assert derived_seed(1, 2) == 8705518154548660899  # a change would change every video
+    derived = [function(seed, i) for function in (scene_seed, segment_seed) for seed in range(50) for i in range(1, 50)]
+    assert len({*range(50), *derived}) == 50 + 2 * 50 * 49
+    assert all(0 <= seed < 2**63 for seed in derived)
+    assert scene_seed(7, 0) == segment_seed(7, 0) == 7, "one scene is what the ensemble makes with that seed"
+    assert scene_seed(1, 2) == 8705518154548660899  # a change would change every video

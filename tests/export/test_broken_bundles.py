@@ -37,6 +37,11 @@ def _config(bundle: Path, file: str, **values: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **values}), encoding="utf-8")
 
 
+def _scheduler(bundle: Path, name: str) -> None:
+    _config(bundle, "scheduler/scheduler_config.json", _class_name=name)
+    _config(bundle, "model_index.json", scheduler=["diffusers", name])
+
+
 def _template(bundle: Path, text: str) -> None:
     (bundle / "planner" / "chat_template.jinja").write_text(text, encoding="utf-8")
 
@@ -106,6 +111,19 @@ CASES: list[tuple[Callable[[Path], object], str]] = [
             _template(b, "<story>{{ messages[-1]['content'] }}"),
         ),
         r"leaves planner_instructions out",
+    ),
+    (
+        lambda b: _config(b, "scheduler/scheduler_config.json", _class_name="HeunDiscreteScheduler"),
+        r"is of a HeunDiscreteScheduler, but model_index.json names DDIMScheduler; write the same in both",
+    ),
+    (lambda b: _scheduler(b, "LMSDiscreteScheduler"), r"LMSDiscreteScheduler (requires the scipy|is not linear)"),
+    (
+        lambda b: _config(b, "scheduler/scheduler_config.json", clip_sample=True),
+        r"it clips its samples: write clip_sample false in scheduler/scheduler_config.json",
+    ),
+    (
+        lambda b: (b / "tokenizer" / "tokenizer.json").unlink(),
+        r"knows no word of 'a red car': its vocabulary is missing",
     ),
     (lambda b: _wordpiece(b), r"cannot be held to the storyboard's grammar"),
 ]

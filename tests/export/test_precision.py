@@ -7,6 +7,7 @@ import onnx
 import pytest
 from tests.support.tiny_families import tiny_unet, tiny_vae
 
+from framecast.engines.manifest import Graph, Manifest
 from framecast.errors import InvalidRepository
 from framecast.export.bundle import Fold
 from framecast.export.graphs.decode_yuv import export_decode_yuv
@@ -37,6 +38,9 @@ def test_bfloat16_is_written_and_said_to_be_unchecked(tmp_path: Path) -> None:
     exported = export_decode_yuv(tiny_vae(), Fold(), tmp_path / "vae.onnx", opset=23, precision=BF16)
     assert exported.engine is None
     assert weights(tmp_path / "vae.onnx") == {onnx.TensorProto.BFLOAT16}
+    manifest = Manifest("", "x", {}, {"vae_decoder": Graph("vae.onnx", "onnxruntime", "bf16", 23)}, {}, {})
+    with pytest.raises(InvalidRepository, match=r"graph vae_decoder is in bf16, which needs an NVIDIA GPU"):
+        manifest.require_machine()
 
 
 def test_an_unknown_precision_is_refused() -> None:

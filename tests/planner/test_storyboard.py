@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import llguidance
 import pytest
 from tests.support.planner import open_planner
 
 from framecast.errors import Cancelled, InvalidRequest, PlanningFailed
-from framecast.planner.planner import ScenePlanner
+from framecast.planner.grammar import storyboard_grammar
+from framecast.planner.planner import PlannerSettings, ScenePlanner
 from framecast.planner.storyboard import CAMERAS, Scene, StoryboardReader, scene_from_json, scene_to_json
 
 BOARD = (
@@ -103,3 +105,20 @@ def test_a_prompt_is_read_as_transformers_reads_it(planner: ScenePlanner, story:
         assert tokenizer(whole).input_ids.count(end) == 2
     else:
         assert found == tokenizer(whole).input_ids
+
+
+@pytest.mark.parametrize(
+    ("seconds", "allowed"), [("2", True), ("2.5", True), ("8", True), ("2.55", False), ("8.1", False), ("0.4", False)]
+)
+def test_a_length_ends_after_one_decimal(storybook_repository: Path, seconds: str, allowed: bool) -> None:
+    """Models with other habits wrote digits until they were stopped."""
+    folder = storybook_repository / "scene_planner" / "1"
+    settings = PlannerSettings.load(folder / "settings.json")
+    tokenizer = llguidance.LLTokenizer(
+        (folder / "tokenizer.json").read_text(encoding="utf-8"),
+        n_vocab=settings.vocabulary,
+        eos_token=settings.eos_token,
+    )
+    written = tokenizer.tokenize_str(f'{{"scenes":[{{"prompt":"a","seconds":{seconds},"camera":"static"}}]}}')
+    matcher = llguidance.LLMatcher(tokenizer, storyboard_grammar(1))
+    assert (matcher.validate_tokens(written) == len(written)) == allowed

@@ -30,7 +30,8 @@ def check_parts(path: Path) -> None:
     for part in ("model_index.json", *PARTS):
         if not (path / part).exists():
             raise InvalidRepository(f"The bundle {path} has no {part}.")
-    pipeline = _read(path / "model_index.json").get("_class_name")
+    index = _read(path / "model_index.json")
+    pipeline = index.get("_class_name")
     if pipeline not in PIPELINES:
         raise InvalidRepository(f"{path / 'model_index.json'} is of a {pipeline}; served are {', '.join(PIPELINES)}.")
     unet, vae, text, planner = (_read(path / part / "config.json") for part in WEIGHTS)
@@ -38,6 +39,7 @@ def check_parts(path: Path) -> None:
     _check_class(path / "vae", vae.get("_class_name"), "AutoencoderKL")
     _check_class(path / "text_encoder", _architecture(text), "CLIPTextModel")
     _check_planner(path / "planner", planner)
+    _check_scheduler(path, index)
     if text.get("use_attention_mask"):
         raise InvalidRepository(
             f"{path / 'text_encoder'} has use_attention_mask, which is not served; prompts are filled up."
@@ -77,6 +79,16 @@ def check_length(path: Path, segment_latents: int) -> None:
                 f"segment_latents is {segment_latents}, but {path / part} was trained for {longest} at most; "
                 "lower it in framecast.json."
             )
+
+
+def _check_scheduler(path: Path, index: Mapping[str, Any]) -> None:
+    """diffusers loads the class that the index names, whatever the config beside it is of."""
+    named, config = index.get("scheduler"), path / "scheduler" / "scheduler_config.json"
+    found = _read(config).get("_class_name")
+    if isinstance(named, list) and found is not None and named[-1] != found:
+        raise InvalidRepository(
+            f"{config} is of a {found}, but model_index.json names {named[-1]}; write the same in both."
+        )
 
 
 def _check_unet(path: Path, pipeline: str, config: Mapping[str, Any]) -> None:

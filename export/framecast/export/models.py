@@ -28,7 +28,7 @@ def load_models(bundle: Bundle) -> tuple[Any, Any, Any]:
         folder = bundle.part("planner")
         planner = _whole(transformers.AutoModelForCausalLM, folder)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
         reason = " ".join(str(error).split())
         raise InvalidRepository(f"The bundle {bundle.path} cannot be loaded: {reason[:400]}") from error
     for name, part in (("unet", pipeline.unet), ("vae", pipeline.vae)):  # what is missing has no values in diffusers

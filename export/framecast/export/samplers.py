@@ -75,9 +75,12 @@ def _schedule(scheduler: Any, name: str, steps: int) -> Schedule:
             )
         weights, left = _explain(actual / sizes, [term / sizes for term in (x, out, noise, *(before or ()))])
         if left > _TOLERANCE:
+            remedy = "choose another scheduler"
+            if getattr(scheduler.config, "clip_sample", False):
+                remedy = "it clips its samples: write clip_sample false in scheduler/scheduler_config.json"
             raise InvalidRepository(
                 f"The scheduler {name} is not linear in latents, model output, noise and one step back at step {index} "
-                f"of {steps}; choose another scheduler."
+                f"of {steps}; {remedy}."
             )
         rows.append((*weights, *(0.0,) * (5 - len(weights))))  # type: ignore[arg-type]
         before = (x, out)

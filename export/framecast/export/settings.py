@@ -8,6 +8,7 @@ from typing import Any
 
 from framecast.director.model import ServedModel
 from framecast.export.bundle import Conventions
+from framecast.export.families import family_of
 from framecast.export.options import ExportOptions
 from framecast.stages.contracts import with_served_model, write_configs
 
@@ -93,6 +94,7 @@ def write_served(
         source=source,
         max_side=side,
         camera=conventions.camera,
+        still=family_of(pipeline.unet).still,
     )
     config_file = root / "denoiser" / "config.pbtxt"
     text = with_served_model(config_file.read_text(encoding="utf-8"), served.to_json())

@@ -8,6 +8,7 @@ import llguidance
 from framecast.errors import InvalidRepository
 
 FILE = "tokenizer.json"
+_ORDINARY = "a red car"
 
 
 def tokenizer_json(tokenizer: Any, folder: Path) -> str:
@@ -51,6 +52,12 @@ def check_prompts(tokenizer: Any, text_encoder: Any, folder: Path) -> None:
         said = "names no model_max_length" if length > 10**9 else f"has model_max_length {length}"
         raise InvalidRepository(
             f"{folder} {said}, and the text encoder {positions} positions; write {positions} there."
+        )
+    words = tokenizer(_ORDINARY, add_special_tokens=False).input_ids
+    if set(words) <= {tokenizer.unk_token_id}:
+        raise InvalidRepository(
+            f"{folder} has a tokenizer that knows no word of {_ORDINARY!r}: its vocabulary is missing, a {FILE} or "
+            "vocab.json with merges.txt; save it whole."
         )
     if tokenizer.pad_token is None:
         raise InvalidRepository(f"{folder} names no pad_token, with which prompts are filled up; write one there.")

@@ -1,5 +1,6 @@
 """The whole denoising trajectory through the exported graphs against the diffusers pipeline's own `__call__`."""
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +61,7 @@ def check_trajectory(
     made = denoising.latents(unet, prompt, SEED, negative_prompt)
     family = family_of(pipeline.unet)
     asked = _Asked(prompt, negative_prompt, steps, denoising.guidance, rescale)
-    walk = _pipeline if hasattr(pipeline.scheduler, "scale_model_input") else _loop
+    walk = _pipeline if _can_be_called(pipeline, rescale) else _loop
     with torch.no_grad(), given_noise(pipeline.scheduler, _noises(family, steps, shape)):
         expected = walk(pipeline, family, shape, asked).numpy()
     actual = made[: len(expected)]
@@ -77,6 +78,12 @@ def _noises(family: Family, steps: int, shape: tuple[int, ...]) -> Iterator[Any]
     """What the batcher's steps draw, laid out for the pipeline's scheduler; it skips steps that draw none."""
     for step in range(steps):
         yield family.to_scheduler(torch.from_numpy(step_noise(SEED, step, shape))).numpy()
+
+
+def _can_be_called(pipeline: Any, rescale: float) -> bool:
+    """Whether the pipeline's own call does it all: it needs a diffusion scheduler, and few rescale guidance."""
+    known = inspect.signature(type(pipeline).__call__).parameters
+    return hasattr(pipeline.scheduler, "scale_model_input") and (not rescale or "guidance_rescale" in known)
 
 
 def _pipeline(
@@ -109,17 +116,26 @@ def _loop(
     shape: tuple[int, int, int, int],
     asked: _Asked,
 ) -> Tensor:
-    """The same with diffusers' scheduler and UNet alone: these pipelines cannot call a flow-matching scheduler."""
+    """The same with diffusers' scheduler and UNet alone, for what these pipelines cannot be asked for."""
     conditional, unconditional = pipeline.encode_prompt(asked.prompt, "cpu", 1, True, asked.negative_prompt)
     scheduler = pipeline.scheduler
     scheduler.set_timesteps(asked.steps)
-    x = torch.from_numpy(initial_noise(SEED, shape, 1.0)).transpose(0, 1)[None]
-    if family.still:
-        x = x[:, :, :1]
+    scaled = getattr(scheduler, "scale_model_input", lambda sample, _: sample)
+    noise = torch.from_numpy(initial_noise(SEED, shape, 1.0))[: 1 if family.still else None]
+    x = family.to_scheduler(noise) * getattr(scheduler, "init_noise_sigma", 1.0)
     for timestep in scheduler.timesteps:
-        outputs = [family.call(pipeline.unet, x, timestep[None], states) for states in (unconditional, conditional)]
-        out = outputs[0] + asked.guidance * (outputs[1] - outputs[0])
+        clip = _frames(scaled(x, timestep)).transpose(0, 1)[None]  # [1, C, F, h, w]
+        without, told = (
+            family.call(pipeline.unet, clip, timestep[None], states)[0].transpose(0, 1)
+            for states in (unconditional, conditional)
+        )
+        out = without + max(1.0, asked.guidance) * (told - without)
         if asked.rescale:
-            out = asked.rescale * out * outputs[1].std() / out.std() + (1 - asked.rescale) * out
-        x = scheduler.step(out, timestep, x, return_dict=False)[0]
-    return x[0].transpose(0, 1)
+            out = asked.rescale * out * told.std() / out.std() + (1 - asked.rescale) * out
+        x = scheduler.step(family.to_scheduler(out), timestep, x, return_dict=False)[0]
+    return _frames(x)
+
+
+def _frames(latents: Tensor) -> Tensor:
+    """The scheduler's latents as [F, C, h, w]."""
+    return latents[0].transpose(0, 1) if latents.ndim == 5 else latents

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from framecast.director.ahead import ahead
 from framecast.director.camera import BY_VIEW, CameraPath, prompt_for
 from framecast.director.model import ServedModel
-from framecast.director.timeline import SegmentPlan, chunks, derived_seed, scene_frames, segments
+from framecast.director.timeline import SegmentPlan, chunks, scene_frames, scene_seed, segment_seed, segments
 from framecast.director.video import Chunk, Done, Event, SceneStarted, Stats, StoryRequest, VideoSpec
 from framecast.errors import InvalidRequest, StageUnavailable
 from framecast.planner.storyboard import Scene
@@ -138,15 +138,15 @@ class Director:
                 yield SceneStarted(index, scene, first_frame)
 
                 states = await self._retried(self._encode, scene, index, stats)
-                seed = derived_seed(spec.seed, index) if scene.seed is None else scene.seed
+                seed = scene_seed(spec.seed, index) if scene.seed is None else scene.seed
                 path = CameraPath(scene.camera, frames, spec.fps) if model.camera == BY_VIEW else None
                 scene_first, context = first_frame, None
                 for plan in segments(frames, model):
-                    part_seed = derived_seed(seed, plan.index) if plan.index else seed
-                    place = (index, plan.index)
-                    latents = await self._retried(
-                        self._denoise, spec, states, part_seed, context, first_frame, place, stats
-                    )
+                    if not (plan.index and model.still):  # one picture is held for the whole scene
+                        own_seed, place = segment_seed(seed, plan.index), (index, plan.index)
+                        latents = await self._retried(
+                            self._denoise, spec, states, own_seed, context, first_frame, place, stats
+                        )
                     context = latents[-model.context_latents :] if model.context_latents else None
                     stats.segments += 1
                     segment = _Segment(index, plan, latents, path, first_frame - scene_first)

@@ -58,7 +58,18 @@ def chunks(segment: SegmentPlan, model: ServedModel) -> Iterator[ChunkPlan]:
         start, left = start + latents, left - kept
 
 
-def derived_seed(seed: int, index: int) -> int:
-    """The seed of part `index` of something seeded with `seed`, in 0 … 2**63 - 1, the same on every machine."""
-    digest = hashlib.blake2b(f"{seed}/{index}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+def scene_seed(seed: int, index: int) -> int:
+    """The seed of scene `index` of a video, in 0 … 2**63 - 1, the same on every machine.
+
+    The first one has the video's own: a video of one scene is what the ensemble makes with that seed.
+    """
+    return _derived(f"{seed}/{index}") if index else seed
+
+
+def segment_seed(seed: int, index: int) -> int:
+    """The seed of segment `index` of a scene, as `scene_seed`; no other scene's."""
+    return _derived(f"{seed}/segment {index}") if index else seed
+
+
+def _derived(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.engines.engine import Engine, EngineOptions
+from framecast.engines.gpus import require_gpu
 from framecast.engines.load import load_engine, require_machine
 from framecast.errors import InvalidRepository
 
@@ -108,6 +109,8 @@ class Manifest:
         """Refuses what this machine cannot compute. Raises InvalidRepository."""
         for name, graph in self.graphs.items():
             require_machine(graph.engine, f"The graph {name} was compiled for {graph.engine}, which")
+            if (graph.engine, graph.precision) == ("onnxruntime", "bf16"):  # its kernels for CPUs know no bfloat16
+                require_gpu(f"The graph {name} is in bf16, which")
 
     def engine(self, root: Path, name: str, options: EngineOptions | None = None) -> Engine:
         """The engine of graph `name`. Raises InvalidRepository."""

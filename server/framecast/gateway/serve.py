@@ -105,6 +105,8 @@ async def serve(config: ServeConfig) -> int:
         typer.echo(f"serving {model.bundle} on {host}:{gateway.port}", err=True)
         if observers.url:
             typer.echo(f"metrics on {observers.url}", err=True)
+        if embedded and not config.command:
+            typer.echo(f"Triton on {address}, its metrics on {embedded.metrics_url}", err=True)
         # 3. Until told to stop.
         code = await _until_done(config.command, f"{host}:{gateway.port}", signals)
         abort = asyncio.create_task(signals.get())

@@ -34,13 +34,19 @@ class Scene:
     seed: int | None = None
 
 
+def _lengths() -> list[int | float]:
+    """Tenths of a second. A number without a list has no end to its digits, and a model may write them for ever."""
+    tenths = range(round(10 * MIN_SCENE_SECONDS), round(10 * MAX_SCENE_SECONDS) + 1)
+    return [tenth / 10 if tenth % 10 else tenth // 10 for tenth in tenths]
+
+
 def schema(max_scenes: int) -> dict[str, Any]:
     """JSON Schema of a storyboard of 1 to `max_scenes` scenes."""
     scene = {
         "type": "object",
         "properties": {
             "prompt": {"type": "string", "minLength": 1, "maxLength": MAX_PROMPT_CHARACTERS},
-            "seconds": {"type": "number", "minimum": MIN_SCENE_SECONDS, "maximum": MAX_SCENE_SECONDS},
+            "seconds": {"enum": _lengths()},
             "camera": {"enum": list(CAMERAS)},
         },
         "required": ["prompt", "seconds", "camera"],
