@@ -42,7 +42,7 @@ def request(codec: str) -> dict[str, np.ndarray]:
 def test_encoding_is_what_muxing_leaves_of_the_whole(model: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 13.0])
     monkeypatch.setattr(model, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    monkeypatch.setattr(model, "encode_chunk", lambda *_, **__: EncodedChunk((b"x",), "video/mp4", 2.0))
+    monkeypatch.setattr(model, "encode_chunks", lambda *_, **__: EncodedChunk((b"x",), "video/mp4", 2.0))
     values: dict[c.Tensor, Any] = model.TritonPythonModel()._encode(request("h264"))
     assert (values[c.ENGINE_SECONDS], values[c.MUX_SECONDS]) == (1.0, 2.0)
 

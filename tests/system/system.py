@@ -144,7 +144,7 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> No
         time.sleep(0.02)
 
 
-def ensemble_inputs(prompt: str, *, seed: int = 0, steps: int) -> list[triton.InferInput]:
+def ensemble_inputs(prompt: str, *, seed: int = 0, steps: int, codec: str = "png") -> list[triton.InferInput]:
     """What `text_to_video` takes for one second of the tiny bundle's pictures."""
     values: dict[str, tuple[str, list[object]]] = {
         "PROMPT": ("BYTES", [prompt.encode()]),
@@ -156,7 +156,7 @@ def ensemble_inputs(prompt: str, *, seed: int = 0, steps: int) -> list[triton.In
         "LATENT_COUNT": ("INT32", [4]),
         "FRAMES": ("INT32", [8]),
         "FPS": ("INT32", [8]),
-        "CODEC": ("BYTES", [b"png"]),
+        "CODEC": ("BYTES", [codec.encode()]),
     }
     inputs = []
     for name, (kind, value) in values.items():

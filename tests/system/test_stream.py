@@ -93,11 +93,16 @@ def test_videos_at_once_are_the_videos_one_by_one(tiny_system: System) -> None:
     assert after[steps] - before[steps] > after[alone_steps] - before[alone_steps]  # some step had a batch > 1
 
 
-def test_the_ensemble_gives_the_gateways_frames(tiny_system: System) -> None:
+def test_the_ensemble_gives_the_gateways_bytes(tiny_system: System) -> None:
     seed, prompt = 7, SCENES[0].prompt
     through_gateway = chunks_of(tiny_system, [Scene(prompt, 1.0, seed=seed)], VideoOptions(seed=3, codec=Codec.PNG))
+    movie = chunks_of(tiny_system, [Scene(prompt, 1.0)], VideoOptions(seed=seed))
+    assert len(movie) == 2
     with triton.InferenceServerClient(tiny_system.triton_address) as client:
         result = client.infer("text_to_video", ensemble_inputs(prompt, seed=seed, steps=4))
+        whole = client.infer("text_to_video", ensemble_inputs(prompt, seed=seed, steps=4, codec="h264"))
+    assert whole.as_numpy("DATA").tobytes() == b"".join(chunk.data for chunk in movie)
+    assert whole.as_numpy("PART_SIZES").tolist() == [len(chunk.data) for chunk in movie]
     data, sizes = result.as_numpy("DATA").tobytes(), result.as_numpy("PART_SIZES")
     ends = np.cumsum(sizes)
     frames = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]

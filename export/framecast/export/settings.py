@@ -75,11 +75,13 @@ def write_served(
             "max_side": side // scale,
         },
     )
+    frames = conventions.fold.frames * conventions.hold
+    write_settings(root / "frame_encoder" / "1", {"chunk_frames": conventions.chunk_latents * frames})
     write_configs(root)
     served = ServedModel(
         bundle=name,
         version=importlib.metadata.version("framecast"),
-        latent_frames=conventions.fold.frames * conventions.hold,
+        latent_frames=frames,
         segment_latents=conventions.segment_latents,
         context_latents=conventions.context_latents,
         chunk_latents=conventions.chunk_latents,

@@ -1,19 +1,26 @@
-"""frame_encoder: YUV planes in, one encoded chunk out."""
+"""frame_encoder: YUV planes in, one encoded chunk out; of a whole scene, the ensemble's, as many as it has."""
 
+import json
 import time
 
 import numpy as np
 
 from framecast.errors import InvalidRequest
-from framecast.media.encoder import encode_chunk
+from framecast.media.encoder import encode_chunks
 from framecast.media.planes import Planes
 from framecast.media.view import seen_through
 from framecast.stages import contracts as c
-from framecast.stages.backend import answer, number, read, text
+from framecast.stages.backend import ServedFiles, answer, number, read, text
 
 
 class TritonPythonModel:
     """Encodes one request at a time; keeps nothing between them."""
+
+    _length = 0  # frames of a chunk
+
+    def initialize(self, args):
+        settings = ServedFiles(args).path("settings.json")
+        self._length = json.loads(settings.read_text(encoding="utf-8"))["chunk_frames"]
 
     def execute(self, requests):
         return answer(c.FRAME_ENCODER, requests, self._encode)
@@ -26,8 +33,9 @@ class TritonPythonModel:
         try:
             planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))[:frames]
             views = read(request, c.VIEWS)
-            chunk = encode_chunk(
+            chunk = encode_chunks(
                 planes if views is None else seen_through(planes, views),
+                self._length,
                 codec=text(request, c.CODEC),
                 fps=number(request, c.FPS),
                 first_frame=number(request, c.FIRST_FRAME),

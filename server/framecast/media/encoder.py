@@ -3,6 +3,7 @@
 import operator
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from framecast.media.codecs import Codec, find_codec
 from framecast.media.errors import EncodingFailed, InvalidTiming, MalformedMovie
@@ -70,6 +71,37 @@ def encode_chunk(
     except MalformedMovie as error:
         raise EncodingFailed(f"The encoder {codec.encoder} wrote a movie that cannot be cut into chunks.") from error
     return EncodedChunk((part,), mime, movie.mux_seconds + time.perf_counter() - started)
+
+
+def encode_chunks(planes: Planes, length: int, *, sequence: int, first_frame: int, **asked: Any) -> EncodedChunk:
+    """Encodes frames as `encode_chunk` does `length` of them after another: the bytes of a video that came in chunks.
+
+    Args:
+        planes: the frames, of one chunk or more.
+        length: frames of a chunk; 0: all are one.
+        sequence, first_frame: of the first chunk.
+        asked: the rest of what `encode_chunk` takes; only the first chunk has a header.
+
+    Returns:
+        The parts of all chunks.
+
+    Raises:
+        MediaError: as `encode_chunk`.
+    """
+    parts: list[bytes] = []
+    mime, mux_seconds = "", 0.0
+    for index, start in enumerate(range(0, len(planes), length or len(planes))):
+        if index:
+            asked["include_header"] = False
+        chunk = encode_chunk(
+            planes[start : start + (length or len(planes))],
+            sequence=sequence + index,
+            first_frame=first_frame + start,
+            **asked,
+        )
+        parts += chunk.parts
+        mime, mux_seconds = mime or chunk.mime, mux_seconds + chunk.mux_seconds
+    return EncodedChunk(tuple(parts), mime, mux_seconds)
 
 
 def _whole(name: str, value: int, lowest: int, highest: int) -> int:
