@@ -8,6 +8,7 @@ Writes greeting.mp4 and greeting.html. The same words and seed always give the s
 
 import sys
 
+from failures import told_of
 from options import parse
 from page import Card, web_vtt, write_page
 
@@ -43,6 +44,8 @@ def main() -> None:
     ]
     film = asked.output / "greeting.mp4"
     with VideoClient(asked.address) as client:
+        with told_of(asked.likes):  # a story of what cannot be drawn is refused; scenes are filmed whatever they say
+            list(client.plan(f"a {asked.likes}", max_scenes=1))
         saved = save(client.generate(scenes=scenes, options=VideoOptions(seed=asked.seed, steps=asked.steps)), film)
     latin = f"{asked.name}{asked.wish}".isascii()
     message = f"{asked.name}, {asked.wish}!" if latin else f"{asked.name}，{asked.wish}！"

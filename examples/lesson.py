@@ -38,6 +38,8 @@ async def main() -> None:
     pairs = [tuple(part.strip() for part in line.split("=", 1)) for line in lines]
     if wrong := [line for line, pair in zip(lines, pairs, strict=True) if len(pair) != 2]:
         sys.exit(f"lesson: {asked.words}: expected 'sentence = translation', got {wrong[0]!r}")
+    if not pairs:
+        sys.exit(f"lesson: {asked.words} has no line")
     options = VideoOptions(seed=asked.seed, steps=asked.steps)
     paths = [asked.output / f"card-{number}.mp4" for number in range(1, len(pairs) + 1)]
 

@@ -78,6 +78,19 @@ def test_of_many_lines_the_one_that_fails_is_named(storybook_system: System, tmp
         assert done.stderr.startswith(f"{name}: 'Shares fell on Monday")
 
 
+@pytest.mark.parametrize("likes", ["dragon", ""])
+def test_a_greeting_has_somebody_that_can_be_drawn(storybook_system: System, tmp_path: Path, likes: str) -> None:
+    done = run(storybook_system, "greeting", tmp_path, "Anna", "--likes", likes)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"greeting: {likes!r}: ")
+
+
+def test_a_lesson_has_words(storybook_system: System, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("\n", encoding="utf-8")
+    done = run(storybook_system, "lesson", tmp_path, "--words", str(tmp_path / "words.txt"))
+    assert (done.returncode, "has no line" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("name", ["news", "storyboard", "lesson", "greeting"])
 def test_without_a_server_an_example_says_so(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), "--output", str(tmp_path), "--address", "127.0.0.1:1"]

@@ -18,6 +18,7 @@ from framecast.train import diffusion, planner, text, vae
 from framecast.train.characters import traditional
 from framecast.train.folding import FOLD, to_pixels, unfold
 from framecast.train.models import Pipeline, Planner, TextEncoder, Unet, Vae, make_pipeline
+from framecast.train.own import noted
 from framecast.train.principal import read, start
 from framecast.train.progress import read_curve
 from framecast.train.quick import quicken
@@ -176,7 +177,7 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         "steps": config.steps,
         "guidance_scale": config.guidance_scale,
         "planner_max_scenes": MAX_SCENES,
-        "planner_subjects": planner_subjects(),
+        "planner_subjects": {} if noted(runs) else planner_subjects(),  # what others draw is theirs to know
         "trained": {**trained, "parts": parts},
     }
 

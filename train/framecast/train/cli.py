@@ -20,6 +20,7 @@ from framecast.train.options import (
     StopAt,
     Threads,
     given,
+    own_data,
     practised,
     require_bundle,
     use_threads,
@@ -70,9 +71,9 @@ def vae(
     term = replace(config.adversarial, **given(weight=adversarial, start=adversarial_start))
     config = replace(config, adversarial=term, **given(steps=steps))
     crew = Crew()
-    drafts = Drafts(runs / "drafts") if (runs / "drafts").exists() else None
-    model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew, drafts=drafts)
-    if crew.leads:
+    drafts, own = Drafts(runs / "drafts") if (runs / "drafts").exists() else None, own_data(runs)
+    model = recipe.train(config, runs / "vae", stop_at=stop_at, crew=crew, drafts=drafts, data=own)
+    if crew.leads and own is None:
         typer.echo(str(recipe.measure(model)))
 
 
@@ -123,6 +124,19 @@ def begin(
 
 
 @app.command()
+def data(
+    folder: Annotated[Path, typer.Argument(help="clips.jsonl, stories.jsonl and perhaps corpus.txt; see own.py.")],
+    runs: Runs = Path("runs"),
+) -> None:
+    """Has every recipe in --runs learn from your own clips and stories in the place of the world's."""
+    from framecast.train.own import OwnData
+
+    found = OwnData(folder)
+    found.note(runs)
+    typer.echo(f"{runs} learns from {len(found.clips)} clips and {len(found.stories)} stories in {folder}")
+
+
+@app.command()
 def held_out() -> None:
     """Writes the list of combinations that training never sees."""
     from framecast.train.world.scene import HELD_OUT_FILE, write_held_out
@@ -135,8 +149,9 @@ def tokenizers(runs: Runs = Path("runs")) -> None:
     """Trains both tokenizers."""
     from framecast.train import tokenizers as recipe
 
-    planner_tokenizer = recipe.train_planner_tokenizer(runs / "tokenizers" / "planner")
-    text_tokenizer = recipe.train_text_tokenizer(runs / "tokenizers" / "text")
+    own = own_data(runs)
+    planner_tokenizer = recipe.train_planner_tokenizer(runs / "tokenizers" / "planner", data=own)
+    text_tokenizer = recipe.train_text_tokenizer(runs / "tokenizers" / "text", data=own)
     typer.echo(f"planner {len(planner_tokenizer)} tokens, text encoder {len(text_tokenizer)} tokens")
 
 
@@ -166,7 +181,12 @@ def planner(
         **given(pretrain_steps=pretrain_steps, finetune_steps=finetune_steps, rate=rate, seed=seed),
     )
     tokenizer = planner_tokenizer(runs)
-    model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at)
+    own = own_data(runs)
+    model = recipe.train(config, tokenizer, runs / "planner", stop_at=stop_at, data=own)
+    if own:
+        planned = f", and planned {recipe.exact_own(model, tokenizer, own):.3f} exactly" if own.held else ""
+        typer.echo(f"{len(own.held)} of {len(own.stories)} stories were kept from training{planned}")
+        return
     for language in ("en", "zh"):
         typer.echo(f"{language}: exact storyboards {recipe.exact(model, tokenizer, language):.3f}")
     share, wrong = everyday.score(model, tokenizer)
@@ -195,9 +215,13 @@ def cache(
     from framecast.train.parallel import Crew
 
     use_threads(threads)
-    config = latents.CacheConfig(samples=samples, practised=practised(practise or []))
-    code = vae.linear_code(vae.VaeConfig(), runs / "vae")
-    latents.build(replace(config, **given(seed=seed, moving_camera=moving_camera)), code, runs / "cache", crew=Crew())
+    own = own_data(runs)
+    config = latents.CacheConfig(
+        samples=samples, practised=practised(practise or []), data=str(own.folder) if own else ""
+    )
+    config = replace(config, **given(seed=seed, moving_camera=moving_camera))
+    code = vae.linear_code(vae.VaeConfig(), runs / "vae", own)
+    latents.build(config, code, runs / "cache", crew=Crew(), data=own)
 
 
 @app.command()

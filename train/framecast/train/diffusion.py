@@ -27,7 +27,6 @@ from transformers import CLIPTokenizer
 
 from framecast.train import text
 from framecast.train.ahead import ahead
-from framecast.train.captions import training_caption
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.latents import LatentCache
 from framecast.train.measure import Measure
@@ -188,7 +187,7 @@ def draw_batch(
         clip, cover = cache.clip(index, slice(first, first + window))
         latents.append(clip.transpose(0, 1))
         covers.append(cover[None])
-        caption = told[index] if told else training_caption(sample.scene, rng)
+        caption = told[index] if told else sample.words(rng)
         captions.append("" if rng.random() < config.dropped else caption)
         most = min(config.context, window // 3)
         continuing = most > 0 and (sample.continued or first > 0 or rng.random() < 0.05)

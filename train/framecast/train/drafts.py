@@ -17,14 +17,13 @@ import torch
 from transformers import CLIPTokenizer
 
 from framecast.train import diffusion, text
-from framecast.train.captions import canonical
 from framecast.train.folding import FOLD, fold, to_floats
 from framecast.train.latents import LatentCache, Sample, rows
 from framecast.train.lines import finished
 from framecast.train.models import TextEncoder, Unet
 from framecast.train.parallel import Crew
 from framecast.train.progress import Journal
-from framecast.train.world.render import Film, render
+from framecast.train.world.render import Film
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def build(
                 encoder,
                 tokenizer,
                 clean,
-                canonical(entry.scene),
+                entry.spoken,
                 config,
                 begin=config.steps - rng.randint(2, config.last),
                 given=config.context if entry.continued else 0,
@@ -162,7 +161,6 @@ class Drafts:
         """A moment: its pictures, folded, [1, 3072, h, w] in -1..1, and its drafted latents [1, C, h, w]."""
         part, row, entry = rng.choice(self._samples)
         moment = rng.randrange(self._latents[part].shape[1])
-        start = entry.start + moment * FOLD.frames / Film().fps
-        frames = render(entry.scene, entry.seed, FOLD.frames, start=start)
+        frames = entry.frames(moment * FOLD.frames / Film().fps, FOLD.frames)
         latents = torch.from_numpy(self._latents[part][row, moment].astype(np.float32))
         return fold(to_floats(torch.from_numpy(frames))), latents[None]

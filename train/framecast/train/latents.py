@@ -14,8 +14,10 @@ import numpy.typing as npt
 import torch
 from numpy.lib import format as npy
 
+from framecast.train.captions import canonical, training_caption
 from framecast.train.folding import FOLD
 from framecast.train.lines import finished
+from framecast.train.own import Clip, OwnData
 from framecast.train.parallel import Crew
 from framecast.train.principal import Principal
 from framecast.train.progress import Journal
@@ -34,6 +36,7 @@ class CacheConfig:
         moving_camera: share of samples with a moving camera. When it is served a view moves, and the weights never
             told one direction from the other (docs/log.md), so there are none.
         practised: words whose scenes are drawn three times as often as the others.
+        data: folder of somebody's own clips; empty: the world's.
     """
 
     samples: int = 6000
@@ -42,15 +45,18 @@ class CacheConfig:
     moving_camera: float = 0.0
     practised: frozenset[str] = frozenset()
     seed: int = 31
+    data: str = ""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One entry of a cache."""
+    """One entry of a cache: a scene of the world, or a clip of somebody's own with its `caption`."""
 
-    scene: Scene
+    scene: Scene | None
     seed: int
     start: float
+    caption: str = ""
+    file: str = ""
 
     @property
     def continued(self) -> bool:
@@ -59,13 +65,28 @@ class Sample:
 
     def to_line(self) -> str:
         """JSON, with its newline."""
-        return json.dumps({"scene": asdict(self.scene), "seed": self.seed, "start": self.start}) + "\n"
+        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> Sample:
         """What `to_line` wrote."""
         entry = json.loads(line)
-        return cls(Scene(**entry["scene"]), entry["seed"], entry["start"])
+        return cls(**{**entry, "scene": Scene(**entry["scene"]) if entry["scene"] else None})
+
+    def words(self, rng: random.Random) -> str:
+        """A caption to train with: the world's are worded anew each time."""
+        return training_caption(self.scene, rng) if self.scene else self.caption
+
+    @property
+    def spoken(self) -> str:
+        """The caption as a planner writes it."""
+        return canonical(self.scene) if self.scene else self.caption
+
+    def frames(self, start: float, count: int) -> npt.NDArray[np.uint8]:
+        """`count` frames from `start` seconds into the sample, uint8 [count, 256, 256, 3]."""
+        if self.scene:
+            return render(self.scene, self.seed, count, start=self.start + start)
+        return Clip(Path(self.file), self.caption, 0.0).frames(self.start + start, count)
 
 
 def draw_sample(config: CacheConfig, index: int, excluded: frozenset[tuple[str, str, str, str]]) -> Sample:
@@ -75,6 +96,14 @@ def draw_sample(config: CacheConfig, index: int, excluded: frozenset[tuple[str, 
     # Scenes go on at whole latents when they are served.
     start = rng.randrange(3, 37) * FOLD.frames / Film().fps if rng.random() < config.continued else 0.0
     return Sample(scene, rng.randrange(2**31), start)
+
+
+def own_sample(config: CacheConfig, index: int, data: OwnData) -> Sample:
+    """The `index`-th sample of somebody's own: each clip in turn, from anywhere in it."""
+    rng = random.Random(f"cache {config.seed} {index}")
+    clip = data.clips[index % len(data.clips)]
+    start = rng.uniform(0, max(0.0, clip.seconds - config.latents * FOLD.frames / Film().fps))
+    return Sample(None, 0, start if rng.random() < config.continued else 0.0, clip.caption, str(clip.file))
 
 
 def cover(frames: npt.NDArray[np.uint8], empty: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -117,11 +146,12 @@ def encode(frames: npt.NDArray[np.uint8], code: Principal) -> npt.NDArray[np.flo
     return maps.numpy().astype(np.float16)
 
 
-def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) -> int:
+def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew, data: OwnData | None = None) -> int:
     """Fills this worker's part of the cache, going on where an earlier run stopped; returns its number of samples.
 
     Worker r of n draws samples r, r + n, … and writes `latents-r.npy` fp16 [samples, latents, C, h, w], `cover-r.npy`
-    uint8 [samples, latents, h, w] and `samples-r.jsonl`, one line for each finished sample.
+    uint8 [samples, latents, h, w] and `samples-r.jsonl`, one line for each finished sample. With `data` its clips are
+    taken in the place of drawn ones; where their subjects are is not known, so that every place counts alike.
 
     Raises:
         ValueError: what is there was drawn otherwise: with another seed, or other words practised.
@@ -141,12 +171,13 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew) 
     journal = Journal(directory, "cache", len(mine), begin=done) if crew.leads else crew.silence()
     with lines.open("a", encoding="utf-8") as out, journal as log:
         for row in range(done, len(mine)):
-            sample = draw_sample(config, mine[row], excluded)
             count = config.latents * FOLD.frames
-            frames = render(sample.scene, sample.seed, count, start=sample.start)
-            empty = render(sample.scene, sample.seed, count, start=sample.start, empty=True)
+            sample = own_sample(config, mine[row], data) if data else draw_sample(config, mine[row], excluded)
+            frames = sample.frames(0.0, count)
             latents[row] = encode(frames, code)
-            covers[row] = cover(frames, empty)
+            if sample.scene:
+                empty = render(sample.scene, sample.seed, count, start=sample.start, empty=True)
+                covers[row] = cover(frames, empty)
             out.write(sample.to_line())
             if row % 50 == 49 or row + 1 == len(mine):
                 latents.flush()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from framecast.train.own import OwnData
 
 Runs = Annotated[Path, typer.Option(help="Folder for checkpoints, caches and curves.")]
 Threads = Annotated[int, typer.Option(min=1, help="Compute threads; one is the fastest on a machine that is shared.")]
@@ -52,6 +55,13 @@ def practised(words: list[str]) -> frozenset[str]:
             f"--practise: no word of the world: {', '.join(unknown)}; it has {', '.join(sorted(known))}"
         )
     return frozenset(words)
+
+
+def own_data(runs: Path) -> OwnData | None:
+    """What `framecast train data` noted in `runs`."""
+    from framecast.train.own import of
+
+    return of(runs)
 
 
 def require_bundle(bundle: Path) -> None:

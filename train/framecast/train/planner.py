@@ -14,10 +14,11 @@ from framecast.train.checkpoint import Checkpoint
 from framecast.train.habits import BUSY, USUAL
 from framecast.train.models import Planner, make_planner
 from framecast.train.muon import Muon
+from framecast.train.own import OwnData, Told
 from framecast.train.precision import mixed
 from framecast.train.progress import Journal
 from framecast.train.stop import Stop
-from framecast.train.stories import Story, sample_story, storyboard
+from framecast.train.stories import sample_story, storyboard
 from framecast.train.tokenizers import ASSISTANT, END, USER
 from framecast.train.world.scene import Combination, held_out
 from framecast.train.world.vocabulary import Language
@@ -70,35 +71,46 @@ def prompt(story: str) -> str:
     return f"{USER} {story}{END}{ASSISTANT}"
 
 
-def _draw(config: PlannerConfig, rng: random.Random, excluded: frozenset[Combination]) -> Story:
+def _draw(config: PlannerConfig, rng: random.Random, excluded: frozenset[Combination], data: OwnData | None) -> Told:
+    """A story and the storyboard that answers it."""
+    if data:
+        return rng.choice(data.learnt)
     habits = BUSY if rng.random() < config.busy else USUAL
-    return sample_story(rng, rng.choice(("en", "zh")), excluded=excluded, habits=habits)
+    story = sample_story(rng, rng.choice(("en", "zh")), excluded=excluded, habits=habits)
+    return Told(story.text, storyboard(story.shots))
 
 
 def pretraining_batch(
-    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, step: int
+    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, step: int, data: OwnData | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The step's packed next-token samples: int64 ids and labels, both [batch, block]."""
     excluded, rng = held_out(), random.Random(f"pretrain {config.seed} {step}")
     ids: list[int] = []
     while len(ids) < config.batch * config.block:
-        story = _draw(config, rng, excluded)
-        text = story.text if rng.random() < 0.7 else storyboard(story.shots)
+        told = _draw(config, rng, excluded, data)
+        text = told.text if rng.random() < 0.7 else told.board
+        if data and data.corpus and rng.random() < 0.5:
+            text = rng.choice(data.corpus)
         ids += [*tokenizer(text).input_ids, int(tokenizer.eos_token_id)]
     batch = torch.tensor(ids[: config.batch * config.block]).view(config.batch, config.block)
     return batch, batch
 
 
 def finetuning_batch(
-    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, step: int
+    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, step: int, data: OwnData | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The step's (story, storyboard) samples, right-padded int64 [batch, longest]; only the answer has labels."""
     excluded, rng = held_out(), random.Random(f"finetune {config.seed} {step}")
     pairs = []
     for _ in range(config.batch * 2):
-        story = _draw(config, rng, excluded)
-        asked = tokenizer(prompt(story.text)).input_ids
-        answer = [*tokenizer(storyboard(story.shots)).input_ids, int(tokenizer.eos_token_id)]
+        told = _draw(config, rng, excluded, data)
+        asked = tokenizer(prompt(told.text)).input_ids
+        answer = [*tokenizer(told.board).input_ids, int(tokenizer.eos_token_id)]
+        if len(asked) + len(answer) > config.positions:
+            raise ValueError(
+                f"the story {told.text[:40]!r}… and its storyboard are {len(asked) + len(answer)} tokens; the planner"
+                f" reads {config.positions}"
+            )
         pairs.append((asked, answer))
     # Twice the batch is drawn and sorted by length, so that a batch carries little padding.
     pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
@@ -121,9 +133,17 @@ def next_token_loss(model: Planner, ids: torch.Tensor, labels: torch.Tensor) -> 
 
 
 def train(
-    config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, directory: Path, *, stop_at: int | None = None
+    config: PlannerConfig,
+    tokenizer: PreTrainedTokenizerFast,
+    directory: Path,
+    *,
+    stop_at: int | None = None,
+    data: OwnData | None = None,
 ) -> Planner:
-    """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`."""
+    """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`.
+
+    On stories of the world, or on those of `data`.
+    """
     torch.manual_seed(config.seed)
     model = build(config, tokenizer)
     optimizer = Muon(model.parameters(), config.rate, plain=[model.model.embed_tokens.weight], weight_decay=0.02)
@@ -135,7 +155,7 @@ def train(
     with Stop() as stop, Journal(directory, "planner", total, begin=begin) as journal:
         for step in range(begin, end):
             pretraining = step < config.pretrain_steps
-            ids, labels = (pretraining_batch if pretraining else finetuning_batch)(config, tokenizer, step)
+            ids, labels = (pretraining_batch if pretraining else finetuning_batch)(config, tokenizer, step, data)
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(config, step)
             loss = next_token_loss(model, ids, labels)
@@ -172,6 +192,12 @@ def plan(model: Planner, tokenizer: PreTrainedTokenizerFast, stories: list[str])
         pad_token_id=tokenizer.pad_token_id,
     )
     return list(tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True))
+
+
+def exact_own(model: Planner, tokenizer: PreTrainedTokenizerFast, data: OwnData) -> float:
+    """Share of the stories kept from training, at least one, whose storyboard is right to the letter."""
+    answers = plan(model, tokenizer, [told.text for told in data.held])
+    return sum(answer == told.board for answer, told in zip(answers, data.held, strict=True)) / len(answers)
 
 
 def exact(model: Planner, tokenizer: PreTrainedTokenizerFast, language: Language, *, count: int = 64) -> float:

@@ -13,6 +13,7 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 from framecast.train.captions import canonical, free
 from framecast.train.characters import reader
 from framecast.train.models import make_clip_tokenizer, make_fast_tokenizer
+from framecast.train.own import Clip, OwnData, Told
 from framecast.train.stories import sample_story, storyboard
 from framecast.train.world.scene import sample_scene
 
@@ -42,8 +43,10 @@ def planner_corpus(count: int, seed: int) -> Iterator[str]:
         yield storyboard(story.shots)
 
 
-def train_planner_tokenizer(directory: Path, *, stories: int = 4000, seed: int = 5) -> PreTrainedTokenizerFast:
-    """Trains and saves the planner's tokenizer; every byte is a token, so any text can be told."""
+def train_planner_tokenizer(
+    directory: Path, *, stories: int = 4000, seed: int = 5, data: OwnData | None = None
+) -> PreTrainedTokenizerFast:
+    """Trains and saves the planner's tokenizer, on `data` if given; every byte is a token, so any text can be told."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = reader()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -62,7 +65,8 @@ def train_planner_tokenizer(directory: Path, *, stories: int = 4000, seed: int =
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(planner_corpus(stories, seed), trainer)
+    own = [*data.corpus, *(text for told in data.stories for text in (told.text, told.board))] if data else None
+    tokenizer.train_from_iterator(own or planner_corpus(stories, seed), trainer)
     fast: PreTrainedTokenizerFast = make_fast_tokenizer(
         tokenizer_object=tokenizer,
         pad_token=PAD,
@@ -86,7 +90,9 @@ def caption_corpus(count: int, seed: int) -> Iterator[str]:
         yield free(scene, rng, "en")
 
 
-def train_text_tokenizer(directory: Path, *, captions: int = 4000, seed: int = 6) -> CLIPTokenizer:
+def train_text_tokenizer(
+    directory: Path, *, captions: int = 4000, seed: int = 6, data: OwnData | None = None
+) -> CLIPTokenizer:
     """Builds CLIP's own tokenizer (lower-casing, `</w>` word ends, byte fallback) and saves it.
 
     English merges are trained. CLIP takes a run of Han characters for one word, so trained merges would turn whole
@@ -104,11 +110,12 @@ def train_text_tokenizer(directory: Path, *, captions: int = 4000, seed: int = 6
         end_of_word_suffix="</w>",
         show_progress=False,
     )
-    tokenizer.train_from_iterator(caption_corpus(captions, seed), trainer)
+    own = [text for each in (data.clips, data.stories) for text in map(_worded, each)] if data else None
+    tokenizer.train_from_iterator(own or caption_corpus(captions, seed), trainer)
     model = json.loads(tokenizer.to_str())["model"]
     vocabulary: dict[str, int] = model["vocab"]
     merges: list[tuple[str, str]] = [(left, right) for left, right in model["merges"]]
-    for character in sorted(_han_characters()):
+    for character in sorted(_han("".join(own)) if own else _han_characters()):
         ((spelling, _),) = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(character)
         head = spelling[0] + spelling[1]
         for merge in ((spelling[0], spelling[1]), (head, spelling[2]), (head, spelling[2] + "</w>")):
@@ -125,7 +132,18 @@ def _han_characters() -> set[str]:
     """Every Chinese character that a caption can contain."""
     rng = random.Random(0)
     text = "".join(free(sample_scene(rng, seen=None), rng, "zh") for _ in range(4000))
+    return _han(text)
+
+
+def _han(text: str) -> set[str]:
     return {c for c in text if "\u4e00" <= c <= "\u9fff"}
+
+
+def _worded(own: Clip | Told) -> str:
+    """What the text encoder may be given of it."""
+    if isinstance(own, Clip):
+        return own.caption
+    return "\n".join(scene["prompt"] for scene in json.loads(own.board)["scenes"])
 
 
 def planner_tokenizer(runs: Path) -> PreTrainedTokenizerFast:

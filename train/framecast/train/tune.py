@@ -19,12 +19,13 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import diffusion, planner
 from framecast.train.diffusion import CLIP, DiffusionConfig
-from framecast.train.latents import LatentCache
+from framecast.train.latents import LatentCache, Sample
 from framecast.train.measure import Measure
 from framecast.train.models import Planner
 from framecast.train.parallel import Crew
 from framecast.train.progress import Journal
 from framecast.train.stories import tell
+from framecast.train.world.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,18 @@ def planned_captions(
     with Journal(directory, "planned captions", len(mine)) if crew.leads else crew.silence() as journal:
         for begin in range(0, len(mine), config.batch):
             indices = mine[begin : begin + config.batch]
-            stories = [tell(cache.samples[i].scene, rng, rng.choice(("en", "zh"))) for i in indices]
+            stories = [tell(_scene(cache.samples[i]), rng, rng.choice(("en", "zh"))) for i in indices]
             for index, answer in zip(indices, planner.plan(model, tokenizer, stories), strict=True):
                 if caption := first_caption(answer):
                     captions[index] = caption
             journal.log(begin + len(indices))
     return captions
+
+
+def _scene(sample: Sample) -> Scene:
+    if sample.scene is None:
+        raise ValueError("tuning tells scenes of the world, and this cache is of your own clips: leave `tune` out")
+    return sample.scene
 
 
 def first_caption(storyboard: str) -> str:

@@ -25,6 +25,7 @@ from framecast.train.drafts import Drafts
 from framecast.train.folding import FOLD, Fold, fold, to_floats, unfold
 from framecast.train.models import Vae, make_vae
 from framecast.train.muon import Muon
+from framecast.train.own import OwnData
 from framecast.train.parallel import Crew
 from framecast.train.precision import mixed
 from framecast.train.principal import GROUPS, Principal, principal, start
@@ -79,12 +80,12 @@ def build(config: VaeConfig) -> Vae:
     )
 
 
-def linear_code(config: VaeConfig, directory: Path) -> Principal:
+def linear_code(config: VaeConfig, directory: Path, data: OwnData | None = None) -> Principal:
     """The principal components of drawn patches, worked out once and kept in `directory/principal.safetensors`."""
     path = directory / "principal.safetensors"
     if not path.exists():
         rng = random.Random(f"patches {config.seed}")
-        patches = torch.cat([draw_maps(rng) for _ in range(config.patches)]).movedim(1, -1).flatten(0, 2)
+        patches = torch.cat([draw_maps(rng, data) for _ in range(config.patches)]).movedim(1, -1).flatten(0, 2)
         code = principal(patches, config.latent_channels)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(asdict(code), path)
@@ -103,15 +104,17 @@ def moment(rng: random.Random) -> float:
     return rng.randrange(36) * FOLD.frames / Film().fps
 
 
-def draw_maps(rng: random.Random) -> torch.Tensor:
-    """Four frames of a random moment, folded: [1, 3072, 16, 16]."""
-    scene = sample_scene(rng)
-    frames = render(scene, rng.randrange(2**31), FOLD.frames, start=moment(rng))
+def draw_maps(rng: random.Random, data: OwnData | None = None) -> torch.Tensor:
+    """Four frames of a random moment of the world, or of `data`, folded: [1, 3072, 16, 16]."""
+    if data:
+        frames = data.draw(rng, FOLD.frames)
+    else:
+        frames = render(sample_scene(rng), rng.randrange(2**31), FOLD.frames, start=moment(rng))
     return fold(to_floats(torch.from_numpy(frames)))
 
 
 def _draw_batch(
-    config: VaeConfig, rng: random.Random, drafts: Drafts | None
+    config: VaeConfig, rng: random.Random, drafts: Drafts | None, data: OwnData | None
 ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
     """Folded pictures [N, 3072, 16, 16], and the latents [80, 16, 16] of those that were drafted."""
     maps, drafted = [], {}
@@ -120,7 +123,7 @@ def _draw_batch(
             drawn, draft = drafts.draw(rng)
             drafted[index] = draft[0]
         else:
-            drawn = draw_maps(rng)
+            drawn = draw_maps(rng, data)
         maps.append(drawn)
     return torch.cat(maps), drafted
 
@@ -142,15 +145,16 @@ def train(
     stop_at: int | None = None,
     crew: Crew | None = None,
     drafts: Drafts | None = None,
+    data: OwnData | None = None,
 ) -> Vae:
     """Trains, resuming from `directory` when it holds a checkpoint; returns the averaged weights.
 
-    With `drafts` part of each batch is decoded from what the denoiser made of it.
+    With `drafts` part of each batch is decoded from what the denoiser made of it; with `data` its pictures are learnt.
     """
     crew = crew or Crew()
     torch.manual_seed(config.seed)
     vae, average = build(config), build(config)
-    start(vae, linear_code(config, directory))
+    start(vae, linear_code(config, directory, data))
     vae = vae.to(memory_format=torch.channels_last)
     average.load_state_dict(vae.state_dict())
     critic = PatchDiscriminator(_CRITIC_FOLD.channels, config.adversarial.width)
@@ -176,7 +180,7 @@ def train(
             # Pictures and the posterior's noise depend on the step alone, so that a resumed run is the run.
             torch.manual_seed(config.seed * 1_000_003 + step * 64 + crew.rank)
             rng = random.Random(f"vae {config.seed} {step} {crew.rank}")
-            drawings, drafted = _draw_batch(config, rng, drafts)
+            drawings, drafted = _draw_batch(config, rng, drafts, data)
             maps = drawings.to(memory_format=torch.channels_last)
             for group, rate in zip((*inner.param_groups, *outer.param_groups), rates, strict=True):
                 group["lr"] = rate * _share(config, step)

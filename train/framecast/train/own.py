@@ -1,0 +1,197 @@
+"""Somebody's own clips and stories, which take the place of the world's.
+
+A folder with
+
+    clips.jsonl     {"file": "clips/cat.mp4", "caption": "a cat sleeps on a sofa"}, one a line
+    stories.jsonl   {"story": "…", "scenes": [{"prompt": "…", "seconds": 2, "camera": "static"}]}, one a line
+    corpus.txt      plain text that the planner reads before its stories; may be missing
+
+`framecast train data FOLDER` checks it and notes it in the runs folder, where every recipe finds it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.planner.storyboard import CAMERAS, MAX_PROMPT_CHARACTERS, MAX_SCENE_SECONDS, MIN_SCENE_SECONDS
+from framecast.train.stories import MAX_SCENES
+
+SIZE, FPS = 256, 24
+HELD = 10
+"""Every so many stories one is kept for the score."""
+_NOTE = "data.json"
+
+Pictures = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A film, or a picture, and what it shows."""
+
+    file: Path
+    caption: str
+    seconds: float
+
+    def frames(self, start: float, count: int) -> Pictures:
+        """`count` frames of 24 a second from `start` seconds on, uint8 [count, 256, 256, 3]: the middle square.
+
+        The last picture is held where the film ends before.
+        """
+        import av
+
+        found: list[Pictures] = []
+        shown: Any = None
+        with av.open(str(self.file)) as film:
+            if start > 0:
+                film.seek(round(start * 1_000_000))  # microseconds; to a key frame before it
+            for frame in film.decode(video=0):
+                # Some containers round times to milliseconds.
+                while shown and len(found) < count and (frame.time or 0.0) > start + (len(found) + 0.05) / FPS:
+                    found.append(_square(shown))
+                shown = frame
+                if len(found) == count:
+                    break
+            found += [_square(shown)] * (count - len(found))
+        return np.stack(found)
+
+
+def _square(frame: Any) -> Pictures:
+    """The middle of a frame of PyAV's, uint8 [256, 256, 3]."""
+    from PIL import ImageOps
+
+    return np.asarray(ImageOps.fit(frame.to_image(), (SIZE, SIZE)).convert("RGB"), np.uint8)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A story, and the storyboard that the planner is to answer, minified JSON."""
+
+    text: str
+    board: str
+
+
+class OwnData:
+    """What a folder holds.
+
+    Args:
+        folder: see above.
+
+    Raises:
+        ValueError: a line is not what it should be, or a film cannot be read; says where.
+        FileNotFoundError: a file is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.clips = [self._clip(place, line) for place, line in _lines(self.folder / "clips.jsonl")]
+        self.stories = [_told(place, line) for place, line in _lines(self.folder / "stories.jsonl")]
+        corpus = self.folder / "corpus.txt"
+        self.corpus = [line for line in _text(corpus).splitlines() if line.strip()] if corpus.exists() else []
+
+    def _clip(self, place: str, line: Mapping[str, Any]) -> Clip:
+        import av
+
+        name, caption = line.get("file"), line.get("caption")
+        if not isinstance(name, str) or not isinstance(caption, str) or not caption.strip():
+            raise ValueError(f'{place}: expected {{"file": "…", "caption": "…"}}')
+        file = self.folder / name
+        try:
+            with av.open(str(file)) as film:
+                next(film.decode(video=0))
+                seconds = (film.duration or 0) / 1_000_000
+        except (OSError, StopIteration, IndexError, ValueError) as error:  # what PyAV raises is one of them
+            raise ValueError(f"{place}: {file} is no film and no picture: {error}") from error
+        return Clip(file, caption.strip(), seconds)
+
+    def draw(self, rng: random.Random, count: int) -> Pictures:
+        """`count` frames in a row of any clip."""
+        clip = rng.choice(self.clips)
+        return clip.frames(rng.uniform(0, max(0.0, clip.seconds - count / FPS)), count)
+
+    @property
+    def learnt(self) -> list[Told]:
+        """Stories that the planner is fine-tuned on."""
+        return [told for index, told in enumerate(self.stories) if index % HELD != HELD - 1]
+
+    @property
+    def held(self) -> list[Told]:
+        """The others."""
+        return self.stories[HELD - 1 :: HELD]
+
+    def note(self, runs: Path) -> None:
+        """Has the recipes in `runs` learn from this."""
+        runs.mkdir(parents=True, exist_ok=True)
+        (runs / _NOTE).write_text(json.dumps({"folder": str(self.folder)}) + "\n", encoding="utf-8")
+
+
+def noted(runs: Path) -> Path | None:
+    """The folder that the recipes in `runs` learn from; None: the world."""
+    note = runs / _NOTE
+    return Path(json.loads(note.read_text(encoding="utf-8"))["folder"]) if note.exists() else None
+
+
+def of(runs: Path) -> OwnData | None:
+    """The data noted in `runs`. Raises as `OwnData`."""
+    folder = noted(runs)
+    return OwnData(folder) if folder else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text") from error
+
+
+def _lines(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    """The objects of a file with their places."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; `framecast train data --help` says what a folder holds")
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for number, text in enumerate(_text(path).splitlines(), 1):
+        if not text.strip():
+            continue
+        try:
+            line = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}") from error
+        if not isinstance(line, dict):
+            raise ValueError(f"{path}:{number}: expected an object")
+        found.append((f"{path}:{number}", line))
+    if not found:
+        raise ValueError(f"{path} has no line")
+    return found
+
+
+def _told(place: str, line: Mapping[str, Any]) -> Told:
+    story, scenes = line.get("story"), line.get("scenes")
+    if not isinstance(story, str) or not story.strip() or not isinstance(scenes, list):
+        raise ValueError(f'{place}: expected {{"story": "…", "scenes": […]}}')
+    if not 1 <= len(scenes) <= MAX_SCENES:
+        raise ValueError(f"{place}: a story has 1 to {MAX_SCENES} scenes, not {len(scenes)}")
+    return Told(story.strip(), json.dumps({"scenes": [_scene(place, s) for s in scenes]}, **_MINIFIED))
+
+
+_MINIFIED: Any = {"separators": (",", ":"), "ensure_ascii": False}
+
+
+def _scene(place: str, scene: Any) -> dict[str, Any]:
+    fields = scene if isinstance(scene, dict) else {}
+    prompt, seconds, camera = fields.get("prompt"), fields.get("seconds", 2), fields.get("camera", "static")
+    if not isinstance(prompt, str) or not 0 < len(prompt) <= MAX_PROMPT_CHARACTERS:
+        raise ValueError(f"{place}: a scene's prompt has 1 to {MAX_PROMPT_CHARACTERS} characters")
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not number or not MIN_SCENE_SECONDS <= seconds <= MAX_SCENE_SECONDS or Fraction(str(seconds)) * 10 % 1:
+        raise ValueError(f"{place}: seconds are {MIN_SCENE_SECONDS} to {MAX_SCENE_SECONDS} in tenths, not {seconds!r}")
+    if camera not in CAMERAS:
+        raise ValueError(f"{place}: camera is {camera!r}; it is one of {', '.join(CAMERAS)}")
+    return {"prompt": prompt, "seconds": int(seconds) if seconds == int(seconds) else seconds, "camera": camera}
