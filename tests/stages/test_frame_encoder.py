@@ -1,6 +1,7 @@
 """The frame encoder's model as Triton calls it, Triton itself left out."""
 
 import importlib.util
+import io
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -8,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from framecast.media.encoder import EncodedChunk
+from framecast.media.mark import Mark
 from framecast.stages import contracts as c
 
 MODEL = Path(__file__).parents[2] / "model_repository" / "frame_encoder" / "1" / "model.py"
@@ -54,3 +57,14 @@ def test_every_output_is_there_and_only_movies_are_muxed(model: ModuleType, code
     assert values[c.ENGINE_SECONDS] > 0
     assert (values[c.MUX_SECONDS] > 0) == muxed
     assert values[c.MUX_SECONDS] >= 0
+
+
+def test_a_mark_is_on_every_picture(model: ModuleType, tmp_path: Path) -> None:
+    Image.new("RGBA", (20, 20), (255, 255, 255, 255)).save(tmp_path / "mark.png")
+    encoder = model.TritonPythonModel()
+    encoder._mark = Mark(tmp_path / "mark.png")
+    values: dict[c.Tensor, Any] = encoder._encode(request("png"))
+    data, sizes = values[c.DATA].tobytes(), values[c.PART_SIZES].tolist()
+    for start in (0, sizes[0]):
+        picture = np.asarray(Image.open(io.BytesIO(data[start:])).convert("L"))
+        assert picture[-6, -6] > 250 > 100 > picture[4, 4]

@@ -1,12 +1,15 @@
 """frame_encoder: YUV planes in, one encoded chunk out; of a whole scene, the ensemble's, as many as it has."""
 
 import json
+import os
 import time
+from pathlib import Path
 
 import numpy as np
 
 from framecast.errors import InvalidRequest
 from framecast.media.encoder import encode_chunks
+from framecast.media.mark import Mark
 from framecast.media.planes import Planes
 from framecast.media.view import seen_through
 from framecast.stages import contracts as c
@@ -17,9 +20,12 @@ class TritonPythonModel:
     """Encodes one request at a time; keeps nothing between them."""
 
     _length = 0  # frames of a chunk
+    _mark = None
 
     def initialize(self, args):
         settings = ServedFiles(args).path("settings.json")
+        if file := os.environ.get("FRAMECAST_MARK"):
+            self._mark = Mark(Path(file))
         self._length = json.loads(settings.read_text(encoding="utf-8"))["chunk_frames"]
 
     def execute(self, requests):
@@ -33,8 +39,9 @@ class TritonPythonModel:
         try:
             planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))[:frames]
             views = read(request, c.VIEWS)
+            seen = planes if views is None else seen_through(planes, views)
             chunk = encode_chunks(
-                planes if views is None else seen_through(planes, views),
+                self._mark.on(seen) if self._mark else seen,
                 self._length,
                 codec=text(request, c.CODEC),
                 fps=number(request, c.FPS),

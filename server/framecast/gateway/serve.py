@@ -25,6 +25,7 @@ from framecast.gateway.config import GatewayConfig
 from framecast.gateway.observers import Observers
 from framecast.gateway.page import parsed_address
 from framecast.gateway.server import Gateway, start_gateway
+from framecast.media.mark import Mark
 from framecast.review.policy import Policy
 from framecast.stages.observed import ObservedStages
 from framecast.stages.triton import TritonStages
@@ -48,6 +49,7 @@ class ServeConfig:
         gateway: see `GatewayConfig`.
         command: run once the gateway serves, with its address in FRAMECAST_ADDRESS and the words that serve it, for
             its records, in FRAMECAST_SERVING; its end stops everything.
+        mark: image that every picture shows, of the embedded server.
     """
 
     repository: Path
@@ -55,6 +57,7 @@ class ServeConfig:
     triton_log: Path | None = None
     gateway: GatewayConfig = field(default_factory=GatewayConfig)
     command: tuple[str, ...] = ()
+    mark: Path | None = None
 
 
 async def serve(config: ServeConfig) -> int:
@@ -84,7 +87,9 @@ async def serve(config: ServeConfig) -> int:
             manifest.require_machine()
             manifest.verify(config.repository)
             embedded = EmbeddedTriton(
-                EmbeddedConfig(config.repository.resolve(), log=config.triton_log, traces=traces_endpoint())
+                EmbeddedConfig(
+                    config.repository.resolve(), log=config.triton_log, traces=traces_endpoint(), mark=config.mark
+                )
             )
         address = embedded.address if embedded else str(config.triton_address)
         if embedded is None:
@@ -194,6 +199,10 @@ def command(
     review_policy: Annotated[
         Path | None, typer.Option(help="JSON file of what is not filmed; the built-in policy otherwise.")
     ] = None,
+    mark: Annotated[
+        Path | None,
+        typer.Option(envvar="FRAMECAST_MARK", help="Image, as a PNG, that every picture shows at its lower right."),
+    ] = None,
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that accepted videos get to finish on SIGTERM.")
     ] = _DEFAULTS.grace_seconds,
@@ -214,6 +223,10 @@ def command(
         raise typer.BadParameter("--token has characters that no caller can send, as a line's end")
     try:
         policy = Policy.load(review_policy) if review else None
+        if mark is not None:
+            if triton_address is not None:
+                raise typer.BadParameter("--mark is drawn in Triton: set FRAMECAST_MARK in the environment of that one")
+            Mark(mark)
     except FramecastError as error:
         fail(str(error), 2)
     gateway = GatewayConfig(
@@ -227,7 +240,7 @@ def command(
         review=policy,
         grace_seconds=grace,
     )
-    config = ServeConfig(repository, triton_address, triton_log, gateway, tuple(arguments or ()))
+    config = ServeConfig(repository, triton_address, triton_log, gateway, tuple(arguments or ()), mark)
     with one_sentence_errors():
         try:
             code = asyncio.run(serve(config))

@@ -38,6 +38,7 @@ class EmbeddedConfig:
         log: file for Triton's own log; None keeps it with the server's temporary files.
         traces: OTLP/HTTP URL for Triton's spans; only requests that carry trace context have any. None makes none.
         verbose: Triton's --log-verbose.
+        mark: image that every picture shows.
     """
 
     repository: Path
@@ -45,6 +46,7 @@ class EmbeddedConfig:
     log: Path | None = None
     traces: str | None = None
     verbose: int = 0
+    mark: Path | None = None
 
 
 class EmbeddedTriton:
@@ -109,7 +111,7 @@ class EmbeddedTriton:
                 *(f"--backend-config=python,shm-default-byte-size={REGION}",),
                 *("--exit-timeout-secs=5", f"--log-verbose={self._config.verbose}"),
                 *_tracing(self._config.traces),
-                env=_environment(self._files),
+                env=_environment(self._files, self._config.mark),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -212,11 +214,12 @@ def _backend_folder(files: TritonFiles, folder: Path) -> Path:
     return backend.parent
 
 
-def _environment(files: TritonFiles) -> dict[str, str]:
+def _environment(files: TritonFiles, mark: Path | None) -> dict[str, str]:
     """Triton and its stubs use this interpreter's packages and see nothing else of our environment's Python setup."""
     search = [entry for entry in sys.path if entry and not entry.endswith(".zip")]
     return {
         **os.environ,
+        **({"FRAMECAST_MARK": str(mark.resolve())} if mark else {}),
         "LD_LIBRARY_PATH": ":".join(str(folder) for folder in files.libraries),
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
         "VIRTUAL_ENV": sys.prefix,
