@@ -37,7 +37,7 @@ class Mark:
         try:
             self._image()
         except (OSError, ValueError) as error:
-            raise InvalidRepository(f"The mark {self.file} is no image that can be drawn: {error}.") from error
+            raise InvalidRepository(f"The mark {self.file} is no image that can be drawn: {_reason(error)}.") from error
 
     def on(self, planes: Planes) -> Planes:
         """The pictures with the mark; `planes` stays as it is."""
@@ -56,6 +56,10 @@ class Mark:
     def _image(self) -> Image.Image:
         with Image.open(self.file) as opened:
             return opened.convert("RGBA")
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 @lru_cache(maxsize=16)
