@@ -65,6 +65,19 @@ def test_a_program_is_traced_again_only_where_it_must_be(
             np.testing.assert_allclose(found, module(x).numpy(), atol=1e-6)
 
 
+def test_a_cast_that_is_given_back_has_its_name(tmp_path: Path) -> None:
+    class Last(Casting):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.product(x).to(torch.float64)
+
+    axes = {"x": {0: Dim("batch", max=64)}}
+    module = Last(nn.Identity()).eval()
+    export_onnx(TorchGraph(module, {"x": torch.randn(5, 4)}, axes, ["y"], symbolic=True), tmp_path / "m.onnx", opset=18)
+    x = torch.randn(3, 4)
+    (found,) = ort.InferenceSession(tmp_path / "m.onnx").run(["y"], {"x": x.numpy()})
+    np.testing.assert_allclose(found, module(x).detach().numpy(), atol=1e-6)
+
+
 def test_what_does_nothing_is_not_in_the_graph(tmp_path: Path) -> None:
     graph = TorchGraph(Casting(nn.Identity()).eval(), {"x": torch.randn(5, 4)}, {"x": {0: Dim("batch", max=64)}}, ["y"])
     export_onnx(graph, tmp_path / "casting.onnx", opset=18)

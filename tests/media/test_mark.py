@@ -50,6 +50,17 @@ def test_a_long_mark_keeps_to_half_of_a_small_picture(tmp_path: Path) -> None:
     assert np.ptp(np.nonzero(marked.y[0] > 150)[1]) + 1 <= 34
 
 
+def test_the_smallest_pictures_have_no_room_for_it(mark: Mark) -> None:
+    small = grey(16, 64)
+    assert mark.on(small) is small
+    assert mark.on(grey(32, 32)).y.max() > 0
+
+
+def test_its_file_is_read_once(mark: Mark, tmp_path: Path) -> None:
+    (tmp_path / "mark.png").unlink()
+    assert (mark.on(grey(64, 64)).y != grey(64, 64).y).any()
+
+
 def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mark.png").write_text("no image", encoding="utf-8")
     for file in (tmp_path / "mark.png", tmp_path / "missing.png"):

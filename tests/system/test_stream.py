@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+from PIL import Image
 from tests.support.ffprobe import probe_video
 from tests.system.system import System, ensemble_inputs, running
 
@@ -109,6 +110,22 @@ def test_the_ensemble_gives_the_gateways_bytes(tiny_system: System) -> None:
     assert frames == [chunk.data for chunk in through_gateway]
     assert result.as_numpy("ENCODE_SECONDS")[0] > 0
     assert result.as_numpy("MUX_SECONDS")[0] == 0  # pictures
+
+
+def test_a_mark_is_on_every_picture_that_is_served(tiny_system: System, tiny_repository: Path, tmp_path: Path) -> None:
+    Image.new("RGBA", (40, 40), (255, 0, 0, 255)).save(tmp_path / "mark.png")
+    asked = [Scene("a", 1.0)], VideoOptions(seed=1, codec=Codec.PNG)
+    plain = [decoded(chunk.data) for chunk in chunks_of(tiny_system, *asked)]
+    with running(tiny_repository, tmp_path / "log", "--mark", str(tmp_path / "mark.png")) as system:
+        marked = [decoded(chunk.data) for chunk in chunks_of(system, *asked)]
+    assert len(marked) == len(plain) == 8
+    for with_mark, without in zip(marked, plain, strict=True):
+        np.testing.assert_array_equal(with_mark[:12], without[:12])
+        np.testing.assert_allclose(with_mark[-6, -6], (255, 0, 0), atol=4)
+
+
+def decoded(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
 
 
 def test_a_gateway_in_front_of_a_triton_that_runs_already(

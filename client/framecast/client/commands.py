@@ -73,16 +73,16 @@ def generate(
     )
     scenes = [Scene(prompt, seconds, camera, negative_prompt) for prompt in scene] if scene else None
 
-    with (
-        _client(address, token, tls, ca_file) as client,
-        VideoProgress(seconds * len(scenes or ()), tells_scenes=scenes is None and not json) as progress,
-        VideoWriter(target) as writer,
-    ):
-        for event in client.generate(text, scenes=scenes, options=options, max_scenes=max_scenes, timeout=timeout):
-            progress.see(event)
-            writer.write(event)
-            if json:
-                print_event(event)
+    with _client(address, token, tls, ca_file) as client:
+        with (
+            VideoProgress(seconds * len(scenes or ()), tells_scenes=scenes is None and not json) as progress,
+            VideoWriter(target) as writer,
+        ):
+            for event in client.generate(text, scenes=scenes, options=options, max_scenes=max_scenes, timeout=timeout):
+                progress.see(event)
+                writer.write(event)
+                if json:
+                    print_event(event)
         if scenes is None and not max_scenes:
             _tell_full(client, progress.scenes)
     total, first = progress.elapsed, progress.first_frame_seconds or 0.0
@@ -176,7 +176,7 @@ def _story(argument: str | None, file: Path | None) -> str:
 def _tell_full(client: VideoClient, scenes: int) -> None:
     """A story that fills as many scenes as it may have may tell more than they show, and only its author knows."""
     with suppress(FramecastClientError):  # what was asked for is there already
-        if scenes and scenes == client.server_info().max_story_scenes:
+        if scenes and scenes == client.server_info(timeout=2.0).max_story_scenes:
             typer.echo(
                 f"framecast: a story is planned in at most {counted(scenes, 'scene')} here, and this one has as many;"
                 " what it may tell after them can be a story of its own",

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.fx import Graph
+from torch.fx import Graph, Node
 
 _ASSERTIONS = (
     torch.ops.aten._assert_scalar.default,
@@ -40,11 +40,20 @@ def undecomposed(program: ExportedProgram) -> ExportedProgram:
 
 
 def _plain(graph: Graph, table: Mapping[Any, Any]) -> bool:
-    """Whether nothing is written in place, nothing is in the table, and no branch or loop has a graph of its own."""
+    """Whether there is nothing to decompose, nothing is written in place, and no branch or loop has its own graph.
+
+    An output that is a cast counts as well: the program knows it by its name.
+    """
+    if any(_is_cast(node) for node in graph.output_node().all_input_nodes):
+        return False
     targets = {node.target for node in graph.nodes if node.op == "call_function"}
     operators = {target for target in targets if isinstance(target, torch._ops.OpOverload)}
     higher = any(isinstance(target, torch._ops.HigherOrderOperator) for target in targets)
     return not higher and not any(operator in table or operator._schema.is_mutable for operator in operators)
+
+
+def _is_cast(node: Node) -> bool:
+    return getattr(node.target, "overloadpacket", None) is torch.ops.aten.to
 
 
 def _drop_assertions(graph: Graph) -> None:
@@ -57,7 +66,7 @@ def _drop_assertions(graph: Graph) -> None:
 def _spell_casts(graph: Graph) -> None:
     """`to`, in all its forms, is a copy in another precision, or nothing."""
     for node in graph.nodes:
-        if getattr(node.target, "overloadpacket", None) is not torch.ops.aten.to:
+        if not _is_cast(node):
             continue
         (value, *_), wanted = node.args, node.meta["val"].dtype
         if value.meta["val"].dtype != wanted:

@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ PTX_VERSIONS = {80: 80, 90: 80, 100: 86, 120: 87}
 _COPY_ENGINE = 86  # the oldest PTX with all that Triton 3.9 writes for the copy engine
 # Shared memory a block may have, bytes (CUDA C++ programming guide, compute capabilities).
 SHARED_LIMITS = {80: 166912, 90: 232448, 100: 232448, 120: 101376}
+_COMPILING = threading.Lock()
 _PTXAS_FLAGS = ("-lineinfo", "--regAllocOptLevel=2")  # as Triton 3.9 calls it; they change what is spilled
 
 
@@ -109,12 +111,13 @@ def _no_machine_code() -> Iterator[None]:
             found["cubin"] = lambda _ptx, _metadata: b""
         return "no machine code", "no machine code"  # part of the key of Triton's cache
 
-    before = knobs.runtime.add_stages_inspection_hook
-    knobs.runtime.add_stages_inspection_hook = stages
-    try:
-        yield
-    finally:
-        knobs.runtime.add_stages_inspection_hook = before
+    with _COMPILING:  # the hook is the whole process's
+        before = knobs.runtime.add_stages_inspection_hook
+        knobs.runtime.add_stages_inspection_hook = stages
+        try:
+            yield
+        finally:
+            knobs.runtime.add_stages_inspection_hook = before
 
 
 def plain_parameters(ptx: str, count: int) -> str:

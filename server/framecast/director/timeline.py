@@ -59,7 +59,7 @@ def chunks(segment: SegmentPlan, model: ServedModel) -> Iterator[ChunkPlan]:
 
 
 def scene_seed(seed: int, index: int) -> int:
-    """The seed of scene `index` of a video, in 0 … 2**63 - 1, the same on every machine.
+    """The seed of scene `index` of a video, in 0 … 2**63 - 1 as the video's own, the same on every machine.
 
     The first one has the video's own: a video of one scene is what the ensemble makes with that seed.
     """

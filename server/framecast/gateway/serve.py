@@ -201,7 +201,7 @@ def command(
     ] = None,
     mark: Annotated[
         Path | None,
-        typer.Option(envvar="FRAMECAST_MARK", help="Image, as a PNG, that every picture shows at its lower right."),
+        typer.Option(help="Image, as a PNG, that every picture of the embedded Triton's shows at its lower right."),
     ] = None,
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that accepted videos get to finish on SIGTERM.")
@@ -227,6 +227,8 @@ def command(
             if triton_address is not None:
                 raise typer.BadParameter("--mark is drawn in Triton: set FRAMECAST_MARK in the environment of that one")
             Mark(mark)
+            if repository.is_dir() and not (repository / "frame_encoder" / "1" / "settings.json").exists():
+                raise typer.BadParameter(f"--mark: {repository} is from before there were marks; export it again")
     except FramecastError as error:
         fail(str(error), 2)
     gateway = GatewayConfig(

@@ -74,7 +74,7 @@ def encode_chunk(
 
 
 def encode_chunks(planes: Planes, length: int, *, sequence: int, first_frame: int, **asked: Any) -> EncodedChunk:
-    """Encodes frames as `encode_chunk` does `length` of them after another: the bytes of a video that came in chunks.
+    """Encodes frames in chunks of `length`, each by `encode_chunk`: the bytes of a video that came in such chunks.
 
     Args:
         planes: the frames, of one chunk or more.

@@ -13,7 +13,6 @@ _SCRIPTS = (
     (r"[가-힣 ]+", r"(?<![가-힣])", ""),  # endings are glued to words
     (r"[\u0600-\u06ff ]+", r"(?<!\w)(?:[وفبكل]?ال|[وفبل])?", r"(?!\w)"),  # so are article and conjunctions
     (r".*[\u2e80-\u9fff\uf900-\ufaffぁ-ゟ].*", "", ""),  # no gaps between words
-    (r"[\u0e00-\u0e7f ]+", "", ""),  # nor in Thai
     (r".*", r"(?<!\w)", r"(?!\w)"),
 )
 _LONG = 4  # letters of a term that is also looked for in what is written letter by letter

@@ -65,7 +65,7 @@ class Sample:
 
     def to_line(self) -> str:
         """JSON, with its newline."""
-        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+        return json.dumps(asdict(self)) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> Sample:
@@ -201,6 +201,7 @@ def _told(config: CacheConfig) -> dict[str, Any]:
 def _require_the_same(config: CacheConfig, directory: Path) -> None:
     path = _description(directory)
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else _told(config)
+    before = {**_told(CacheConfig()), **before}  # a cache from before there was some field has its default
     other = [f"{name} {before.get(name)}" for name, value in _told(config).items() if before.get(name) != value]
     if other:
         raise ValueError(f"{directory} was drawn with {', '.join(other)}: give the same, or move it away")

@@ -14,4 +14,4 @@ def finished(lines: Path, *, mend: bool = False) -> list[str]:
     whole = content[: content.rfind(b"\n") + 1]
     if mend and len(whole) < len(content):
         lines.write_bytes(whole)
-    return whole.decode("utf-8").splitlines()
+    return whole.decode("utf-8").split("\n")[:-1]  # at no other ends of lines, which a text may hold

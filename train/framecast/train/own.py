@@ -29,6 +29,7 @@ SIZE, FPS = 256, 24
 HELD = 10
 """Every so many stories one is kept for the score."""
 _NOTE = "data.json"
+_MICROSECONDS = 1_000_000
 
 Pictures = npt.NDArray[np.uint8]
 
@@ -51,8 +52,9 @@ class Clip:
         found: list[Pictures] = []
         shown: Any = None
         with av.open(str(self.file)) as film:
+            start += (film.start_time or 0) / _MICROSECONDS
             if start > 0:
-                film.seek(round(start * 1_000_000))  # microseconds; to a key frame before it
+                film.seek(round(start * _MICROSECONDS))  # to a key frame before it
             for frame in film.decode(video=0):
                 # Some containers round times to milliseconds.
                 while shown and len(found) < count and (frame.time or 0.0) > start + (len(found) + 0.05) / FPS:
@@ -68,7 +70,19 @@ def _square(frame: Any) -> Pictures:
     """The middle of a frame of PyAV's, uint8 [256, 256, 3]."""
     from PIL import ImageOps
 
-    return np.asarray(ImageOps.fit(frame.to_image(), (SIZE, SIZE)).convert("RGB"), np.uint8)
+    image = frame.to_image()
+    if frame.rotation:  # counterclockwise, as a telephone was held
+        image = image.rotate(frame.rotation, expand=True)
+    return np.asarray(ImageOps.fit(image, (SIZE, SIZE)).convert("RGB"), np.uint8)
+
+
+def _seconds(film: Any) -> float:
+    """Of the pictures; sound may be longer."""
+    stream = film.streams.video[0]
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    times = [packet.pts + (packet.duration or 0) for packet in film.demux(stream) if packet.pts is not None]
+    return float((max(times) - (stream.start_time or 0)) * stream.time_base) if times else 0.0
 
 
 @dataclass(frozen=True)
@@ -107,8 +121,9 @@ class OwnData:
         try:
             with av.open(str(file)) as film:
                 next(film.decode(video=0))
-                seconds = (film.duration or 0) / 1_000_000
-        except (OSError, StopIteration, IndexError, ValueError) as error:  # what PyAV raises is one of them
+            with av.open(str(file)) as film:
+                seconds = _seconds(film)
+        except (OSError, StopIteration, LookupError, ValueError, EOFError, av.error.FFmpegError) as error:
             raise ValueError(f"{place}: {file} is no film and no picture: {error}") from error
         return Clip(file, caption.strip(), seconds)
 
@@ -157,7 +172,7 @@ def _lines(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; `framecast train data --help` says what a folder holds")
     found: list[tuple[str, Mapping[str, Any]]] = []
-    for number, text in enumerate(_text(path).splitlines(), 1):
+    for number, text in enumerate(_text(path).split("\n"), 1):
         if not text.strip():
             continue
         try:
