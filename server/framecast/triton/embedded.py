@@ -214,7 +214,7 @@ def _backend_folder(files: TritonFiles, folder: Path) -> Path:
     return backend.parent
 
 
-def _environment(files: TritonFiles, mark: Path | None) -> dict[str, str]:
+def _environment(files: TritonFiles, mark: Path | None = None) -> dict[str, str]:
     """Triton and its stubs use this interpreter's packages and see nothing else of our environment's Python setup."""
     search = [entry for entry in sys.path if entry and not entry.endswith(".zip")]
     return {
