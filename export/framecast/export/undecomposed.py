@@ -17,6 +17,9 @@ _ASSERTIONS = (
     torch.ops.aten._assert_tensor_metadata.default,
 )  # the exporter drops them; what they alone need goes with them
 
+# What the exporter translates into more nodes than its parts have, which `rewrites` then do not know.
+_BETTER_IN_PARTS = {torch.ops.aten.unflatten.int}
+
 
 def undecomposed(program: ExportedProgram) -> ExportedProgram:
     """`program`, which the exporter has as it is where nothing in it needs more than a cast rewritten.
@@ -49,7 +52,8 @@ def _plain(graph: Graph, table: Mapping[Any, Any]) -> bool:
     targets = {node.target for node in graph.nodes if node.op == "call_function"}
     operators = {target for target in targets if isinstance(target, torch._ops.OpOverload)}
     higher = any(isinstance(target, torch._ops.HigherOrderOperator) for target in targets)
-    return not higher and not any(operator in table or operator._schema.is_mutable for operator in operators)
+    parts = operators & _BETTER_IN_PARTS
+    return not (higher or parts) and not any(op in table or op._schema.is_mutable for op in operators)
 
 
 def _is_cast(node: Node) -> bool:
