@@ -88,13 +88,14 @@ def encode_chunks(planes: Planes, length: int, *, sequence: int, first_frame: in
     Raises:
         MediaError: as `encode_chunk`.
     """
+    length = length or len(planes)
     parts: list[bytes] = []
     mime, mux_seconds = "", 0.0
-    for index, start in enumerate(range(0, len(planes), length or len(planes))):
+    for index, start in enumerate(range(0, len(planes), length)):
         if index:
             asked["include_header"] = False
         chunk = encode_chunk(
-            planes[start : start + (length or len(planes))],
+            planes[start : start + length],
             sequence=sequence + index,
             first_frame=first_frame + start,
             **asked,

@@ -34,8 +34,11 @@ class Scene:
     seed: int | None = None
 
 
-def _lengths() -> list[int | float]:
-    """Tenths of a second. A number without a list has no end to its digits, and a model may write them for ever."""
+def lengths() -> list[int | float]:
+    """The seconds that a scene of a story may have: tenths, whole ones without a point.
+
+    A number without such a list has no end to its digits, and a model may write them for ever.
+    """
     tenths = range(round(10 * MIN_SCENE_SECONDS), round(10 * MAX_SCENE_SECONDS) + 1)
     return [tenth / 10 if tenth % 10 else tenth // 10 for tenth in tenths]
 
@@ -46,7 +49,7 @@ def schema(max_scenes: int) -> dict[str, Any]:
         "type": "object",
         "properties": {
             "prompt": {"type": "string", "minLength": 1, "maxLength": MAX_PROMPT_CHARACTERS},
-            "seconds": {"enum": _lengths()},
+            "seconds": {"enum": lengths()},
             "camera": {"enum": list(CAMERAS)},
         },
         "required": ["prompt", "seconds", "camera"],

@@ -15,17 +15,18 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from framecast.planner.storyboard import CAMERAS, MAX_PROMPT_CHARACTERS, MAX_SCENE_SECONDS, MIN_SCENE_SECONDS
+from framecast.planner.storyboard import CAMERAS, MAX_PROMPT_CHARACTERS, MAX_SCENE_SECONDS, MIN_SCENE_SECONDS, lengths
 from framecast.train.stories import MAX_SCENES
+from framecast.train.telling import number
+from framecast.train.world.render import Film
 
-SIZE, FPS = 256, 24
+SIZE, FPS = Film().size, Film().fps
 HELD = 10
 """Every so many stories one is kept for the score."""
 _NOTE = "data.json"
@@ -172,16 +173,16 @@ def _lines(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; `framecast train data --help` says what a folder holds")
     found: list[tuple[str, Mapping[str, Any]]] = []
-    for number, text in enumerate(_text(path).split("\n"), 1):
+    for count, text in enumerate(_text(path).split("\n"), 1):
         if not text.strip():
             continue
         try:
             line = json.loads(text)
         except ValueError as error:
-            raise ValueError(f"{path}:{number}: {error}") from error
+            raise ValueError(f"{path}:{count}: {error}") from error
         if not isinstance(line, dict):
-            raise ValueError(f"{path}:{number}: expected an object")
-        found.append((f"{path}:{number}", line))
+            raise ValueError(f"{path}:{count}: expected an object")
+        found.append((f"{path}:{count}", line))
     if not found:
         raise ValueError(f"{path} has no line")
     return found
@@ -204,9 +205,8 @@ def _scene(place: str, scene: Any) -> dict[str, Any]:
     prompt, seconds, camera = fields.get("prompt"), fields.get("seconds", 2), fields.get("camera", "static")
     if not isinstance(prompt, str) or not 0 < len(prompt) <= MAX_PROMPT_CHARACTERS:
         raise ValueError(f"{place}: a scene's prompt has 1 to {MAX_PROMPT_CHARACTERS} characters")
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not number or not MIN_SCENE_SECONDS <= seconds <= MAX_SCENE_SECONDS or Fraction(str(seconds)) * 10 % 1:
+    if isinstance(seconds, bool) or seconds not in lengths():
         raise ValueError(f"{place}: seconds are {MIN_SCENE_SECONDS} to {MAX_SCENE_SECONDS} in tenths, not {seconds!r}")
     if camera not in CAMERAS:
         raise ValueError(f"{place}: camera is {camera!r}; it is one of {', '.join(CAMERAS)}")
-    return {"prompt": prompt, "seconds": int(seconds) if seconds == int(seconds) else seconds, "camera": camera}
+    return {"prompt": prompt, "seconds": number(seconds), "camera": camera}

@@ -52,6 +52,7 @@ class Said:
 
 
 def number(seconds: float) -> int | float:
+    """Seconds as a storyboard writes them: whole ones without a point, others with one decimal."""
     return int(seconds) if seconds == int(seconds) else round(seconds, 1)
 
 
@@ -254,6 +255,7 @@ def _chinese(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
 
 
 def join(sentences: list[str], rng: random.Random, language: Language, habits: Habits) -> str:
+    """The whole text of a story's sentences, at least one: a paragraph, a list or a script, with a greeting or none."""
     if len(sentences) > 1 and rng.random() < 0.5 * habits.aside:
         return listed(sentences, language)
     if rng.random() < 0.4 * habits.beside:

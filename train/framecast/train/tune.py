@@ -17,6 +17,8 @@ import torch
 from torch import nn
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
+from framecast.director.camera import BY_PROMPT, prompt_for
+from framecast.planner.storyboard import Scene as Planned
 from framecast.train import diffusion, planner
 from framecast.train.diffusion import CLIP, DiffusionConfig
 from framecast.train.latents import LatentCache, Sample
@@ -82,7 +84,7 @@ def first_caption(storyboard: str) -> str:
         prompt, camera = str(scene["prompt"]), str(scene["camera"])
     except (ValueError, KeyError, IndexError, TypeError):
         return ""
-    return prompt if camera == "static" else f"{prompt}, {camera}"
+    return prompt_for(Planned(prompt, camera=camera), BY_PROMPT)
 
 
 @torch.inference_mode()
