@@ -78,6 +78,42 @@ def test_a_cast_that_is_given_back_has_its_name(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, module(x).detach().numpy(), atol=1e-6)
 
 
+class Mixed(nn.Module):
+    """Arguments of several types, which torch brings to one."""
+
+    def forward(self, x: Tensor, count: Tensor) -> tuple[Tensor, ...]:
+        shares = count / 3
+        either = torch.where((count > 1.5)[:, None], x, shares[:, None])
+        return x * count[:, None], x.half() + x, count + 0.5, either, x.sum(0) > count.sum(), x * count.shape[0]
+
+
+def test_arguments_of_other_types_are_cast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch does it, and without computing what the trace has noted: only the nodes that the casts make new."""
+    computed: list[str] = []
+    compute = torch.fx.Interpreter.run_node
+
+    def counting(self: torch.fx.Interpreter, node: torch.fx.Node) -> object:
+        if node.op == "call_function":
+            computed.append(node.name)
+        return compute(self, node)
+
+    monkeypatch.setattr(torch.fx.Interpreter, "run_node", counting)
+    module = Mixed().eval()
+    inputs = {"x": torch.randn(5, 4), "count": torch.arange(5)}
+    batch = Dim("batch", max=64)
+    axes = {"x": {0: batch}, "count": {0: batch}}
+    names = ["product", "sum", "half", "either", "more", "length"]
+    export_onnx(TorchGraph(module, inputs, axes, names, symbolic=True), tmp_path / "mixed.onnx", opset=18)
+    assert len(computed) == len(set(computed)) > 0
+    session = ort.InferenceSession(tmp_path / "mixed.onnx")
+    for size in (1, 7):
+        x, count = torch.randn(size, 4), torch.arange(size)
+        found = session.run(names, {"x": x.numpy(), "count": count.numpy()})
+        for name, value, expected in zip(names, found, module(x, count), strict=True):
+            assert value.dtype == expected.numpy().dtype, name
+            np.testing.assert_allclose(value, expected.numpy(), atol=1e-6, err_msg=name)
+
+
 def test_what_does_nothing_is_not_in_the_graph(tmp_path: Path) -> None:
     graph = TorchGraph(Casting(nn.Identity()).eval(), {"x": torch.randn(5, 4)}, {"x": {0: Dim("batch", max=64)}}, ["y"])
     export_onnx(graph, tmp_path / "casting.onnx", opset=18)

@@ -15,7 +15,7 @@ from torch import Tensor
 from framecast.export.rewrites import OPSET, rewrite
 from framecast.export.simplify import simplify
 from framecast.export.torch_graph import TorchGraph
-from framecast.export.undecomposed import undecomposed
+from framecast.export.undecomposed import types_as_noted, undecomposed
 
 _repeat_interleave = torch.Tensor.repeat_interleave
 
@@ -26,7 +26,7 @@ INLINE_BYTES = 1_900_000_000  # protobuf ends at 2 GiB: more weights than this g
 def export_onnx(graph: TorchGraph, path: Path, *, opset: int) -> None:
     """Writes `graph` to the ONNX file `path`, and weights of more than `INLINE_BYTES` to `weights_beside` it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with torch.no_grad(), exact_repeats(), _quiet():
+    with torch.no_grad(), exact_repeats(), types_as_noted(), _quiet():
         model = _translated(graph, opset)
         simplify(model)
     weights = (value.const_value for value in model.graph.initializers.values())

@@ -31,7 +31,8 @@ class TorchGraph:
 
     def program(self) -> torch.export.ExportedProgram:
         """The module traced, its axes dynamic."""
-        with torch.no_grad():
+        # With symbolic sizes it takes longer to look a node's result up than to infer it.
+        with torch.no_grad(), torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
             return torch.export.export(
                 self.module,
                 (),

@@ -2,15 +2,18 @@
 
 Before it translates a program, the exporter has it decomposed into operators that it knows, and that traces everything
 anew, for longer than the first time. In a UNet there is nothing to decompose but casts, which are one node in the place
-of another: that takes milliseconds.
+of another: that takes milliseconds. Then it computes every node once more, on tensors without values, to see which
+arguments are of other types than their operator's: the trace has noted what it wants to know.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
 from torch.fx import Graph, Node
+from torch.onnx._internal.fx.passes import type_promotion
 
 _ASSERTIONS = (
     torch.ops.aten._assert_scalar.default,
@@ -80,3 +83,25 @@ def _spell_casts(graph: Graph) -> None:
             value = spelled
         node.replace_all_uses_with(value)
         graph.erase_node(node)
+
+
+@contextmanager
+def types_as_noted() -> Iterator[None]:
+    """Within, the exporter takes what a node gives from its trace; those that it changes are still computed."""
+    interpreter: Any = type_promotion._TypePromotionInterpreter
+    compute = interpreter.run_node
+
+    def run_node(self: Any, node: Node) -> Any:
+        if node.op != "call_function" or "val" not in node.meta:
+            return compute(self, node)
+        with self._set_current_node(node):
+            rule = type_promotion.get_type_promotion_rule(node, self.type_promotion_table)
+            if rule is not None:
+                self._maybe_promote_node(node, rule)
+        return node.meta["val"]
+
+    interpreter.run_node = run_node
+    try:
+        yield
+    finally:
+        interpreter.run_node = compute
