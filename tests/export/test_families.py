@@ -105,6 +105,25 @@ def edited(bundle: Path, tmp_path: Path, file: str, **changes: object) -> Path:
 
 
 @pytest.mark.parametrize(
+    ("sample_size", "named", "sides"),
+    [
+        (8, {}, (16, 16)),
+        ([12, 8], {}, (24, 16)),
+        (8, {"width": 64}, (16, 64)),
+        (None, {}, (512, 512)),
+    ],
+    ids=["square", "height and width", "one named", "none"],
+)
+def test_the_usual_size_is_the_unets_own(
+    pictures: Path, tmp_path: Path, sample_size: object, named: dict[str, int], sides: tuple[int, int]
+) -> None:
+    copy = edited(pictures, tmp_path, "unet/config.json", sample_size=sample_size)
+    (copy / "framecast.json").write_text(json.dumps(named))
+    conventions = Bundle.open(copy).conventions
+    assert (conventions.height, conventions.width) == sides
+
+
+@pytest.mark.parametrize(
     ("file", "changes", "message"),
     [
         ("model_index.json", {"_class_name": "FluxPipeline"}, "of a FluxPipeline; served are"),

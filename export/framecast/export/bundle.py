@@ -11,7 +11,7 @@ from typing import Any
 
 from framecast.director.camera import BY_VIEW, WAYS
 from framecast.errors import InvalidRepository
-from framecast.export.checks import check_fold, check_length, check_parts
+from framecast.export.checks import check_fold, check_length, check_parts, native_sides
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Conventions:
 
     Attributes:
         fold: see `Fold`.
-        fps, width, height, steps, guidance_scale: defaults for a video.
+        fps, steps, guidance_scale: defaults for a video.
+        width, height: defaults for a video; the UNet's own `sample_size`, as in diffusers, where the file names none.
         max_side: largest width or height that the models draw well, pixels; 0: whatever the export allows.
         camera: how a scene's camera is heard: ``view`` moves a view over the picture; ``prompt`` says it in the prompt,
             for weights that have learnt its words.
@@ -110,19 +111,23 @@ class Conventions:
             raise TypeError("planner_subjects must hold a list of nouns for each subject")
 
     @classmethod
-    def load(cls, path: Path) -> "Conventions":
+    def load(cls, path: Path, sides: tuple[int, int] | None = None) -> "Conventions":
         """Reads the file; the defaults when there is none. Unknown keys are notes and stay out.
+
+        Args:
+            path: of the file.
+            sides: height and width of the VAE's pictures that the UNet was made for.
 
         Raises:
             InvalidRepository: it is not such JSON.
         """
-        if not path.is_file():
-            return cls()
         try:
-            raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             known = {f.name for f in fields(cls)}
             values = {name: value for name, value in raw.items() if name in known}
-            return cls(**{**values, "fold": Fold(**values.get("fold", {}))})
+            fold = Fold(**values.get("fold", {}))
+            own = {"height": sides[0] * fold.rows, "width": sides[1] * fold.columns} if sides else {}
+            return cls(**{**own, **values, "fold": fold})
         except (TypeError, ValueError, AttributeError) as error:
             raise InvalidRepository(f"{path} is not a bundle's conventions: {error}.") from error
 
@@ -148,7 +153,7 @@ class Bundle:
         """
         path = path.resolve()
         check_parts(path)
-        conventions = Conventions.load(path / "framecast.json")
+        conventions = Conventions.load(path / "framecast.json", native_sides(path))
         check_fold(path, conventions.fold.channels)
         check_length(path, conventions.segment_latents)
         return cls(path, conventions)

@@ -81,6 +81,16 @@ def check_length(path: Path, segment_latents: int) -> None:
             )
 
 
+def native_sides(path: Path) -> tuple[int, int] | None:
+    """Height and width of the VAE's pictures at the UNet's own `sample_size`; None where it names none."""
+    size = _read(path / "unet" / "config.json").get("sample_size")
+    levels = _read(path / "vae" / "config.json").get("block_out_channels")
+    sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, list) else ()
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides) or not levels:
+        return None
+    return sides[0] * 2 ** (len(levels) - 1), sides[1] * 2 ** (len(levels) - 1)
+
+
 def _check_scheduler(path: Path, index: Mapping[str, Any]) -> None:
     """diffusers loads the class that the index names, whatever the config beside it is of."""
     named, config = index.get("scheduler"), path / "scheduler" / "scheduler_config.json"
