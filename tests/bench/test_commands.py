@@ -265,6 +265,17 @@ def test_four_times_the_pixels_are_a_quarter_of_the_capacity(tmp_path: Path) -> 
     assert large == pytest.approx(own / 4, rel=0.1)
 
 
+def test_a_plan_for_what_is_refused_says_so(tmp_path: Path) -> None:
+    fit = next(RESULTS.glob("*capacity-fit.json"))
+    output = ["--output-file", str(tmp_path / "plan.json")]
+    asked = ["capacity", "plan", str(fit), "--videos-per-hour", "10", *output]
+    assert "refuses" not in CliRunner().invoke(app, [*asked, "--scene-seconds", "2"]).stderr
+    told = CliRunner().invoke(app, [*asked, "--scene-seconds", "60", "--num-inference-steps", "2000"])
+    assert told.exit_code == 0
+    assert "refuses such videos: 2000 steps, for which" in told.stderr
+    assert "; a scene of 60 s, where 30 are the most" in told.stderr
+
+
 def test_a_plan_that_cannot_be_says_so(tmp_path: Path) -> None:
     model = tmp_path / "model.json"
     service = {"step": {"points": [[1.0, 0.1]]}, "pixels": 4096}

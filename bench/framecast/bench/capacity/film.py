@@ -13,7 +13,7 @@ class Film:
     """One kind of video, cut as the director cuts it.
 
     Attributes:
-        scenes: scenes → segments → frames of each chunk.
+        scenes: scenes → segments → frames of each chunk. A scene of one picture is one segment, however long.
         steps: of denoising.
         planned: whether the planner writes the scenes.
         bucket: segments of the same bucket fit into one batch.
@@ -60,12 +60,14 @@ def cut(
     """A film of scenes of these lengths (0: one segment), as the director would cut it; 0 takes the model's default."""
     fps, pixels = fps or model.fps, pixels or model.width * model.height
     frames = [max(1, round(seconds * fps)) if seconds else model.segment_frames for seconds in scene_seconds]
-    scenes = tuple(
-        tuple(tuple(chunk.frames for chunk in chunks(segment, model)) for segment in segments(number, model))
-        for number in frames
-    )
+    scenes = tuple(_segments(number, model) for number in frames)
     scale = pixels / reference_pixels if reference_pixels else 1.0
     return Film(scenes, steps or model.steps, planned, pixels, scale, fps, weight)
+
+
+def _segments(frames: int, model: ServedModel) -> tuple[tuple[int, ...], ...]:
+    found = tuple(tuple(chunk.frames for chunk in chunks(each, model)) for each in segments(frames, model))
+    return (sum(found, ()),) if model.still else found  # denoised once
 
 
 def film_of(kind: Kind, model: ServedModel, reference_pixels: int = 0, weight: float = 1.0) -> Film:

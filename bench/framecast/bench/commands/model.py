@@ -11,6 +11,7 @@ import typer
 
 from framecast.bench.capacity.film import Film, film_of
 from framecast.bench.capacity.fitted import Fitted
+from framecast.bench.capacity.refusals import refusals
 from framecast.bench.capacity.service import Replica
 from framecast.bench.demand import read_kinds
 from framecast.bench.kind import Kind
@@ -38,6 +39,9 @@ def inputs(
     if fitted.doubts:
         again = "calibrate again with nothing else running, and more videos (--num-prompts)"
         typer.echo(f"framecast: {model} is a doubtful model: {'; '.join(fitted.doubts)}; {again}", err=True)
+    unserved = dict.fromkeys(words for _, kind in weighted for words in refusals(kind, fitted.served))
+    if unserved:
+        typer.echo(f"framecast: a server as it comes refuses such videos: {'; '.join(unserved)}", err=True)
     films = [film_of(kind, fitted.served, fitted.service.pixels, weight) for weight, kind in weighted]
     return fitted, films, _replica(limits or [])
 
