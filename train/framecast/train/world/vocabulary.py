@@ -235,6 +235,7 @@ PLACES: dict[str, Place] = {
                 "in the sky",
                 "in space",
                 "through space",
+                "into space",
             ),
             ("星空中", "夜空中", "星空里", "天空中", "天上", "太空中", "太空里", "空中"),
         ),
@@ -313,6 +314,8 @@ ACTIONS: dict[str, Action] = {
                 "跑",
                 "走路",
                 "飞驰",
+                "滚动",
+                "滚来滚去",
             ),
         ),
         Action(
