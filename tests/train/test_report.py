@@ -50,9 +50,11 @@ def test_the_page_has_every_figure() -> None:
         "Commit 0123456789ab, 2026-01-01",
         "| unet | 7 | clip 0.5 |",
         "Commit fedcba, unknown",
-        "| vae | 3 |  |",
+        "| vae | 3 |  |\n\n</details>",
+        "the latest first (1)",
         "\nThe kitten has no whiskers.\n",
     ):
         assert said in text
     alone = {**figures, "clips": {**figures["clips"], "seam": None, "inner_seam": None, "drawn_seam": None}}
     assert "1 is none (renders) | not measured (not measured) |" in page(alone, trained, "sheet.png")
+    assert "<details>" not in page(figures, {"commit": "first"}, "sheet.png")

@@ -77,7 +77,18 @@ def _mistaken(pairs: Mapping[str, int]) -> list[str]:
 
 
 def _history(trained: Mapping[str, Any]) -> list[str]:
-    """What the last run trained, and before it the runs that it went on from."""
+    """What the last run trained and, folded, the runs that it went on from."""
+    runs = [trained]
+    while earlier := runs[-1].get("began_with"):
+        runs.append(earlier)
+    if not runs[1:]:
+        return _run(trained)
+    folded = [line for run in runs[1:] for line in _run(run)]
+    summary = f"<details><summary>What it went on from, the latest first ({len(runs) - 1})</summary>"
+    return [*_run(trained), summary, "", *folded, "</details>", ""]
+
+
+def _run(trained: Mapping[str, Any]) -> list[str]:
     lines = [
         f"Commit {trained.get('commit', 'unknown')[:12]}, {trained.get('date', 'unknown')}:",
         f"`{trained.get('command', 'unknown')}`.",
@@ -88,8 +99,7 @@ def _history(trained: Mapping[str, Any]) -> list[str]:
     for name, part in trained.get("parts", {}).items():
         losses = ", ".join(f"{k} {v:g}" for k, v in part["losses"].items())
         lines.append(f"| {name} | {part['steps']} | {losses} |")
-    earlier = trained.get("began_with")
-    return [*lines, "", *(["It went on from:", "", *_history(earlier)] if earlier else [])]
+    return [*lines, ""]
 
 
 def _percent(share: float) -> str:
