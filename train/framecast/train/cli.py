@@ -236,6 +236,11 @@ def unet(
     clip_rate: Rate = None,
     short_until: Annotated[float | None, typer.Option(min=0, max=1, help="Share of them on short windows.")] = None,
     jump: Jump = None,
+    served: Annotated[int | None, typer.Option(min=1, help="Steps at whose times most of the training is.")] = None,
+    astray: Annotated[float | None, typer.Option(min=0, max=1, help="Share of it at any other time.")] = None,
+    finest: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="Noise below which errors count no more.")
+    ] = None,
     seed: Seed = None,
     threads: Threads = 1,
     device: Device = "cpu",
@@ -261,6 +266,9 @@ def unet(
             clip_rate=clip_rate,
             short_until=short_until,
             jump=jump,
+            served=served,
+            astray=astray,
+            finest=finest,
             seed=seed,
         ),
     )
