@@ -9,6 +9,7 @@ from diffusers import AutoencoderKL
 from tests.support.tiny_networks import TOLERANCE, error, motion_unet, randomised, run, unet_3d
 from torch import Tensor, nn
 
+from framecast.kernels import switches
 from framecast.kernels.patch import patch, unpatch
 from framecast.kernels.patches.attention import is_joint, projections
 from framecast.kernels.patches.bias import loosen_biases
@@ -55,6 +56,20 @@ def test_halves_of_guidance_that_are_alike_are_computed_once() -> None:
         assert error(run(network, other), before) < TOLERANCE, "the second half is not looked at"
         unpatch(network)
         assert torch.equal(run(network, twice), before)
+
+
+@pytest.mark.parametrize("patched", [True, False], ids=["a switch off", "no patch"])
+def test_loose_biases_of_layers_that_diffusers_calls(patched: bool) -> None:
+    """By the argument's name, in motion modules."""
+    torch.manual_seed(0)
+    model, inputs = motion_unet()
+    network = randomised(model)
+    before = run(network, inputs)
+    if patched:
+        patch(network)
+    assert loosen_biases(network)
+    with switches.off("temporal_attention"):
+        assert error(run(network, inputs), before) < TOLERANCE
 
 
 def test_loose_biases_are_added_after_the_product() -> None:
@@ -121,17 +136,17 @@ def test_projections_are_one_product(model: tuple[nn.Module, tuple[Tensor, ...]]
     attentions = [attention for attention in _self_attentions(network) if attention.group_norm is None]
     assert join_projections(network) == len(attentions)
     assert join_projections(network) == 0
-    called: list[str] = []
-    hooks = [
-        layer.register_forward_hook(lambda *_: called.append("a layer"))
-        for attention in attentions
-        for layer in projections(attention)
-    ]
-    assert error(run(network, inputs), before) < TOLERANCE
-    assert called == []
+    layers = {layer: None for attention in attentions for layer in projections(attention)}
+    multiply, called = nn.Linear.forward, set()
+    with pytest.MonkeyPatch.context() as patched_torch:
+        patched_torch.setattr(nn.Linear, "forward", lambda self, input: (called.add(self), multiply(self, input))[1])
+        assert error(run(network, inputs), before) < TOLERANCE
+    assert called
+    assert not called & layers.keys()
     assert list(network.state_dict()) == keys
-    for hook in hooks:
-        hook.remove()
+    for layer in list(layers)[2:3]:  # of values
+        with layer.register_forward_hook(lambda _, __, out: out * 1.1):
+            assert error(run(network, inputs), before) > 5 * TOLERANCE, "what others put on a layer later is heard"
     for attention in attentions[:1]:
         attention.weight_qkv[-1] *= 1.1
         assert error(run(network, inputs), before) > 5 * TOLERANCE

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import cpu_offload
+from diffusers.models.attention_processor import AttnProcessor2_0
 from tests.support.tiny_networks import TOLERANCE, error, motion_unet, randomised, run
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -154,6 +156,79 @@ def test_what_others_put_on_a_module_is_kept() -> None:
     assert torch.equal(run(network, twice), before)
     assert called == ["conv_in", "conv1", "upsampled"]
     hook.remove()
+
+
+HOOKED = (
+    "down_blocks.0.resnets.0.norm1",
+    "down_blocks.0.resnets.0.nonlinearity",
+    "down_blocks.0.resnets.0.dropout",
+    "conv_act",
+    "down_blocks.0.motion_modules.0.norm",
+    "down_blocks.0.motion_modules.0.transformer_blocks.0",
+    "down_blocks.0.motion_modules.0.transformer_blocks.0.attn1",
+    "down_blocks.0.motion_modules.0.transformer_blocks.0.attn2.to_v",
+    "down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0",
+    "up_blocks.1.motion_modules.1.transformer_blocks.0.attn1.to_out.0",
+)
+
+
+@pytest.mark.parametrize("name", HOOKED)
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_what_a_hook_changes_inside_a_patched_module_is_changed(name: str, late: bool) -> None:
+    """Whether it comes before the patch or after it, and no longer once it is gone."""
+    torch.manual_seed(0)
+    model, inputs = motion_unet()
+    network: Any = randomised(model)
+    plain = run(network, inputs)
+    inner = network.get_submodule(name)
+
+    def halve(_: nn.Module, __: Any, out: Tensor) -> Tensor:
+        return out * 0.5
+
+    with inner.register_forward_hook(halve):
+        wanted = run(network, inputs)
+    assert error(wanted, plain) > 5 * TOLERANCE
+    if late:
+        patch(network)
+    with inner.register_forward_hook(halve):
+        if not late:
+            patch(network)
+        assert error(run(network, inputs), wanted) < TOLERANCE
+    with _Calls() as calls:
+        assert error(run(network, inputs), plain) < TOLERANCE
+    unpatch(network)
+    patch(network)
+    with _Calls() as afresh:
+        run(network, inputs)
+    assert calls.names == afresh.names
+
+
+def test_another_processor_attends_after_the_patch_too() -> None:
+    class Half(AttnProcessor2_0):
+        def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+            return super().__call__(*args, **kwargs) * 0.5
+
+    torch.manual_seed(0)
+    model, inputs = motion_unet()
+    network: Any = randomised(model)
+    own = network.attn_processors
+    network.set_attn_processor(Half())
+    wanted = run(network, inputs)
+    network.set_attn_processor(own)
+    patch(network)
+    assert error(run(network, inputs), wanted) > 5 * TOLERANCE
+    network.set_attn_processor(Half())
+    assert error(run(network, inputs), wanted) < TOLERANCE
+
+
+def test_weights_that_are_elsewhere_until_they_are_needed(model: tuple[nn.Module, tuple[Tensor, ...]]) -> None:
+    """accelerate's offloading, of a model that is patched already."""
+    network, inputs = model
+    before = run(network, inputs)
+    patch(network)
+    cpu_offload(network, torch.device("cpu"))
+    assert next(network.parameters()).is_meta
+    assert error(run(network, inputs), before) < TOLERANCE
 
 
 def test_under_autocast_and_with_other_borders() -> None:

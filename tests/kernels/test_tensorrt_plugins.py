@@ -1,6 +1,7 @@
 """Plugins as NVIDIA's ``tensorrt.plugin`` sees them: its Python runs for real, its libraries do not (fake_tensorrt)."""
 
 import importlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,7 @@ def test_wrong_nodes_are_refused(
     [
         ("group_norm_stats", {"groups": 7}, "groups: 7 does not divide 48"),
         ("group_norm_add_stats", {"rows": 0}, "rows: 0"),
+        ("group_norm_apply", {"eps": math.nan}, "eps of group_norm_apply is nan; give a finite number"),
         ("group_norm_apply", {"channels": 1 << 20}, "channels in a group exceed 4096"),
         ("temporal_attention", {"frames": 33}, "frames: 33 is not in 1 … 32"),
         ("temporal_attention_position", {"width": -3}, "width: -3 is not in 1 … 256"),

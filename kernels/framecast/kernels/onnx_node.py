@@ -1,5 +1,6 @@
 """ONNX nodes that TensorRT's parser resolves to our plugins."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,8 @@ def plugin_node(plugin: Plugin, inputs: Sequence[str], outputs: Sequence[str], *
         if type(attributes[name]) is not kind:
             found = type(attributes[name]).__name__
             raise ValueError(f"attributes: {name} of {plugin.name} is {kind.__name__}, not {found}.")
+        if not math.isfinite(attributes[name]):
+            raise ValueError(f"attributes: {name} of {plugin.name} is {attributes[name]}; give a finite number.")
     plugin.check(attributes)
     node = onnx.NodeProto(op_type=plugin.name, name="_".join(outputs), input=inputs, output=outputs)
     for name in plugin.attributes:  # in the order of registration, which is that of the plugin's calls

@@ -1,5 +1,7 @@
 """The GPU suite, run for real at tiny sizes on the CPU: every section, every row, every table."""
 
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -114,6 +116,27 @@ def test_sections_in_processes_of_their_own_end_in_time(tmp_path: Path) -> None:
     assert alive.stat().st_mtime_ns == before
     failed = watched("bad", [sys.executable, "-c", "raise SystemExit('no such card')"], 30.0, tmp_path / "bad.log")
     assert (failed.state, failed.words) == ("failed", "exit 1: no such card")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_no_section_outlives_the_suite(number: signal.Signals, tmp_path: Path) -> None:
+    """Not when a scheduler ends it, or when the connection that it was started over is lost."""
+    section = "import sys, time; print('begun', flush=True); time.sleep(600)"
+    here = f"""
+import sys
+from pathlib import Path
+from framecast.bench.gpu.suite import watched
+watched("slow", [sys.executable, "-c", {section!r}], 600.0, Path({str(tmp_path / "slow.log")!r}))
+"""
+    suite = psutil.Popen([sys.executable, "-c", here], stderr=subprocess.DEVNULL)
+    patience = Deadline(60)
+    while not (children := suite.children()):
+        assert patience.left > 0
+        time.sleep(0.02)
+    suite.send_signal(number)
+    assert suite.wait(60) != 0
+    _, alive = psutil.wait_procs(children, 60)
+    assert not alive
 
 
 def test_jobs_side_by_side_measure_in_turn_and_none_is_left(borrowed: None) -> None:
@@ -248,6 +271,7 @@ def test_sections_are_processes_that_need_little(tmp_path: Path, borrowed: None)
     [
         (["suite", "--dry-run", "--only", "cooling"], "--only cooling is no section"),
         (["kernels", "--dry-run", "--seconds", "0"], "--seconds is 0"),
+        (["kernels", "--dry-run", "--seconds", "nan"], "--seconds is nan"),
         (["suite", "--dry-run", "--only", "kernels", "--job", "planner"], "--job names a job of the section models"),
         (["suite", "--dry-run", "--job", "ours: sing"], "--job ours: sing is no job; choose of ours: step, decode;"),
     ],

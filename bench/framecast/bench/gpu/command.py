@@ -4,6 +4,7 @@
 """
 
 import argparse
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -87,8 +88,8 @@ def _scale(options: argparse.Namespace) -> Scale:
         import triton  # noqa: F401
     except ImportError as error:
         raise ValueError(f"{error.name} is missing; run: pip install 'framecast[kernels]'") from error
-    if options.seconds <= 0:
-        raise ValueError(f"--seconds is {options.seconds:g}; give more than 0")
+    if not 0 < options.seconds < math.inf:
+        raise ValueError(f"--seconds is {options.seconds:g}; give a number of more than 0")
     if options.dry_run or not torch.cuda.is_available():
         if not options.dry_run:
             sys.stderr.write(

@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def watched(name: str, command: Sequence[str], seconds: float, log: Path) -> Out
     """Runs a command in a session of its own, which is killed with all of its children when the time is over."""
     deadline = Deadline(seconds)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile("w+b") as words:
+    with tempfile.TemporaryFile("w+b") as words, _signals_unwind():
         process = subprocess.Popen(
             command, stdout=words, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -120,6 +121,24 @@ def watched(name: str, command: Sequence[str], seconds: float, log: Path) -> Out
         return Outcome(name, "out of time", taken, f"ended after {seconds:.0f} s")
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return Outcome(name, "failed", taken, f"exit {code}: {lines[-1][:300] if lines else 'no words'}")
+
+
+@contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """What a scheduler or a lost connection sends ends this process as Ctrl-C does, and so its children with it."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may set them
+        yield
+        return
+
+    def unwind(number: int, _: Any) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, unwind) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from framecast.kernels.patches.forward import is_foreign
 from framecast.kernels.patches.kept import is_kept
 from framecast.kernels.patches.packed import behind_norm, in_fp8
 
@@ -44,7 +45,7 @@ def is_joint(attention: nn.Module) -> bool:
 
 def query_key_value(attention: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """[..., C] each of tokens [..., c]; thirds of one product where they are joint."""
-    if not is_joint(attention):
+    if not is_joint(attention) or any(map(is_foreign, projections(attention))):
         query, key, value = (layer(tokens) for layer in projections(attention))
         return query, key, value
     bias = getattr(attention, BIAS, None)

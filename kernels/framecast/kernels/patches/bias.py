@@ -43,7 +43,8 @@ def _loosen(layer: Any) -> bool:
     return True
 
 
-def _product_then_bias(self: Any, x: Tensor) -> Tensor:
+def _product_then_bias(self: Any, input: Tensor) -> Tensor:
+    """The argument is called as in `nn.Linear`: diffusers names it."""
     # Of an input with more than two axes the product is a view, which keeps a compiler from joining the two again.
-    out: Tensor = F.linear(x, self.weight) + self.bias
+    out: Tensor = F.linear(input, self.weight) + self.bias
     return out

@@ -7,12 +7,23 @@ from typing import Any
 from torch import nn
 
 _WRAPPED = "_wrapped_forward"  # in a module: the forward it had of its own, or None
+_OURS = "_of_patches"  # of a function: it is a forward that we give modules
 
 
 def replace_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
     """Makes `forward(module, ...)` what the module computes. A module that has a forward of its own keeps it."""
     if not is_replaced(module):
-        module.__dict__["forward"] = MethodType(forward, module)
+        _give(module, forward)
+
+
+def _give(module: nn.Module, forward: Callable[..., Any]) -> None:
+    setattr(forward, _OURS, True)
+    module.__dict__["forward"] = MethodType(forward, module)
+
+
+def _is_given(module: nn.Module) -> bool:
+    # accelerate wraps a forward in a partial that has the attributes of what it wraps.
+    return isinstance(module.forward, MethodType) and hasattr(module.forward, _OURS)
 
 
 def is_replaced(module: nn.Module) -> bool:
@@ -30,11 +41,18 @@ def is_hooked(module: nn.Module) -> bool:
     return is_replaced(module) or bool(module._forward_hooks or module._forward_pre_hooks)
 
 
+def is_foreign(module: nn.Module) -> bool:
+    """Whether others have a forward or hooks there, so that it has to be called and not computed along."""
+    if is_replaced(module) and not _is_given(module):
+        return True
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
 def wrap_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
     """Puts `forward(module, ...)` around what the module computes now, once; it calls `wrapped`."""
     if _WRAPPED not in module.__dict__:
         module.__dict__[_WRAPPED] = module.__dict__.get("forward")
-        module.__dict__["forward"] = MethodType(forward, module)
+        _give(module, forward)
 
 
 def wrapped(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -55,6 +73,5 @@ def unwrap_forward(module: nn.Module) -> None:
 def restore_forward(module: nn.Module) -> None:
     """Undoes `wrap_forward` and `replace_forward`; a forward that others put there, accelerate's hooks say, stays."""
     unwrap_forward(module)
-    own = module.__dict__.get("forward")
-    if isinstance(own, MethodType) and own.__func__.__module__.startswith("framecast.kernels."):
+    if is_replaced(module) and _is_given(module):
         del module.__dict__["forward"]

@@ -17,7 +17,7 @@ from framecast.kernels.fp8.geglu import geglu_fp8
 from framecast.kernels.fp8.naive import quantise_rows
 from framecast.kernels.patches.attention import is_joint, projections
 from framecast.kernels.patches.convolution import is_plain_3x3
-from framecast.kernels.patches.forward import is_replaced, replace_forward
+from framecast.kernels.patches.forward import is_foreign, is_replaced, original, replace_forward
 from framecast.kernels.patches.packed import behind_norm, in_fp8, keep_packed, pack_whole, product
 from framecast.kernels.switches import enabled
 from framecast.kernels.upsample_conv.launch import has_copy_engine
@@ -104,8 +104,10 @@ def _behind_norm(self: Any, x: Tensor) -> Tensor:
     return behind_norm(self, x, self.bias)
 
 
-def _feed_forward(self: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def _feed_forward(self: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
     gated, out = self.net[0].proj, self.net[2]
+    if any(map(is_foreign, (*self.net, gated))):
+        return original(self, hidden_states, *args, **kwargs)
     projected = behind_norm(gated, hidden_states, gated.bias)
     values, scale = geglu_fp8(projected) if enabled("geglu") else naive.geglu_fp8(projected)
     return product(out, values, scale.reshape(-1, 1), out.bias, hidden_states.dtype)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from framecast.kernels.patches.attention import (
     BIAS,
     WEIGHT,
+    has_plain_processor,
     is_joint,
     is_plain,
     projected_out,
@@ -62,7 +63,8 @@ def _attend(
     **kwargs: Any,
 ) -> Any:
     """`AttnProcessor2_0` of diffusers 0.42 for tokens [N, T, c] that attend to each other."""
-    if encoder_hidden_states is not None or attention_mask is not None or hidden_states.dim() != 3:
+    plain = encoder_hidden_states is None and attention_mask is None and hidden_states.dim() == 3
+    if not plain or not has_plain_processor(self):
         return original(self, hidden_states, encoder_hidden_states, attention_mask, **kwargs)
     shape = (*hidden_states.shape[:2], self.heads, -1)
     query, key, value = (part.reshape(shape).transpose(1, 2) for part in query_key_value(self, hidden_states))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from framecast.kernels.fp8.conv import conv_fp8
 from framecast.kernels.fp8.norm import group_norm_silu_fp8
 from framecast.kernels.group_norm_silu.op import group_norm_silu, shift_group_norm_silu
-from framecast.kernels.patches.forward import is_hooked, is_replaced, original, replace_forward
+from framecast.kernels.patches.forward import is_foreign, is_hooked, is_replaced, original, replace_forward
 from framecast.kernels.patches.packed import in_fp8
 from framecast.kernels.switches import enabled
 
@@ -78,7 +78,7 @@ def _nothing(self: Any, x: Tensor) -> Any:
 
 
 def _sequence(self: Any, x: Tensor) -> Any:
-    if not enabled(OP):
+    if not enabled(OP) or is_foreign(self[0]) or is_foreign(self[1]):
         return original(self, x)
     x = apply_norm(self[0], x, silu=True)
     for index in range(2, len(self)):
@@ -88,7 +88,8 @@ def _sequence(self: Any, x: Tensor) -> Any:
 
 def _resnet(self: Any, input_tensor: Tensor, temb: Tensor | None, *args: Any, **kwargs: Any) -> Any:
     """`ResnetBlock2D.forward` of diffusers 0.42, for SiLU and a time embedding that is added."""
-    if not enabled(OP):
+    along = (self.norm1, self.norm2, self.nonlinearity, self.dropout)  # what is computed without being called
+    if not enabled(OP) or any(map(is_foreign, along)):
         return original(self, input_tensor, temb, *args, **kwargs)
     resample = self.upsample if self.upsample is not None else self.downsample
     time = None
@@ -118,7 +119,7 @@ def _adds_bias_later(conv: Any) -> bool:
 def _normed_conv(norm: Any, conv: Any, x: Tensor, shift: Tensor | None) -> Tensor:
     """`conv` of SiLU of `norm` of x + shift, which autocast may have left wider than x."""
     shift = None if shift is None else shift.to(x.dtype)
-    if in_fp8(conv):
+    if in_fp8(conv) and not is_foreign(conv):
         normed = group_norm_silu_fp8(x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps)
         return conv_fp8(normed, conv.weight_fp8, conv.scale_fp8, conv.bias)
     if shift is None:

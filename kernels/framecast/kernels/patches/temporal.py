@@ -10,8 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from framecast.kernels.patches.attention import is_plain, projected_out, projections, query_key_value
-from framecast.kernels.patches.forward import is_replaced, original, replace_forward
+from framecast.kernels.patches.attention import (
+    has_plain_processor,
+    is_plain,
+    projected_out,
+    projections,
+    query_key_value,
+)
+from framecast.kernels.patches.forward import is_foreign, is_replaced, original, replace_forward
 from framecast.kernels.patches.kept import keep
 from framecast.kernels.patches.norm import apply_norm
 from framecast.kernels.switches import enabled
@@ -77,7 +83,7 @@ def _animate_diff(
     num_frames: int = 1,
     cross_attention_kwargs: dict[str, Any] | None = None,
 ) -> Any:
-    if _is_ours(encoder_hidden_states, num_frames, cross_attention_kwargs):
+    if _is_ours(self, encoder_hidden_states, num_frames, cross_attention_kwargs):
         return _transform(self, hidden_states, num_frames)
     return original(
         self, hidden_states, encoder_hidden_states, timestep, class_labels, num_frames, cross_attention_kwargs
@@ -96,7 +102,7 @@ def _model_scope(
 ) -> Any:
     from diffusers.models.transformers.transformer_temporal import TransformerTemporalModelOutput
 
-    if not _is_ours(encoder_hidden_states, num_frames, cross_attention_kwargs):
+    if not _is_ours(self, encoder_hidden_states, num_frames, cross_attention_kwargs):
         return original(
             self,
             hidden_states,
@@ -111,8 +117,15 @@ def _model_scope(
     return TransformerTemporalModelOutput(sample=sample) if return_dict else (sample,)
 
 
-def _is_ours(states: Tensor | None, frames: int, attention_arguments: dict[str, Any] | None) -> bool:
-    return enabled(OP) and states is None and frames <= MAX_FRAMES and not attention_arguments
+def _is_ours(self: Any, states: Tensor | None, frames: int, attention_arguments: dict[str, Any] | None) -> bool:
+    if not enabled(OP) or states is not None or frames > MAX_FRAMES or attention_arguments:
+        return False
+    blocks = _blocks(self)
+    attentions = [attention for block in blocks for attention in (block.attn1, block.attn2) if attention is not None]
+    # What is computed without being called, or with positions left out, is still as it was when it was patched.
+    layers = [layer for attention in attentions for layer in projections(attention)]
+    along = (self.norm, *blocks, *attentions, *layers)
+    return all(map(has_plain_processor, attentions)) and not any(map(is_foreign, along))
 
 
 def _transform(self: Any, hidden_states: Tensor, frames: int) -> Tensor:

@@ -44,6 +44,7 @@ def _attend(
     **kwargs: Any,
 ) -> Any:
     plain = encoder_hidden_states is None and attention_mask is None and hidden_states.dim() == 4
+    plain = plain and has_plain_processor(self)
     if not plain or hidden_states.shape[0] * (hidden_states.shape[2] * hidden_states.shape[3]) ** 2 > _SCORES:
         return original(self, hidden_states, encoder_hidden_states, attention_mask, **kwargs)
     normed = hidden_states if self.group_norm is None else self.group_norm(hidden_states)
