@@ -296,19 +296,21 @@ def test_framecast_bench_passes_its_options_on() -> None:
         assert "--dry-run" in helped.output
 
 
-def test_ablation_replays_both_ladders_and_keeps_a_log(tmp_path: Path) -> None:
+def test_ablation_replays_all_ladders_and_keeps_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log.md"
     log.write_text("# Log\n", encoding="utf-8")
     output = tmp_path / "ablation.json"
-    assert main(["ablation", "--dry-run", "--output-file", str(output), "--log", str(log)]) == 0
+    assert main(["ablation", "--dry-run", "--compiled", "--output-file", str(output), "--log", str(log)]) == 0
     record = Record.load(output)
     for what in ("unet step", "vae decode"):
         ladders = {
             name: [row for row in record.samples if row["what"] == what and row["ladder"] == name]
-            for name in ("one more on", "all but one")
+            for name in ("one more on", "all but one", "all but one, compiled")
         }
         assert [row["rung"] for row in ladders["one more on"]] == [rung.name for rung in climbing()]
-        assert [row["rung"] for row in ladders["all but one"]] == [rung.name for rung in leaving_out(compiled=False)]
+        for name, compiled in (("all but one", False), ("all but one, compiled", True)):
+            rungs = [rung for rung in leaving_out(compiled=compiled) if rung.switches.compile == compiled]
+            assert [row["rung"] for row in ladders[name]] == [rung.name for rung in rungs]
         for found in ladders.values():
             assert all(row["of_first"] == pytest.approx(row["call_us"] / found[0]["call_us"]) for row in found)
         fastest = min(ladders["one more on"], key=lambda row: float(row["call_us"]))
