@@ -9,6 +9,7 @@
 #   steps.sh serve            both in one, with the embedded Triton
 #   steps.sh health           exit code 0 when the server at $FRAMECAST_ADDRESS serves
 #
+# What follows the words export, triton, gateway, serve and health goes to the command: steps.sh gateway --grace 60.
 # Settings are environment variables; these are their defaults.
 set -euo pipefail
 
@@ -28,6 +29,7 @@ triton_port=${TRITON_PORT:-8001}
 triton_metrics_port=${TRITON_METRICS_PORT:-8002}
 address=${FRAMECAST_ADDRESS:-127.0.0.1:50051}          # that health asks
 traces=${OTEL_EXPORTER_OTLP_ENDPOINT:-}
+stopping=""                                            # yes once a signal has come
 
 framecast() { exec python3 -m framecast.client "$@"; }
 
@@ -65,7 +67,7 @@ tensorrt() {
 export_bundle() {
   local options=(--bundle "$bundle" --output "$repository" --engine "$engine" --precision "$precision" --cache "$cache")
   [ -z "$flavour" ] || options+=(--native)
-  framecast export "${options[@]}"
+  framecast export "${options[@]}" "$@"
 }
 
 triton() {
@@ -87,27 +89,62 @@ triton() {
     "--trace-config=opentelemetry,url=${traces%/}/v1/traces"
     "--trace-config=opentelemetry,resource=service.name=framecast-triton"
   )
-  exec tritonserver "${options[@]}"
+  tritonserver "${options[@]}" "$@" &
+  server=$!
+  trap 'stopping=yes; kill -TERM "$server" 2>/dev/null || true' TERM INT HUP
+  until_a_stage_dies
+  local code=0
+  wait "$server" || code=$?
+  while kill -0 "$server" 2>/dev/null; do code=0; wait "$server" || code=$?; done  # a signal interrupts a wait
+  exit "$code"
 }
 
+# Triton starts no stage again that has died, and still calls itself ready. It is better that it ends: whoever started
+# this starts it again, and videos go on where they were.
+until_a_stage_dies() {
+  local known="" process
+  while [ -z "$stopping" ] && kill -0 "$server" 2>/dev/null; do
+    for process in $known; do
+      if ! alive "$process" && [ -z "$stopping" ] && alive "$server"; then
+        echo "steps.sh: a stage has died (process $process), and with it ends Triton" >&2
+        kill -KILL "$server"
+        return
+      fi
+    done
+    known=$(stages)
+    sleep 0.5 &
+    wait $! || true
+  done
+}
+
+stages() {  # processes of the Python backend
+  local status
+  for status in $(grep -ls "^PPid:[[:space:]]*$server\$" /proc/[0-9]*/status); do
+    case "$(head -n 1 "$status" 2>/dev/null)" in *triton_python_*) basename "${status%/status}" ;; esac
+  done
+}
+
+alive() { grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"; }
+
 gateway() {
-  framecast serve --triton-address "$triton_address" --address "$listen" --metrics-address "$metrics"
+  framecast serve --triton-address "$triton_address" --address "$listen" --metrics-address "$metrics" "$@"
 }
 
 serve() {
-  framecast serve --repository "$repository" --address "$listen" --metrics-address "$metrics"
+  framecast serve --repository "$repository" --address "$listen" --metrics-address "$metrics" "$@"
 }
 
 health() {
-  framecast health --address "$address"
+  framecast health --address "$address" "$@"
 }
 
 case "${1:-}" in
   install) install "${2:?steps.sh install EXTRAS, for example gateway,otel}" ;;
-  export) export_bundle ;;
-  tensorrt | triton | gateway | serve | health) "$1" ;;
+  export) shift; export_bundle "$@" ;;
+  triton | gateway | serve | health) word=$1; shift; "$word" "$@" ;;
+  tensorrt) tensorrt ;;
   *)
-    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
     ;;
 esac

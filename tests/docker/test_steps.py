@@ -9,9 +9,10 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import tritonclient.grpc as triton
 import typer
@@ -24,7 +25,7 @@ from framecast.client.errors import Unavailable
 from framecast.client.health import health_of
 from framecast.export.cli import command as export
 from framecast.gateway.serve import command as serve
-from framecast.triton.embedded import _environment
+from framecast.triton.embedded import _backend_folder, _environment
 from framecast.triton.prerequisites import find_triton
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +151,15 @@ def test_triton_traces_and_takes_a_flavour_only_when_told(step: Step) -> None:
     assert "--trace-config=opentelemetry,url=http://jaeger:4318/v1/traces" in told
 
 
+def test_what_follows_a_word_goes_to_its_command(step: Step) -> None:
+    (command,) = step("gateway", "--grace", "60", "--tls-certificate", "a.pem", "--tls-key", "b.pem").commands
+    options = parsed(serve, command[3:])
+    assert (options["grace"], options["tls_certificate"], options["tls_key"]) == (60, Path("a.pem"), Path("b.pem"))
+    (told,) = step("triton", "--log-verbose=1").commands
+    assert told[-1] == "--log-verbose=1"
+    assert step("health", "--tls").commands[0][-1] == "--tls"
+
+
 def test_an_unknown_word_shows_the_steps(step: Step) -> None:
     ran = step("dance")
     assert ran.code == 2
@@ -168,10 +178,12 @@ def real_triton(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, in
     files = find_triton()
     environment = _environment(files)
     wrapper = folder / "tritonserver"
-    libraries = shlex.quote(environment["LD_LIBRARY_PATH"])
-    wrapper.write_text(f'#!/bin/bash\nLD_LIBRARY_PATH={libraries} exec {files.server} "$@"\n', encoding="utf-8")
+    told = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
+    backends = f"--backend-directory={_backend_folder(files, folder)}"
+    wrapper.write_text(f'#!/bin/bash\nexport {assignments}\nexec {files.server} {backends} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
-    (folder / "models").mkdir()
+    (folder / "models").mkdir(exist_ok=True)
     port, metrics = free_port(), free_port()
     settings = {
         "PATH": f"{folder}:/usr/bin:/bin",
@@ -185,8 +197,46 @@ def real_triton(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, in
     try:
         yield process, f"127.0.0.1:{port}", metrics
     finally:
+        with suppress(psutil.NoSuchProcess):
+            for left in psutil.Process(process.pid).children(recursive=True):
+                left.kill()
         process.kill()
         process.wait()
+
+
+ECHO = """
+class TritonPythonModel:
+    def execute(self, requests):
+        return []
+"""
+CONFIG = """name: "echo" backend: "python" max_batch_size: 0
+input [ { name: "x" data_type: TYPE_FP32 dims: [ 1 ] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [ 1 ] } ]
+instance_group [ { kind: KIND_CPU } ]
+"""
+
+
+def test_triton_ends_with_a_stage_that_dies(tmp_path: Path) -> None:
+    """It would call itself ready, and nobody would start the stage again."""
+    model = tmp_path / "models" / "echo" / "1"
+    model.mkdir(parents=True)
+    (model / "model.py").write_text(ECHO, encoding="utf-8")
+    (model.parent / "config.pbtxt").write_text(CONFIG, encoding="utf-8")
+    with real_triton(tmp_path) as (process, address, _):
+
+        def serving() -> bool:
+            assert process.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
+            try:
+                return health_of(address) == "SERVING"
+            except Unavailable:
+                return False
+
+        until(serving, "Triton's health")
+        server, *_ = [p for p in psutil.Process(process.pid).children() if p.name() == "tritonserver"]
+        (stage,) = [p for p in server.children() if p.name().startswith("triton_python")]
+        stage.kill()
+        assert process.wait(30) == 128 + signal.SIGKILL
+        assert not server.is_running()
+        assert "a stage has died" in (tmp_path / "log").read_text(encoding="utf-8")
 
 
 def test_a_real_triton_takes_the_options_and_hides_what_nobody_needs(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from framecast.client import AsyncVideoClient, ChannelOptions, RetryPolicy, Unavailable
-from framecast.gateway.address import gateway_address, require_free, require_pair
+from framecast.gateway.address import gateway_address, is_loopback, require_free, require_pair
 
 TLS = Path(__file__).parents[1] / "support" / "tls"  # two certificates for localhost and their keys, for tests alone
 
@@ -71,3 +71,18 @@ async def test_an_encrypted_gateway_answers_who_trusts_its_certificate_and_nobod
         async with AsyncVideoClient(address, channel=channel, retry=once) as client:
             with pytest.raises(Unavailable):
                 await client.server_info(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("192.0.2.7", False),
+        ("[::]", False),
+        ("gpu-7", False),
+    ],
+)
+def test_who_is_let_in_without_a_token_is_said_where_others_reach_it(host: str, alone: bool) -> None:
+    assert is_loopback(host) == alone

@@ -1,5 +1,7 @@
 """Content review in the gateway: before any stage runs, and again when the planner has written."""
 
+import logging
+
 import grpc
 import pytest
 
@@ -14,7 +16,8 @@ def counted(served, where, category):
     return served.gateway.service.metrics.registry.get_sample_value("framecast_reviews_total", labels)
 
 
-async def test_a_story_is_refused_before_any_stage_runs(serve, refuse, requests):
+async def test_a_story_is_refused_before_any_stage_runs(serve, refuse, requests, caplog):
+    caplog.set_level(logging.INFO)
     served = await serve()
     error = await refuse(served, requests(story="A man murders a woman."))
     assert error.code() is grpc.StatusCode.PERMISSION_DENIED
@@ -24,6 +27,8 @@ async def test_a_story_is_refused_before_any_stage_runs(serve, refuse, requests)
     )
     assert dict(error.trailing_metadata())[REVIEW_KEY] == "violence"
     assert served.director.specs == []
+    assert "violence" in caplog.text
+    assert "murder" not in caplog.text, "the log has the category, never the words"
     assert (counted(served, "request", "violence"), counted(served, "plan", "violence")) == (1, 0)
 
 

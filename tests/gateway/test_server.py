@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import replace
+from importlib.metadata import version
 
 import grpc
 import pytest
@@ -102,7 +103,7 @@ async def test_the_models_own_largest_size_counts(serve, connect, model, request
 async def test_server_info(serve, connect, model):
     info = await connect(await serve()).GetServerInfo(pb.GetServerInfoRequest())
     assert info.max_story_scenes == min(model.max_scenes, info.max_scenes)
-    assert (info.bundle, info.version, info.size_multiple) == (model.bundle, model.version, model.size_multiple)
+    assert (info.bundle, info.version, info.size_multiple) == (model.bundle, version("framecast"), model.size_multiple)
     assert (info.defaults.width, info.defaults.steps, info.defaults.codec) == (256, 20, pb.H264)
     assert (info.min_steps, info.max_steps, info.segment_seconds) == (10, 50, 1.0)
     assert list(info.codecs) == [pb.H264, pb.VP9, pb.AV1, pb.JPEG, pb.PNG, pb.WEBP]
@@ -194,9 +195,12 @@ async def test_drain_flips_health_refuses_the_new_and_lets_the_accepted_finish(
     stub = connect(served)
     running = asyncio.create_task(consume(stub.Generate(iter(requests("a")))))
     await until(lambda: served.director.live == 1)
+    shown = served.gateway.service.metrics.registry
+    assert shown.get_sample_value("framecast_serving") == 1
     drained = asyncio.create_task(served.gateway.drain(10))
     await asyncio.sleep(0)
     assert await health(served) == NOT_SERVING
+    assert shown.get_sample_value("framecast_serving") == 0
     error = await refuse(served, requests("b"))
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert not drained.done()

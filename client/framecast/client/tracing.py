@@ -25,7 +25,8 @@ SERVICE = video_pb2.DESCRIPTOR.services_by_name["Video"].full_name
 
 def traces_endpoint() -> str | None:
     """Where OpenTelemetry's environment variables want spans sent, an OTLP/HTTP URL; None for nowhere."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if off or os.environ.get("OTEL_TRACES_EXPORTER", "").lower() == "none":
         return None
     if own := os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         return own

@@ -1,12 +1,12 @@
 """ONNX Runtime as an engine, with the best execution provider that this machine has."""
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import onnxruntime as ort
 
+from framecast.engines.cores import usable_cores
 from framecast.engines.engine import Array, EngineOptions, TensorInfo
 from framecast.engines.providers import CPU, Machine, choose_providers
 from framecast.errors import InvalidRepository
@@ -35,7 +35,7 @@ class OnnxRuntimeEngine:
 
     def __init__(self, path: Path, options: EngineOptions) -> None:
         settings = ort.SessionOptions()
-        settings.intra_op_num_threads = options.threads or len(os.sched_getaffinity(0))
+        settings.intra_op_num_threads = options.threads or usable_cores()
         settings.inter_op_num_threads = 1
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         settings.log_severity_level = 3

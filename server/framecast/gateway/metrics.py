@@ -43,6 +43,7 @@ class GatewayMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.stages = StageMetrics(registry)
+        self.serving = Gauge("framecast_serving", "1 while health says SERVING, else 0", registry=registry)
         self.queued = Gauge("framecast_queue_requests", "Requests that wait", ["method"], registry=registry)
         self.running = Gauge("framecast_running_requests", "Requests at work", ["method"], registry=registry)
         self.requests = Counter(
@@ -87,7 +88,8 @@ class GatewayMetrics:
         self.bytes = Counter("framecast_bytes", "Bytes of encoded frames sent", registry=registry)
         # All series are there from the start, at 0: a rate needs a value before the first event.
         for method in METHODS:
-            self.requests.labels(method, grpc.StatusCode.OK.name)
+            for code in grpc.StatusCode:
+                self.requests.labels(method, code.name)
             self.latency.labels(method)
         for method in QUEUED_METHODS:
             self.queue_time.labels(method)

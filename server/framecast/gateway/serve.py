@@ -20,7 +20,7 @@ from framecast.client.tracing import traces_endpoint
 from framecast.director.director import Director
 from framecast.engines.manifest import Manifest
 from framecast.errors import FramecastError
-from framecast.gateway.address import gateway_address, require_free, require_pair
+from framecast.gateway.address import gateway_address, is_loopback, require_free, require_pair
 from framecast.gateway.config import GatewayConfig
 from framecast.gateway.observers import Observers
 from framecast.gateway.page import parsed_address
@@ -61,7 +61,7 @@ class ServeConfig:
 
 
 async def serve(config: ServeConfig) -> int:
-    """Serves until SIGTERM or SIGINT, or until `config.command` has ended; returns the exit code.
+    """Serves until SIGTERM, SIGINT or SIGHUP, or until `config.command` has ended; returns the exit code.
 
     The first signal drains: health flips, accepted videos finish within the grace. The second one aborts.
 
@@ -108,6 +108,8 @@ async def serve(config: ServeConfig) -> int:
         stack.push_async_callback(_cancelled, watch)
         host = config.gateway.address.rpartition(":")[0]
         typer.echo(f"serving {model.bundle} on {host}:{gateway.port}", err=True)
+        if not (config.gateway.tokens or is_loopback(host)):
+            typer.echo(f"no tokens: everybody who reaches {host} is let in", err=True)
         if observers.url:
             typer.echo(f"metrics on {observers.url}", err=True)
         if embedded and not config.command:
@@ -126,9 +128,9 @@ async def serve(config: ServeConfig) -> int:
 
 
 def _signals(stack: AsyncExitStack) -> asyncio.Queue[int]:
-    """A queue of the SIGINT and SIGTERM that arrive from now on."""
+    """A queue of the signals to stop that arrive from now on; a closed terminal's is one."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[int]()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, queue.put_nowait, number)
         stack.callback(loop.remove_signal_handler, number)
     return queue

@@ -49,6 +49,7 @@ class Gateway:
         if serving != self.service.serving:
             logger.info("gateway serving=%s", serving)
         self.service.serving = serving
+        self.service.metrics.serving.set(serving)
         status = health_pb2.HealthCheckResponse
         for name in ("", SERVICE):
             await self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
@@ -67,6 +68,7 @@ class Gateway:
         videos, plans = self.service.videos, self.service.plans
         logger.info("gateway drains live=%d queued=%d grace=%g", videos.live, videos.queued, grace)
         await self._health.enter_graceful_shutdown()
+        self.service.metrics.serving.set(0)
         videos.drain()
         plans.drain()
         # The port stays open meanwhile: probes must be able to read NOT_SERVING, callers a clear refusal.

@@ -76,7 +76,8 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception, r
         "call refused or failed request_id=%s status=%s details=%r",
         request_id or "-",
         status.code.name,
-        status.details[:200],
+        # What a review found is in its words, and they are not for the log.
+        error.category if isinstance(error, ContentRefused) else status.details[:200],
         exc_info=error if ours else None,
     )
     await context.abort(status.code, status.details, status.trailing_metadata)

@@ -1,5 +1,7 @@
 """The director's data to wire messages; the way in is `validate`."""
 
+from importlib.metadata import version
+
 from framecast.client.v1 import video_pb2 as pb
 from framecast.director.model import ServedModel
 from framecast.director.video import Chunk, Event, SceneStarted, Stats, VideoSpec
@@ -64,7 +66,7 @@ def server_info(model: ServedModel, limits: Limits) -> pb.ServerInfo:
         codec=limits.codecs[0].upper(),
     )
     return pb.ServerInfo(
-        version=model.version,
+        version=version("framecast"),
         bundle=model.bundle,
         defaults=defaults,
         size_multiple=model.size_multiple,
