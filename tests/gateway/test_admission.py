@@ -5,7 +5,12 @@ import asyncio
 import pytest
 
 from framecast.errors import DeadlineTooShort, Overloaded, StageUnavailable
-from framecast.gateway.admission import LONGEST_RETRY_SECONDS, SHORTEST_RETRY_SECONDS, Admission
+from framecast.gateway.admission import (
+    LONGEST_RETRY_SECONDS,
+    SHORTEST_RETRY_SECONDS,
+    UNKNOWN_RETRY_SECONDS,
+    Admission,
+)
 
 
 async def started(ticket):
@@ -42,12 +47,14 @@ async def test_a_full_line_refuses_at_once_with_a_pushback():
     admission.admit("b")
     with pytest.raises(Overloaded) as caught:
         admission.admit("c")
-    assert caught.value.retry_after == SHORTEST_RETRY_SECONDS  # nothing is known yet
+    assert caught.value.retry_after == UNKNOWN_RETRY_SECONDS
     first.__exit__(None, None, None)
     admission.admit("c")
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(8.0, 4.0), (1e6, LONGEST_RETRY_SECONDS)])
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(8.0, 4.0), (0.1, SHORTEST_RETRY_SECONDS), (1e6, LONGEST_RETRY_SECONDS)]
+)
 async def test_the_pushback_is_when_a_place_becomes_free(seconds, expected):
     admission = Admission(2, 0)
     admission.estimator.learn(1.0, 1.0, seconds)

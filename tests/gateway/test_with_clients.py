@@ -22,6 +22,7 @@ from framecast.client import (
     save_async,
 )
 from framecast.client.cli import app
+from framecast.gateway import admission
 
 TOKEN = "sesame"  # noqa: S105
 
@@ -79,7 +80,8 @@ async def test_leaving_the_loop_stops_the_director(serve, until):
     assert served.director.produced <= 3
 
 
-async def test_a_refused_client_waits_for_the_pushback_and_gets_its_place(serve, until):
+async def test_a_refused_client_waits_for_the_pushback_and_gets_its_place(serve, until, monkeypatch):
+    monkeypatch.setattr(admission, "UNKNOWN_RETRY_SECONDS", 0.5)  # nothing is known yet
     served = await serve(max_live_videos=1, max_queued_videos=0)
     hold = asyncio.Event()
     served.director.before_chunk = hold.wait

@@ -9,6 +9,7 @@ from framecast.gateway.estimate import Estimator
 
 SHORTEST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
+UNKNOWN_RETRY_SECONDS = 5.0  # before the first job has ended; a caller has a handful of tries
 TAKEN_RETRY_SECONDS = 15.0  # two such waits are longer than a dead connection lives
 
 
@@ -66,7 +67,7 @@ class Admission:
         if ahead > self.max_queued:
             raise Overloaded(
                 f"all {self.max_live} places and {self.max_queued} waiting places for {self._noun} are taken",
-                min(max(self._wait_seconds(1), SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS),
+                min(max(self._wait_seconds(1) or UNKNOWN_RETRY_SECONDS, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS),
             )
         soonest = self._soonest_place(ahead) + self.estimator.fastest_first_frame_seconds(work)
         if seconds_left is not None and seconds_left < soonest:
