@@ -71,7 +71,8 @@ export_bundle() {
 }
 
 triton() {
-  local options=(
+  local regions="steps-triton-$$-" options
+  options=(
     "--model-repository=$repository"
     --disable-auto-complete-config                     # the configs are complete
     --strict-readiness=true                            # ready means that every model is
@@ -79,6 +80,7 @@ triton() {
     "--grpc-address=$triton_host" "--grpc-port=$triton_port"
     "--metrics-address=$triton_host" "--metrics-port=$triton_metrics_port"
     "--backend-config=python,shm-default-byte-size=16777216"
+    "--backend-config=python,shm-region-prefix-name=$regions"
     # Nobody knows this word: models, shared memory, logging and tracing stay as they were started.
     "--grpc-restricted-protocol=model-repository,shared-memory,logging,trace:admin=$(head -c 24 /dev/urandom | base64 | tr -d '+/=')"
     --exit-timeout-secs=30
@@ -96,6 +98,7 @@ triton() {
   local code=0
   wait "$server" || code=$?
   while kill -0 "$server" 2>/dev/null; do code=0; wait "$server" || code=$?; done  # a signal interrupts a wait
+  rm -f "/dev/shm/$regions"*                           # a killed Triton leaves its shared memory
   exit "$code"
 }
 

@@ -233,9 +233,11 @@ def test_triton_ends_with_a_stage_that_dies(tmp_path: Path) -> None:
         until(serving, "Triton's health")
         server, *_ = [p for p in psutil.Process(process.pid).children() if p.name() == "tritonserver"]
         (stage,) = [p for p in server.children() if p.name().startswith("triton_python")]
+        assert list(Path("/dev/shm").glob(f"steps-triton-{process.pid}-*"))
         stage.kill()
         assert process.wait(30) == 128 + signal.SIGKILL
         assert not server.is_running()
+        assert not list(Path("/dev/shm").glob(f"steps-triton-{process.pid}-*"))
         assert "a stage has died" in (tmp_path / "log").read_text(encoding="utf-8")
 
 
