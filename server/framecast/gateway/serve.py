@@ -22,6 +22,7 @@ from framecast.engines.manifest import Manifest
 from framecast.errors import FramecastError
 from framecast.gateway.address import gateway_address, is_loopback, require_free, require_pair
 from framecast.gateway.config import GatewayConfig
+from framecast.gateway.logs import LogFormat, LogLevel, write_log
 from framecast.gateway.observers import Observers
 from framecast.gateway.page import parsed_address
 from framecast.gateway.server import Gateway, start_gateway
@@ -208,9 +209,15 @@ def command(
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that accepted videos get to finish on SIGTERM.")
     ] = _DEFAULTS.grace_seconds,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="FRAMECAST_LOG_FORMAT", help="Entries for people, or JSON; a line each.")
+    ] = LogFormat.TEXT,
+    log_level: Annotated[
+        LogLevel, typer.Option(envvar="FRAMECAST_LOG_LEVEL", help="The least that is written.")
+    ] = LogLevel.INFO,
 ) -> None:
     """Serve a repository over gRPC; starts the embedded Triton unless --triton-address names another."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_log(log_format, log_level)
     if (tls_certificate is None) != (tls_key is None):
         raise typer.BadParameter("--tls-certificate and --tls-key go together")
     try:
