@@ -29,6 +29,8 @@ triton_port=${TRITON_PORT:-8001}
 triton_metrics_port=${TRITON_METRICS_PORT:-8002}
 address=${FRAMECAST_ADDRESS:-127.0.0.1:50051}          # that health asks
 traces=${OTEL_EXPORTER_OTLP_ENDPOINT:-}
+case "${OTEL_TRACES_EXPORTER:-}${OTEL_SDK_DISABLED:-}" in none* | *true) traces="" ;; esac
+server=""                                              # Triton's process
 stopping=""                                            # yes once a signal has come
 
 framecast() { exec python3 -m framecast.client "$@"; }
@@ -71,7 +73,7 @@ export_bundle() {
 }
 
 triton() {
-  local regions="steps-triton-$$-" options
+  local regions="steps-triton-$$-$RANDOM$RANDOM-" options
   options=(
     "--model-repository=$repository"
     --disable-auto-complete-config                     # the configs are complete
@@ -91,9 +93,10 @@ triton() {
     "--trace-config=opentelemetry,url=${traces%/}/v1/traces"
     "--trace-config=opentelemetry,resource=service.name=framecast-triton"
   )
+  trap 'stopping=yes; [ -z "$server" ] || kill -TERM "$server" 2>/dev/null || true' TERM INT HUP
   tritonserver "${options[@]}" "$@" &
   server=$!
-  trap 'stopping=yes; kill -TERM "$server" 2>/dev/null || true' TERM INT HUP
+  [ -z "$stopping" ] || kill -TERM "$server"
   until_a_stage_dies
   local code=0
   wait "$server" || code=$?
@@ -109,16 +112,19 @@ until_a_stage_dies() {
   while [ -z "$stopping" ] && kill -0 "$server" 2>/dev/null; do
     for process in $known; do
       if ! alive "$process" && [ -z "$stopping" ] && alive "$server"; then
+        pause 3                                        # one that cannot load a model ends by itself, and says why
+        if ! alive "$server"; then return; fi
         echo "steps.sh: a stage has died (process $process), and with it ends Triton" >&2
         kill -KILL "$server"
         return
       fi
     done
-    known=$(stages)
-    sleep 0.5 &
-    wait $! || true
+    known=$(stages || true)
+    pause 1
   done
 }
+
+pause() { sleep "$1" & wait $! || true; }  # which a signal cuts short
 
 stages() {  # processes of the Python backend
   local status

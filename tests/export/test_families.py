@@ -110,9 +110,20 @@ def edited(bundle: Path, tmp_path: Path, file: str, **changes: object) -> Path:
         (8, {}, (16, 16)),
         ([12, 8], {}, (24, 16)),
         (8, {"width": 64}, (16, 64)),
+        (9, {}, (16, 16)),
+        (64, {"max_side": 32}, (32, 32)),
+        (1, {}, (512, 512)),
         (None, {}, (512, 512)),
     ],
-    ids=["square", "height and width", "one named", "none"],
+    ids=[
+        "square",
+        "height and width",
+        "one named",
+        "odd",
+        "more than is drawn well",
+        "less than can be halved",
+        "none",
+    ],
 )
 def test_the_usual_size_is_the_unets_own(
     pictures: Path, tmp_path: Path, sample_size: object, named: dict[str, int], sides: tuple[int, int]

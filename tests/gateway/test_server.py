@@ -200,6 +200,8 @@ async def test_drain_flips_health_refuses_the_new_and_lets_the_accepted_finish(
     drained = asyncio.create_task(served.gateway.drain(10))
     await asyncio.sleep(0)
     assert await health(served) == NOT_SERVING
+    await served.gateway.set_serving(True)  # Triton is back
+    assert await health(served) == NOT_SERVING
     assert shown.get_sample_value("framecast_serving") == 0
     error = await refuse(served, requests("b"))
     assert error.code() is grpc.StatusCode.UNAVAILABLE

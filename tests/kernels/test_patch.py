@@ -1,6 +1,8 @@
 """Patched diffusers models give what they gave before."""
 
 import copy
+import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ from accelerate import cpu_offload
 from diffusers.models.attention_processor import AttnProcessor2_0
 from tests.support.tiny_networks import TOLERANCE, error, motion_unet, randomised, run
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from framecast.kernels import switches
@@ -163,6 +166,8 @@ HOOKED = (
     "down_blocks.0.resnets.0.nonlinearity",
     "down_blocks.0.resnets.0.dropout",
     "conv_act",
+    "conv_norm_out",
+    "down_blocks.0.motion_modules.0.transformer_blocks.0.pos_embed",
     "down_blocks.0.motion_modules.0.norm",
     "down_blocks.0.motion_modules.0.transformer_blocks.0",
     "down_blocks.0.motion_modules.0.transformer_blocks.0.attn1",
@@ -201,6 +206,25 @@ def test_what_a_hook_changes_inside_a_patched_module_is_changed(name: str, late:
     with _Calls() as afresh:
         run(network, inputs)
     assert calls.names == afresh.names
+
+
+def test_a_forward_that_looks_like_ours_is_not(model: tuple[nn.Module, tuple[Tensor, ...]]) -> None:
+    """`functools.wraps` gives a function everything that the one it wraps has."""
+    network, inputs = model
+    patch(network)
+    norm: Any = next(module for module in network.modules() if isinstance(module, nn.GroupNorm))
+    ours = norm.forward
+
+    @functools.wraps(ours)
+    def halved(self: nn.Module, x: Tensor) -> Tensor:
+        return 0.5 * F.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps)
+
+    norm.forward = types.MethodType(halved, norm)
+    changed = run(network, inputs)
+    unpatch(network)
+    assert error(run(network, inputs), changed) < TOLERANCE, "it stays, and it was heard"
+    del norm.forward
+    assert error(run(network, inputs), changed) > 5 * TOLERANCE
 
 
 def test_another_processor_attends_after_the_patch_too() -> None:

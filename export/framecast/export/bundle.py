@@ -127,6 +127,8 @@ class Conventions:
             values = {name: value for name, value in raw.items() if name in known}
             fold = Fold(**values.get("fold", {}))
             own = {"height": sides[0] * fold.rows, "width": sides[1] * fold.columns} if sides else {}
+            if isinstance(most := values.get("max_side"), int) and most > 0:
+                own = {name: min(side, most) for name, side in own.items()}
             return cls(**{**own, **values, "fold": fold})
         except (TypeError, ValueError, AttributeError) as error:
             raise InvalidRepository(f"{path} is not a bundle's conventions: {error}.") from error

@@ -82,13 +82,17 @@ def check_length(path: Path, segment_latents: int) -> None:
 
 
 def native_sides(path: Path) -> tuple[int, int] | None:
-    """Height and width of the VAE's pictures at the UNet's own `sample_size`; None where it names none."""
-    size = _read(path / "unet" / "config.json").get("sample_size")
-    levels = _read(path / "vae" / "config.json").get("block_out_channels")
+    """Height and width of the VAE's pictures at the UNet's own `sample_size`, down to what it can halve at each of its
+    levels; None where it names none.
+    """
+    unet, vae = (_read(path / part / "config.json") for part in ("unet", "vae"))
+    size, levels, enlarged = unet.get("sample_size"), unet.get("block_out_channels"), vae.get("block_out_channels")
     sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, list) else ()
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides) or not levels:
+    if len(sides) != 2 or not all(isinstance(side, int) for side in sides) or not levels or not enlarged:
         return None
-    return sides[0] * 2 ** (len(levels) - 1), sides[1] * 2 ** (len(levels) - 1)
+    multiple = 2 ** (len(levels) - 1)
+    height, width = (side // multiple * multiple * 2 ** (len(enlarged) - 1) for side in sides)
+    return (height, width) if height > 0 and width > 0 else None
 
 
 def _check_scheduler(path: Path, index: Mapping[str, Any]) -> None:

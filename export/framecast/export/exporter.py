@@ -120,7 +120,7 @@ class _Exporter:
         check_grammar(grammar_tokens, planner, planner_tokenizer, self._bundle.part("planner"))
         check_prompts(pipeline.tokenizer, pipeline.text_encoder, self._bundle.part("tokenizer"))
         check_context(self._bundle.conventions, planner, planner_tokenizer, template)
-        check_size(self._bundle.conventions, pipeline)
+        check_size(self._bundle.conventions, pipeline, self._options.max_side)
 
         # 2. The graphs, each checked against its module.
         self._planner(planner, planner_tokenizer, template)

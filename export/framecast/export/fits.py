@@ -10,12 +10,14 @@ from framecast.export.settings import size_multiple
 _SHORT_STORY = 16  # tokens
 
 
-def check_size(conventions: Conventions, pipeline: Any) -> None:
-    """The usual width and height can be made. Raises InvalidRepository."""
+def check_size(conventions: Conventions, pipeline: Any, most: int) -> None:
+    """The usual width and height can be made, and are at most `most`. Raises InvalidRepository."""
     multiple = size_multiple(conventions, pipeline)
     for name, value in (("width", conventions.width), ("height", conventions.height)):
         if value % multiple:
-            raise InvalidRepository(f"{name} is {value} in framecast.json; make it a multiple of {multiple}.")
+            raise InvalidRepository(f"The usual {name} is {value}; name a multiple of {multiple} in framecast.json.")
+        if value > most:
+            raise InvalidRepository(f"The usual {name} is {value}, above {most}; name a smaller one in framecast.json.")
 
 
 def check_vocabulary(planner: Any, tokenizer: Any, folder: Path) -> None:

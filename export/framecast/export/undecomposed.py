@@ -15,6 +15,9 @@ from torch.export import ExportedProgram
 from torch.fx import Graph, Node
 from torch.onnx._internal.fx.passes import type_promotion
 
+_Interpreter: Any = type_promotion._TypePromotionInterpreter
+_compute = _Interpreter.run_node
+
 _ASSERTIONS = (
     torch.ops.aten._assert_scalar.default,
     torch.ops.aten._assert_tensor_metadata.default,
@@ -88,20 +91,18 @@ def _spell_casts(graph: Graph) -> None:
 @contextmanager
 def types_as_noted() -> Iterator[None]:
     """Within, the exporter takes what a node gives from its trace; those that it changes are still computed."""
-    interpreter: Any = type_promotion._TypePromotionInterpreter
-    compute = interpreter.run_node
 
     def run_node(self: Any, node: Node) -> Any:
         if node.op != "call_function" or "val" not in node.meta:
-            return compute(self, node)
+            return _compute(self, node)
         with self._set_current_node(node):
             rule = type_promotion.get_type_promotion_rule(node, self.type_promotion_table)
             if rule is not None:
                 self._maybe_promote_node(node, rule)
         return node.meta["val"]
 
-    interpreter.run_node = run_node
+    _Interpreter.run_node = run_node
     try:
         yield
     finally:
-        interpreter.run_node = compute
+        _Interpreter.run_node = _compute

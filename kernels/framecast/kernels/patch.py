@@ -31,7 +31,8 @@ def patch(model: nn.Module, ops: Sequence[str] = PATCHABLE) -> dict[str, int]:
 
     Weights, dtype and device come first: what is derived from weights (tables of positions, sums of taps) is derived
     here, and kept in buffers that no state dict has. After a change, `unpatch` and patch again; to pickle the model
-    itself, `unpatch` it first. What others hook inside a patched module, before or after, is heard: that module then
+    itself, `unpatch` it first. What others hook inside a patched module, before or after, but before it
+    is compiled, is heard: that module then
     runs its original forward.
 
     Each op keeps its switch (`framecast.kernels.switches`): a module whose op is off runs its original forward.

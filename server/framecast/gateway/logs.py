@@ -1,4 +1,4 @@
-"""The server's log: an entry a line, for people or as JSON; times are UTC."""
+"""The server's log, for people or as JSON, an entry a line; times are UTC."""
 
 import json
 import logging
@@ -39,11 +39,11 @@ class _Json(_Text):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        return json.dumps(entry)  # in ASCII, whatever stderr is written in
 
 
 def write_log(form: LogFormat = LogFormat.TEXT, level: LogLevel = LogLevel.INFO) -> None:
-    """From now on the process's entries go to stderr."""
+    """From now on the process's entries go to stderr, unless it has a log already."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if form is LogFormat.JSON else _Text("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level.value.upper(), handlers=[handler])

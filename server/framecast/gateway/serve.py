@@ -131,7 +131,8 @@ async def serve(config: ServeConfig) -> int:
 def _signals(stack: AsyncExitStack) -> asyncio.Queue[int]:
     """A queue of the signals to stop that arrive from now on; a closed terminal's is one."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[int]()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    for number in (each for each in wanted if signal.getsignal(each) is not signal.SIG_IGN):  # nohup's stay ignored
         loop.add_signal_handler(number, queue.put_nowait, number)
         stack.callback(loop.remove_signal_handler, number)
     return queue

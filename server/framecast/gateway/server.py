@@ -42,10 +42,14 @@ class Gateway:
         self._server = server
         self._health = health
         self._grace = grace
-        self._stopped = False
+        self._draining = self._stopped = False
 
     async def set_serving(self, serving: bool) -> None:
-        """Health says so, and new calls are refused with UNAVAILABLE while it is False; running ones go on."""
+        """Health says so, and new calls are refused with UNAVAILABLE while it is False; running ones go on.
+
+        Once a drain has begun it stays False.
+        """
+        serving = serving and not self._draining
         if serving != self.service.serving:
             logger.info("gateway serving=%s", serving)
         self.service.serving = serving
@@ -67,6 +71,7 @@ class Gateway:
         grace = self._grace if grace is None else grace
         videos, plans = self.service.videos, self.service.plans
         logger.info("gateway drains live=%d queued=%d grace=%g", videos.live, videos.queued, grace)
+        self._draining = True  # whatever becomes of Triton meanwhile
         await self._health.enter_graceful_shutdown()
         self.service.metrics.serving.set(0)
         videos.drain()

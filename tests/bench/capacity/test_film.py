@@ -34,6 +34,7 @@ def test_a_slide_show_denoises_a_scene_once_however_long_it_is() -> None:
         (Kind((31.0,)), "a scene of 31 s, where 30 are the most"),
         (Kind((30.0,) * 11), "330 s in all, where 300 are the most"),
         (Kind((1.0,) * 65), "65 scenes, where 64 are the most"),
+        (Kind((1.0,) * 5, planned=True), "5 scenes, where 4 are the most"),
         (Kind((2.0,), fps=61), "61 frames a second, where 60 are the most"),
     ],
 )

@@ -20,8 +20,9 @@ def refusals(kind: Kind, served: ServedModel, limits: Limits | None = None) -> l
         found.append(f"a scene of {longest:g} s, where {limits.scene_seconds:g} are the most")
     if whole > limits.video_seconds:
         found.append(f"{whole:g} s in all, where {limits.video_seconds:g} are the most")
-    if len(kind.scene_seconds) > limits.scenes:
-        found.append(f"{len(kind.scene_seconds)} scenes, where {limits.scenes} are the most")
+    scenes = min(served.max_scenes, limits.scenes) if kind.planned else limits.scenes
+    if len(kind.scene_seconds) > scenes:
+        found.append(f"{len(kind.scene_seconds)} scenes, where {scenes} are the most")
     if kind.fps > limits.fps:
         found.append(f"{kind.fps} frames a second, where {limits.fps} are the most")
     return found

@@ -101,19 +101,19 @@ def watched(name: str, command: Sequence[str], seconds: float, log: Path) -> Out
     """Runs a command in a session of its own, which is killed with all of its children when the time is over."""
     deadline = Deadline(seconds)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile("w+b") as words, _signals_unwind():
+    with tempfile.TemporaryFile("w+b") as words, _signals_noted() as came:
         process = subprocess.Popen(
             command, stdout=words, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            code: int | None = process.wait(max(0.1, seconds))
-        except subprocess.TimeoutExpired:
-            code = None
+            code = _wait(process, seconds, came)
         finally:
             _kill(process)
         words.seek(0)
         with log.open("wb") as file:
             shutil.copyfileobj(words, file)
+    if came:
+        raise SystemExit(128 + came[0])
     taken = seconds - deadline.left
     if code == 0:
         return Outcome(name, "done", taken)
@@ -124,21 +124,33 @@ def watched(name: str, command: Sequence[str], seconds: float, log: Path) -> Out
 
 
 @contextmanager
-def _signals_unwind() -> Iterator[None]:
-    """What a scheduler or a lost connection sends ends this process as Ctrl-C does, and so its children with it."""
-    if threading.current_thread() is not threading.main_thread():  # which alone may set them
-        yield
+def _signals_noted() -> Iterator[list[int]]:
+    """Signals to stop that come inside the block, as a scheduler or a lost connection sends them, and Ctrl-C; nothing
+    is raised for them, so that no process is lost that has just been started.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield came
         return
-
-    def unwind(number: int, _: Any) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, unwind) for number in (signal.SIGTERM, signal.SIGHUP)}
+    wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    before = {number: signal.getsignal(number) for number in wanted}
+    for number in wanted:
+        if before[number] is not signal.SIG_IGN:  # nohup's stays ignored
+            signal.signal(number, lambda sent, _: came.append(sent))
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def _wait(process: "subprocess.Popen[bytes]", seconds: float, came: list[int]) -> int | None:
+    """The exit code, or None where the time is over or a signal came first."""
+    deadline = Deadline(max(0.1, seconds))
+    while deadline.left > 0 and not came:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(min(0.2, max(0.01, deadline.left)))
+    return None
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from torch import nn
 
 _WRAPPED = "_wrapped_forward"  # in a module: the forward it had of its own, or None
-_OURS = "_of_patches"  # of a function: it is a forward that we give modules
+_PARTNER = "_partner_in_patch"  # in a module: the other one, where two are computed as one
+_GIVEN: set[Any] = set()  # functions that modules have been given as their forward
 
 
 def replace_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
@@ -17,13 +18,12 @@ def replace_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
 
 
 def _give(module: nn.Module, forward: Callable[..., Any]) -> None:
-    setattr(forward, _OURS, True)
+    _GIVEN.add(forward)
     module.__dict__["forward"] = MethodType(forward, module)
 
 
-def _is_given(module: nn.Module) -> bool:
-    # accelerate wraps a forward in a partial that has the attributes of what it wraps.
-    return isinstance(module.forward, MethodType) and hasattr(module.forward, _OURS)
+def _is_given(forward: Any) -> bool:
+    return getattr(forward, "__func__", None) in _GIVEN
 
 
 def is_replaced(module: nn.Module) -> bool:
@@ -43,9 +43,20 @@ def is_hooked(module: nn.Module) -> bool:
 
 def is_foreign(module: nn.Module) -> bool:
     """Whether others have a forward or hooks there, so that it has to be called and not computed along."""
-    if is_replaced(module) and not _is_given(module):
+    own, inner = module.__dict__.get("forward"), module.__dict__.get(_WRAPPED)
+    if not all(forward is None or _is_given(forward) for forward in (own, inner)):
         return True
     return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def make_partners(one: nn.Module, other: nn.Module) -> None:
+    """Notes that the two are computed as one, until `restore_forward`."""
+    one.__dict__[_PARTNER], other.__dict__[_PARTNER] = other, one
+
+
+def are_parted(module: nn.Module) -> bool:
+    """Whether something foreign stands at the module or at its partner, so that each has to compute its own."""
+    return is_foreign(module) or is_foreign(module.__dict__[_PARTNER])
 
 
 def wrap_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
@@ -73,5 +84,6 @@ def unwrap_forward(module: nn.Module) -> None:
 def restore_forward(module: nn.Module) -> None:
     """Undoes `wrap_forward` and `replace_forward`; a forward that others put there, accelerate's hooks say, stays."""
     unwrap_forward(module)
-    if is_replaced(module) and _is_given(module):
+    module.__dict__.pop(_PARTNER, None)
+    if _is_given(module.__dict__.get("forward")):
         del module.__dict__["forward"]

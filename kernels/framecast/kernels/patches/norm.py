@@ -7,7 +7,15 @@ from torch import Tensor, nn
 from framecast.kernels.fp8.conv import conv_fp8
 from framecast.kernels.fp8.norm import group_norm_silu_fp8
 from framecast.kernels.group_norm_silu.op import group_norm_silu, shift_group_norm_silu
-from framecast.kernels.patches.forward import is_foreign, is_hooked, is_replaced, original, replace_forward
+from framecast.kernels.patches.forward import (
+    are_parted,
+    is_foreign,
+    is_hooked,
+    is_replaced,
+    make_partners,
+    original,
+    replace_forward,
+)
 from framecast.kernels.patches.packed import in_fp8
 from framecast.kernels.switches import enabled
 
@@ -34,6 +42,7 @@ def patch_norms(model: nn.Module) -> int:
             norm, activation = module.get_submodule("conv_norm_out"), module.get_submodule("conv_act")
             replace_forward(norm, _norm_and_silu)
             replace_forward(activation, _nothing)
+            make_partners(norm, activation)
             count += 1
     for module in model.modules():
         if _is_norm(module) and module not in inner:
@@ -70,11 +79,11 @@ def _norm(self: Any, x: Tensor) -> Any:
 
 
 def _norm_and_silu(self: Any, x: Tensor) -> Any:
-    return apply_norm(self, x, silu=True) if enabled(OP) else original(self, x)
+    return original(self, x) if not enabled(OP) or are_parted(self) else apply_norm(self, x, silu=True)
 
 
 def _nothing(self: Any, x: Tensor) -> Any:
-    return x if enabled(OP) else original(self, x)
+    return original(self, x) if not enabled(OP) or are_parted(self) else x
 
 
 def _sequence(self: Any, x: Tensor) -> Any:

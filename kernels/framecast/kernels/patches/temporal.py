@@ -124,7 +124,8 @@ def _is_ours(self: Any, states: Tensor | None, frames: int, attention_arguments:
     attentions = [attention for block in blocks for attention in (block.attn1, block.attn2) if attention is not None]
     # What is computed without being called, or with positions left out, is still as it was when it was patched.
     layers = [layer for attention in attentions for layer in projections(attention)]
-    along = (self.norm, *blocks, *attentions, *layers)
+    positions = [block.pos_embed for block in blocks if block.pos_embed is not None]
+    along = (self.norm, *blocks, *positions, *attentions, *layers)
     return all(map(has_plain_processor, attentions)) and not any(map(is_foreign, along))
 
 
