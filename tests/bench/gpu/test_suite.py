@@ -123,8 +123,9 @@ def test_no_section_outlives_the_suite(number: signal.Signals, tmp_path: Path) -
     """Not when a scheduler ends it, or when the connection that it was started over is lost."""
     section = "import sys, time; print('begun', flush=True); time.sleep(600)"
     here = f"""
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may be run under nohup, whose is ignored
 from framecast.bench.gpu.suite import watched
 watched("slow", [sys.executable, "-c", {section!r}], 600.0, Path({str(tmp_path / "slow.log")!r}))
 """
