@@ -100,7 +100,7 @@ triton() {
   until_a_stage_dies
   local code=0
   wait "$server" || code=$?
-  while kill -0 "$server" 2>/dev/null; do code=0; wait "$server" || code=$?; done  # a signal interrupts a wait
+  while alive "$server"; do code=0; wait "$server" || code=$?; done  # a signal interrupts a wait
   rm -f "/dev/shm/$regions"*                           # a killed Triton leaves its shared memory
   exit "$code"
 }
@@ -109,7 +109,7 @@ triton() {
 # this starts it again, and videos go on where they were.
 until_a_stage_dies() {
   local known="" process
-  while [ -z "$stopping" ] && kill -0 "$server" 2>/dev/null; do
+  while [ -z "$stopping" ] && alive "$server"; do
     for process in $known; do
       if ! alive "$process" && [ -z "$stopping" ] && alive "$server"; then
         pause 3                                        # one that cannot load a model ends by itself, and says why

@@ -174,7 +174,10 @@ def free_port() -> int:
 
 @contextmanager
 def real_triton(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, int]]:
-    """`steps.sh triton` with the wheel's tritonserver on an empty repository; process, gRPC address, metrics port."""
+    """`steps.sh triton` with the wheel's tritonserver on the models in `folder`, or none, once it serves.
+
+    Yields its process, gRPC address and metrics port.
+    """
     files = find_triton()
     environment = _environment(files)
     wrapper = folder / "tritonserver"
@@ -194,7 +197,16 @@ def real_triton(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, in
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([str(STEPS), "triton"], env=settings, stdout=log, stderr=log)
+
+    def serving() -> bool:
+        assert process.poll() is None, (folder / "log").read_text(encoding="utf-8")
+        try:
+            return health_of(f"127.0.0.1:{port}") == "SERVING"
+        except Unavailable:
+            return False
+
     try:
+        until(serving, "Triton's health")
         yield process, f"127.0.0.1:{port}", metrics
     finally:
         with suppress(psutil.NoSuchProcess):
@@ -221,16 +233,7 @@ def test_triton_ends_with_a_stage_that_dies(tmp_path: Path) -> None:
     model.mkdir(parents=True)
     (model / "model.py").write_text(ECHO, encoding="utf-8")
     (model.parent / "config.pbtxt").write_text(CONFIG, encoding="utf-8")
-    with real_triton(tmp_path) as (process, address, _):
-
-        def serving() -> bool:
-            assert process.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
-            try:
-                return health_of(address) == "SERVING"
-            except Unavailable:
-                return False
-
-        until(serving, "Triton's health")
+    with real_triton(tmp_path) as (process, _, _):
         server, *_ = [p for p in psutil.Process(process.pid).children() if p.name() == "tritonserver"]
         (stage,) = [p for p in server.children() if p.name().startswith("triton_python")]
         assert list(Path("/dev/shm").glob(f"steps-triton-{process.pid}-*"))
@@ -243,15 +246,6 @@ def test_triton_ends_with_a_stage_that_dies(tmp_path: Path) -> None:
 
 def test_a_real_triton_takes_the_options_and_hides_what_nobody_needs(tmp_path: Path) -> None:
     with real_triton(tmp_path) as (process, address, _):
-
-        def serving() -> bool:
-            assert process.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
-            try:
-                return health_of(address) == "SERVING"
-            except Unavailable:
-                return False
-
-        until(serving, "Triton's health")
         environment = {**os.environ, "FRAMECAST_ADDRESS": address}
         environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         probe = subprocess.run(

@@ -43,17 +43,13 @@ class Gateway:
         self._health = health
         self._grace = grace
         self._draining = self._stopped = False
+        service.metrics.serving.set_function(lambda: service.serving and not self._draining)
 
     async def set_serving(self, serving: bool) -> None:
-        """Health says so, and new calls are refused with UNAVAILABLE while it is False; running ones go on.
-
-        Once a drain has begun it stays False.
-        """
-        serving = serving and not self._draining
+        """Health says so, and new calls are refused with UNAVAILABLE while it is False; running ones go on."""
         if serving != self.service.serving:
             logger.info("gateway serving=%s", serving)
         self.service.serving = serving
-        self.service.metrics.serving.set(serving)
         status = health_pb2.HealthCheckResponse
         for name in ("", SERVICE):
             await self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
@@ -73,7 +69,6 @@ class Gateway:
         logger.info("gateway drains live=%d queued=%d grace=%g", videos.live, videos.queued, grace)
         self._draining = True  # whatever becomes of Triton meanwhile
         await self._health.enter_graceful_shutdown()
-        self.service.metrics.serving.set(0)
         videos.drain()
         plans.drain()
         # The port stays open meanwhile: probes must be able to read NOT_SERVING, callers a clear refusal.

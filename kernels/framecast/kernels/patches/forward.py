@@ -38,7 +38,7 @@ def original(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
 
 def is_hooked(module: nn.Module) -> bool:
     """Whether calling the module does more than its class's forward: others have a forward or hooks there."""
-    return is_replaced(module) or bool(module._forward_hooks or module._forward_pre_hooks)
+    return is_replaced(module) or _has_hooks(module)
 
 
 def is_foreign(module: nn.Module) -> bool:
@@ -46,6 +46,10 @@ def is_foreign(module: nn.Module) -> bool:
     own, inner = module.__dict__.get("forward"), module.__dict__.get(_WRAPPED)
     if not all(forward is None or _is_given(forward) for forward in (own, inner)):
         return True
+    return _has_hooks(module)
+
+
+def _has_hooks(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
