@@ -42,7 +42,7 @@ def test_latency_writes_a_record_and_a_table(gateway: str, tmp_path: Path) -> No
     assert list(results["stage_durations_mean"]) == ["queue", "text", "denoise", "decode", "encode", "mux", "wire"]
     assert results["stage_durations_mean"]["encode"] == pytest.approx(0.001)
     assert results["stage_durations_mean"]["mux"] == pytest.approx(0.0005)
-    assert results["stages_not_reported"] == ["plan"]
+    assert results["stages_not_reported"] == ["plan", "review"]
     assert len(found["samples"]["videos"]) == 8
     assert [kind["scene_seconds"] for kind in found["settings"]["kinds"]] == [[2.0]]
     assert found["settings"]["served"]["bundle"] == "scripted"

@@ -162,7 +162,7 @@ def test_percentiles_without_samples_are_refused_by_name(virtually: Any, fake: A
     assert results["latency_p50"] == pytest.approx(1.0)
     assert results["latency_p99"] is None
     assert results["refused_figures"]["latency_p99"] == "20 samples, 459 needed"
-    assert results["stages_not_reported"] == ["plan", "decode", "encode", "mux"]
+    assert results["stages_not_reported"] == ["plan", "decode", "review", "encode", "mux"]
     assert results["stage_durations_p50"]["denoise"] == pytest.approx(0.7)
     json.dumps(results, allow_nan=False)
 

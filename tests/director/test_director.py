@@ -230,3 +230,22 @@ async def test_a_model_of_still_pictures_draws_one_a_scene() -> None:
     assert [d["seed"] for d in stages.denoised] == [scene_seed(SPEC.seed, index) for index in (0, 1)]
     assert sum(event.frames for event in events if isinstance(event, Chunk)) == 64
     assert {latents[0] // 100 for latents in (d["latents"] for d in stages.decoded)} == {1, 2}
+
+
+@pytest.mark.parametrize("codec", ["h264", "png"])
+async def test_what_a_safety_checker_finds_is_told_with_its_frames_and_billed(codec: str) -> None:
+    class Checked(ScriptedStages):
+        async def decode(self, latents: Floats, **request: Any) -> Encoded:
+            encoded = await super().decode(latents, **request)
+            found = len(self.decoded) == 2
+            return replace(encoded, review_seconds=0.5, looked_at=2, unsafe=int(found))
+
+    stages = Checked()
+    events = await film(stages, scenes(Scene("a", 2.0)), replace(SPEC, codec=codec))
+    chunks = [event for event in events if isinstance(event, Chunk)]
+    first, second = (request["frames"] for request in stages.decoded[:2])
+    each = 1 if codec == "png" else first
+    assert {chunk.first_frame for chunk in chunks if chunk.unsafe} == set(range(first, first + second, each))
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert done.stats.engine_seconds["review"] == 0.5 * len(stages.decoded)

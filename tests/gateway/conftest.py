@@ -45,6 +45,7 @@ class ScriptedDirector:
     Attributes:
         before_chunk: awaited before each chunk, to hold the film or to make it slow.
         error: raised instead of chunk number `error_at`.
+        unsafe_at: number of the chunk that a safety checker finds something in.
         specs: of every video begun.
         seen: every scene filmed.
         produced: chunks made.
@@ -58,6 +59,7 @@ class ScriptedDirector:
         self.before_chunk: Callable[[], Awaitable[None]] = _go_on
         self.error: Exception | None = None
         self.error_at = 0
+        self.unsafe_at: int | None = None
         self.specs: list[VideoSpec] = []
         self.seen: list[Scene] = []
         self.produced = 0
@@ -78,7 +80,8 @@ class ScriptedDirector:
                         raise self.error
                     self.produced += 1
                     stats.first_chunk_seconds = stats.first_chunk_seconds or time.monotonic() - began
-                    yield Chunk(stats.chunks, stats.scenes, stats.frames, 8, b"x" * self.chunk_bytes, "video/mp4")
+                    data, unsafe = b"x" * self.chunk_bytes, int(stats.chunks == self.unsafe_at)
+                    yield Chunk(stats.chunks, stats.scenes, stats.frames, 8, data, "video/mp4", unsafe)
                     stats.chunks += 1
                     stats.frames += 8
                     stats.bytes += self.chunk_bytes

@@ -82,3 +82,38 @@ async def test_a_note_is_filmed_and_counted_and_without_a_policy_nothing_is_read
     served = await serve(review=None)
     events = [event async for event in connect(served).Generate(iter(requests("a murder")))]
     assert events[-1].HasField("done")
+
+
+UNSAFE = (
+    "scene 1: its pictures are not to be shown, says the model's safety checker; ask for something else, "
+    "or for the same with another seed"
+)
+
+
+async def test_pictures_that_the_checker_finds_unsafe_are_not_sent(serve, connect, requests, caplog):
+    caplog.set_level(logging.INFO)
+    served = await serve()
+    served.director.unsafe_at = 3  # the second chunk of the second scene
+    events = []
+
+    async def film():
+        async for event in connect(served).Generate(iter(requests("a kitten", "a dog"))):
+            events.append(event)
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await film()
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert sum(event.HasField("chunk") for event in events) == 3
+    assert caught.value.details() == UNSAFE
+    assert dict(caught.value.trailing_metadata())[REVIEW_KEY] == "safety_checker"
+    assert counted(served, "pictures", "safety_checker") == 1
+    assert "where=pictures category=safety_checker action=refuse scene=1" in caplog.text
+
+
+@pytest.mark.parametrize(("policy", "count"), [(Policy((), pictures="note"), 1), (None, 0)])
+async def test_they_are_where_the_policy_notes_them_or_there_is_none(serve, connect, requests, policy, count):
+    served = await serve(review=policy)
+    served.director.unsafe_at = 0
+    events = [event async for event in connect(served).Generate(iter(requests("a kitten")))]
+    assert events[-1].HasField("done")
+    assert counted(served, "pictures", "safety_checker") == count

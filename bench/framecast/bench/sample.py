@@ -9,7 +9,7 @@ from typing import Any
 
 from framecast.client import Accepted, Chunk, Done, Event, FramecastClientError, Overloaded, Stats
 
-STAGES = ("plan", "text", "denoise", "decode", "encode", "mux")
+STAGES = ("plan", "text", "denoise", "decode", "review", "encode", "mux")
 REFUSED = Overloaded.__name__
 
 

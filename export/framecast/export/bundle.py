@@ -56,6 +56,8 @@ class Conventions:
         planner_subjects: subject → nouns that stories may use for it; a story that names none is refused. For a small
             planner that has learnt these only; none: every story is planned.
         planner_instructions: a system message for a planner that was not trained on storyboards.
+        unsafe_labels: of an image classifier in `safety_checker/`, those that are not shown.
+        safety_strictness: added to its scores; above 0 more pictures are refused, below 0 fewer.
     """
 
     fold: Fold = field(default_factory=Fold)
@@ -75,6 +77,8 @@ class Conventions:
     planner_max_new_tokens: int = 512
     planner_subjects: dict[str, list[str]] = field(default_factory=dict)
     planner_instructions: str = ""
+    unsafe_labels: list[str] = field(default_factory=list)
+    safety_strictness: float = 0.0
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -104,6 +108,9 @@ class Conventions:
                 raise TypeError(f"{each.name} is {found!r}, which is not {_KINDS[type(default)]}")
         if not isinstance(self.planner_instructions, str):
             raise TypeError(f"planner_instructions is {self.planner_instructions!r}, which is no text")
+        labels: Any = self.unsafe_labels
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise TypeError(f"unsafe_labels is {labels!r}, which is no list of labels")
         subjects: Any = self.planner_subjects
         if not isinstance(subjects, dict) or not all(
             isinstance(nouns, list) and all(isinstance(noun, str) for noun in nouns) for nouns in subjects.values()

@@ -30,14 +30,14 @@ def check_parts(path: Path) -> None:
     for part in ("model_index.json", *PARTS):
         if not (path / part).exists():
             raise InvalidRepository(f"The bundle {path} has no {part}.")
-    index = _read(path / "model_index.json")
+    index = read_json(path / "model_index.json")
     pipeline = index.get("_class_name")
     if pipeline not in PIPELINES:
         raise InvalidRepository(f"{path / 'model_index.json'} is of a {pipeline}; served are {', '.join(PIPELINES)}.")
-    unet, vae, text, planner = (_read(path / part / "config.json") for part in WEIGHTS)
+    unet, vae, text, planner = (read_json(path / part / "config.json") for part in WEIGHTS)
     _check_unet(path, str(pipeline), unet)
     _check_class(path / "vae", vae.get("_class_name"), "AutoencoderKL")
-    _check_class(path / "text_encoder", _architecture(text), "CLIPTextModel")
+    _check_class(path / "text_encoder", architecture(text), "CLIPTextModel")
     _check_planner(path / "planner", planner)
     _check_scheduler(path, index)
     if text.get("use_attention_mask"):
@@ -53,16 +53,16 @@ def check_parts(path: Path) -> None:
     _check_same(path, "unet", "cross_attention_dim", unet, "text_encoder", "hidden_size", text)
     adapter = [ADAPTER] if (path / ADAPTER).is_dir() else []
     for part in adapter:
-        config = _read(path / part / "config.json")
+        config = read_json(path / part / "config.json")
         _check_class(path / part, config.get("_class_name"), "MotionAdapter")
         _check_same(path, part, "block_out_channels", config, "unet", "block_out_channels", unet)
     for part in (*WEIGHTS, *adapter):
-        _check_weights(path / part)
+        check_weights(path / part)
 
 
 def check_fold(path: Path, channels: int) -> None:
     """The VAE decodes to as many channels as `framecast.json` unfolds. Raises InvalidRepository."""
-    decoded = _read(path / "vae" / "config.json").get("out_channels")
+    decoded = read_json(path / "vae" / "config.json").get("out_channels")
     if decoded != channels:
         raise InvalidRepository(
             f"{path / 'vae'} decodes to {decoded} channels, but fold in {path / 'framecast.json'} needs {channels}."
@@ -73,7 +73,7 @@ def check_length(path: Path, segment_latents: int) -> None:
     """A motion module takes segments of this length. Raises InvalidRepository."""
     for part in (ADAPTER, "unet"):
         config = path / part / "config.json"
-        longest = _read(config).get("motion_max_seq_length") if config.is_file() else None
+        longest = read_json(config).get("motion_max_seq_length") if config.is_file() else None
         if isinstance(longest, int) and segment_latents > longest:
             raise InvalidRepository(
                 f"segment_latents is {segment_latents}, but {path / part} was trained for {longest} at most; "
@@ -85,7 +85,7 @@ def native_sides(path: Path) -> tuple[int, int] | None:
     """Height and width of the VAE's pictures at the UNet's own `sample_size`, down to what it can halve at each of its
     levels; None where it names none.
     """
-    unet, vae = (_read(path / part / "config.json") for part in ("unet", "vae"))
+    unet, vae = (read_json(path / part / "config.json") for part in ("unet", "vae"))
     size, levels, enlarged = unet.get("sample_size"), unet.get("block_out_channels"), vae.get("block_out_channels")
     sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, list) else ()
     if len(sides) != 2 or not all(isinstance(side, int) for side in sides) or not levels or not enlarged:
@@ -98,7 +98,7 @@ def native_sides(path: Path) -> tuple[int, int] | None:
 def _check_scheduler(path: Path, index: Mapping[str, Any]) -> None:
     """diffusers loads the class that the index names, whatever the config beside it is of."""
     named, config = index.get("scheduler"), path / "scheduler" / "scheduler_config.json"
-    found = _read(config).get("_class_name")
+    found = read_json(config).get("_class_name")
     if isinstance(named, list) and found is not None and named[-1] != found:
         raise InvalidRepository(
             f"{config} is of a {found}, but model_index.json names {named[-1]}; write the same in both."
@@ -117,7 +117,7 @@ def _check_unet(path: Path, pipeline: str, config: Mapping[str, Any]) -> None:
 
 def _check_planner(path: Path, config: Mapping[str, Any]) -> None:
     """Every layer keeps keys and values of everything before."""
-    found = _architecture(config)
+    found = architecture(config)
     if not found.endswith("ForCausalLM"):
         raise InvalidRepository(f"{path} holds a {found}; served is a causal LM whose class ends in ForCausalLM.")
     kinds = set(config.get("layer_types") or ["full_attention"])
@@ -149,10 +149,11 @@ def _check_same(
         )
 
 
-def _check_weights(path: Path) -> None:
+def check_weights(path: Path) -> None:
+    """The weights are there, whole, in safetensors. Raises InvalidRepository."""
     files = sorted(path.glob("*.safetensors"))
     for index in path.glob("*.safetensors.index.json"):
-        missing = sorted(set(_read(index).get("weight_map", {}).values()) - {file.name for file in files})
+        missing = sorted(set(read_json(index).get("weight_map", {}).values()) - {file.name for file in files})
         if missing:
             raise InvalidRepository(f"{path} has no {missing[0]}, which {index.name} names; fetch it again.")
     if not files:
@@ -176,11 +177,13 @@ def _check_weights(path: Path) -> None:
             raise InvalidRepository(f"{file} has {size} bytes, its header says {8 + length + end}; fetch it again.")
 
 
-def _architecture(config: Mapping[str, Any]) -> str:
+def architecture(config: Mapping[str, Any]) -> str:
+    """The class that the config of a transformers model names."""
     return str((config.get("architectures") or ["model without a class"])[0])
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object at `path`. Raises InvalidRepository."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

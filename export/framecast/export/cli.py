@@ -50,6 +50,9 @@ def command(
     native: Annotated[
         bool, typer.Option("--native", help="Also models for Triton's own backends (tritonserver --model-config-name).")
     ] = _DEFAULTS.native,
+    safety_checker: Annotated[
+        bool, typer.Option(help="Serve the bundle's safety_checker/, where it has one: pictures are reviewed.")
+    ] = _DEFAULTS.safety_checker,
     workspace_bytes: Annotated[
         int | None, typer.Option(help="Scratch memory of a layer.", rich_help_panel=_PANEL)
     ] = _PLAN.workspace_bytes,
@@ -85,6 +88,7 @@ def command(
             precision=precision,
             max_batch=max_batch,
             compile=tuple(compile_ or ()),
+            safety_checker=safety_checker,
             native=native,
             plan=BuildOptions(
                 workspace_bytes=workspace_bytes,

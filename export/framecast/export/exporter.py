@@ -31,6 +31,7 @@ from framecast.export.precision import FP32, QUANTISED, Precision, precision_for
 from framecast.export.quantise.graphs import opset as opset_to_quantise
 from framecast.export.quantise.graphs import quantise_graphs
 from framecast.export.report import Report
+from framecast.export.safety import CHECKER, SafetyChecker, load_safety_checker
 from framecast.export.samplers import sampler_table
 from framecast.export.settings import downscale, write_served, write_settings
 from framecast.export.source import source_digest, versions
@@ -108,6 +109,7 @@ class _Exporter:
         # 1. What could be refused is looked at before minutes are spent on a graph.
         with self._report.busy("loading the models"):
             pipeline, planner, planner_tokenizer = load_models(self._bundle)
+            checker = load_safety_checker(self._bundle) if self._options.safety_checker else None
         family_of(pipeline.unet)
         table = sampler_table(pipeline.scheduler, range(1, self._options.max_steps + 1))
         if self._bundle.conventions.steps not in table.schedules:
@@ -127,13 +129,24 @@ class _Exporter:
         text = self._text_encoder(pipeline)
         unet = self._unet(pipeline, table)
         self._vae(pipeline)
+        if checker is not None:
+            self._safety_checker(checker)
 
         # 3. What serving reads beside them, and the check of the whole denoising.
         table.save(self._file("denoiser", "samplers.json"))
         identity = self._compiler.identity if self._compiler else {}
         digest = source_digest(self._bundle, self._options, identity)
         counts = tuple(table.schedules)
-        write_served(self._root, self._bundle.name, digest, self._bundle.conventions, pipeline, self._options, counts)
+        write_served(
+            self._root,
+            self._bundle.name,
+            digest,
+            self._bundle.conventions,
+            pipeline,
+            self._options,
+            counts,
+            safety_checker=checker is not None,
+        )
         checks = {"trajectory": self._trajectory(pipeline, text, unet.engine, table)} if unet.engine else {}
 
         # 4. Quantised graphs and compiled engines in the place of what was checked, and the manifest of it all.
@@ -213,6 +226,11 @@ class _Exporter:
         settings = {"fold": asdict(conventions.fold), "hold": conventions.hold}
         return self._graph("vae_decoder", "vae_decoder", export, self._precision, **settings)
 
+    def _safety_checker(self, checker: SafetyChecker) -> None:
+        """It sits where the planes are: beside the encoder."""
+        self._graph(CHECKER, "frame_encoder", checker.export, unsafe=checker.unsafe)
+        checker.settings.save(self._file("frame_encoder", f"{CHECKER}.json"))
+
     def _trajectory(self, pipeline: Any, text: TextEncoder, unet: Engine, table: SamplerTable) -> dict[str, float]:
         conventions = self._bundle.conventions
         multiple = 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
@@ -227,7 +245,7 @@ class _Exporter:
                 precision=self._precision,
             )
         self._report.line(
-            f"trajectory    {conventions.steps} steps, max error {check['max_abs_error']:.1e} against diffusers"
+            f"trajectory     {conventions.steps} steps, max error {check['max_abs_error']:.1e} against diffusers"
         )
         return check
 
@@ -280,7 +298,7 @@ class _Exporter:
         )
         parity = ", ".join(f"{key.replace('_', ' ')} {value:.1e}" for key, value in exported.parity.items())
         size = sum(file.stat().st_size for file in (path, weights_beside(path)) if file.is_file())
-        self._report.line(f"{name:<13} {size / 1e6:.1f} MB, {parity}{' (cached)' if found else ''}")
+        self._report.line(f"{name:<14} {size / 1e6:.1f} MB, {parity}{' (cached)' if found else ''}")
         return exported
 
     def _opset(self, name: str) -> int:
@@ -312,7 +330,7 @@ class _Exporter:
             conventions.fold.frames * conventions.hold,
             partial(_plan, compiler, limits) if isinstance(compiler, TensorRtCompiler) else None,
         )
-        self._report.line(f"native        {', '.join(str(file.relative_to(self._root)) for file in files)}")
+        self._report.line(f"native         {', '.join(str(file.relative_to(self._root)) for file in files)}")
 
     def _compile(self, compiler: Compiler, limits: ServingLimits) -> None:
         """Puts compiled engines in the place of the ONNX files that they are made from."""
@@ -327,7 +345,7 @@ class _Exporter:
                 engine=compiled.engine,
                 build=compiled.build,
             )
-            self._report.line(f"{name:<13} {compiled.path.stat().st_size / 1e6:.1f} MB for {compiled.engine}")
+            self._report.line(f"{name:<14} {compiled.path.stat().st_size / 1e6:.1f} MB for {compiled.engine}")
 
     def _file(self, model: str, name: str = "") -> Path:
         return self._root / model / "1" / name

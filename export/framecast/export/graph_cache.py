@@ -27,6 +27,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "text_encoder": ("text_encoder",),
     "unet": ("unet", ADAPTER),
     "vae_decoder": ("vae",),
+    "safety_checker": ("safety_checker",),
 }
 
 

@@ -23,10 +23,10 @@ def load_models(bundle: Bundle) -> tuple[Any, Any, Any]:
         library.set_verbosity_error()
         library.disable_progress_bar()
     try:
-        text_encoder = _whole(transformers.CLIPTextModel, bundle.part("text_encoder"))
+        text_encoder = whole_model(transformers.CLIPTextModel, bundle.part("text_encoder"))
         pipeline = _pipeline(bundle, text_encoder)
         folder = bundle.part("planner")
-        planner = _whole(transformers.AutoModelForCausalLM, folder)
+        planner = whole_model(transformers.AutoModelForCausalLM, folder)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
         reason = " ".join(str(error).split())
@@ -39,7 +39,7 @@ def load_models(bundle: Bundle) -> tuple[Any, Any, Any]:
     return pipeline, planner, tokenizer
 
 
-def _whole(kind: Any, folder: Path) -> Any:
+def whole_model(kind: Any, folder: Path) -> Any:
     """A model of transformers, which would make up the weights that its file lacks. Raises InvalidRepository."""
     import torch
 
@@ -73,7 +73,7 @@ def _pipeline(bundle: Bundle, text_encoder: Any) -> Any:
     adapter = options.copy()
     options["text_encoder"] = text_encoder
     if bundle.pipeline == "StableDiffusionPipeline":
-        # Content is reviewed by the gateway, for every family alike.
+        # What is not a pipeline's work: `framecast.export.safety` exports it, for every family alike.
         parts: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
         if bundle.part(ADAPTER).is_dir():
             read_adapter: Any = MotionAdapter.from_pretrained

@@ -23,6 +23,7 @@ class ExportOptions:
         max_side: largest height or width served, pixels.
         max_batch: segments in one step of a compiled UNet; `framecast.denoiser.batcher.BatcherLimits` has the same.
         compile: graphs that `engine` compiles; empty for those that it compiles best.
+        safety_checker: export the bundle's own, where it has one, so that pictures are reviewed.
         native: add the models that Triton's own backends serve, in the flavour of `engine`.
         plan: how TensorRT builds.
         cache: folder of traced graphs and compiled engines, used again for equal content; None keeps nothing. It is no
@@ -37,6 +38,7 @@ class ExportOptions:
     max_side: int = 1024
     max_batch: int = 8
     compile: tuple[str, ...] = ()
+    safety_checker: bool = True
     native: bool = False
     plan: BuildOptions = field(default_factory=BuildOptions)
     cache: Path | None = None

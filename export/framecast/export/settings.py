@@ -38,6 +38,8 @@ def write_served(
     pipeline: Any,
     options: ExportOptions,
     step_counts: tuple[int, ...],
+    *,
+    safety_checker: bool = False,
 ) -> None:
     """The denoiser's and the decoder's limits, and every model's config.
 
@@ -49,6 +51,7 @@ def write_served(
         pipeline: the diffusers pipeline.
         options: of the export.
         step_counts: that have a sampler table.
+        safety_checker: pictures are looked at.
     """
     config, scale = pipeline.unet.config, downscale(conventions, pipeline.vae)
     side = min(options.max_side, conventions.max_side or options.max_side)
@@ -97,6 +100,7 @@ def write_served(
         max_side=side,
         camera=conventions.camera,
         still=family_of(pipeline.unet).still,
+        safety_checker=safety_checker,
     )
     config_file = root / "denoiser" / "config.pbtxt"
     text = with_served_model(config_file.read_text(encoding="utf-8"), served.to_json())

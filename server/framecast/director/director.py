@@ -177,11 +177,14 @@ class Director:
                     )
                     first += plan.frames
                     _bill(stats, "decode", encoded.decode_seconds)
+                    if encoded.looked_at:
+                        _bill(stats, "review", encoded.review_seconds)
                     _bill(stats, "encode", encoded.encode_seconds)
                     _bill(stats, "mux", encoded.mux_seconds)
                     each = plan.frames // len(encoded.parts)  # a picture codec makes one part a frame
                     for part in encoded.parts:
-                        chunk = Chunk(stats.chunks, item.scene, stats.frames, each, part, encoded.mime)
+                        place = (stats.chunks, item.scene, stats.frames)
+                        chunk = Chunk(*place, each, part, encoded.mime, encoded.unsafe)
                         stats.chunks += 1
                         stats.frames += each
                         stats.bytes += len(part)

@@ -23,6 +23,7 @@ class ServedModel:
         max_side: largest width or height, pixels.
         camera: how a scene's camera is heard, one of `framecast.director.camera.WAYS`; an export that says nothing is
             from before there were views.
+        safety_checker: the model's own looks at what is drawn.
         still: a scene is one picture, which is held however long the scene is.
     """
 
@@ -44,6 +45,7 @@ class ServedModel:
     max_side: int = 1024
     camera: str = "prompt"
     still: bool = False
+    safety_checker: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.context_latents < self.segment_latents or min(self.chunk_latents, self.latent_frames) < 1:

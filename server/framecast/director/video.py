@@ -48,7 +48,10 @@ class SceneStarted:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Encoded frames: `data` starts with a keyframe and decodes alone after the init segment."""
+    """Encoded frames: `data` starts with a keyframe and decodes alone after the init segment.
+
+    `unsafe` of the frames that were encoded together are not to be shown, says the model's safety checker.
+    """
 
     index: int
     scene: int
@@ -56,6 +59,7 @@ class Chunk:
     frames: int
     data: bytes
     mime: str
+    unsafe: int = 0
 
 
 @dataclass
@@ -63,8 +67,8 @@ class Stats:
     """What a video cost so far. Seconds, counted from when it had its place.
 
     Attributes:
-        engine_seconds: inside the engines, by stage: plan, text, denoise, decode, encode, mux. Stages overlap, so the
-            sum may exceed the total.
+        engine_seconds: inside the engines, by stage: plan, text, denoise, decode, review, encode, mux. Stages overlap,
+            so the sum may exceed the total.
     """
 
     scenes: int = 0

@@ -54,7 +54,7 @@ class GatewayMetrics:
         )
         self.reviews = Counter(
             "framecast_reviews",
-            "What content review found, in requests and in plans, refused or not",
+            "What content review found, in requests, plans and pictures, refused or not",
             ["where", "category"],
             registry=registry,
         )

@@ -1,31 +1,35 @@
-"""Content review of what callers ask for, and of what the planner makes of their stories."""
+"""Content review: of what callers ask for, of what the planner makes of their stories, and of the pictures."""
 
 import logging
 
+from framecast.director.video import Chunk
 from framecast.errors import ContentRefused
 from framecast.gateway.metrics import GatewayMetrics
-from framecast.review.policy import Policy
+from framecast.review.policy import REFUSE, Policy
 from framecast.review.reviewer import Reviewer
 
 logger = logging.getLogger(__name__)
 
-REQUEST, PLAN = "request", "plan"  # where something was found
+REQUEST, PLAN, PICTURES = "request", "plan", "pictures"  # where something was found
+SAFETY_CHECKER = "safety_checker"  # the category of what the model's own finds
 
 
 class ContentReview:
-    """Reads texts; counts and logs what it finds, never the text itself.
+    """Reads texts and hears what was found in pictures; counts and logs it, never the text itself.
 
     Args:
-        policy: to go by; None reads nothing.
+        policy: to go by; None lets everything pass.
         metrics: of the gateway.
     """
 
     def __init__(self, policy: Policy | None, metrics: GatewayMetrics) -> None:
+        self._policy = policy
         self._reviewer = Reviewer(policy) if policy is not None else None
         self._metrics = metrics
         for category in policy.categories if policy is not None else ():
             for where in (REQUEST, PLAN):
                 metrics.reviews.labels(where, category.name)
+        metrics.reviews.labels(PICTURES, SAFETY_CHECKER)
 
     def check(self, field: str, text: str, where: str = REQUEST) -> None:
         """Raises ContentRefused when the policy does not let `text`, the value of `field`, pass."""
@@ -41,4 +45,18 @@ class ContentReview:
                 f"{field}: {made} about {category.about} ({finding.words!r}), which this server does not film; "
                 "leave it out, or say it in other words",
                 category.name,
+            )
+
+    def check_pictures(self, chunk: Chunk) -> None:
+        """Raises ContentRefused when `chunk`, which is not sent then, has pictures that are not to be shown."""
+        if self._policy is None or not chunk.unsafe:
+            return
+        action = self._policy.pictures
+        self._metrics.reviews.labels(PICTURES, SAFETY_CHECKER).inc()
+        logger.info("review where=%s category=%s action=%s scene=%d", PICTURES, SAFETY_CHECKER, action, chunk.scene)
+        if action == REFUSE:
+            raise ContentRefused(
+                f"scene {chunk.scene}: its pictures are not to be shown, says the model's safety checker; "
+                "ask for something else, or for the same with another seed",
+                SAFETY_CHECKER,
             )

@@ -111,6 +111,8 @@ async def serve(config: ServeConfig) -> int:
         typer.echo(f"serving {model.bundle} on {host}:{gateway.port}", err=True)
         if not (config.gateway.tokens or is_loopback(host)):
             typer.echo(f"no tokens: everybody who reaches {host} is let in", err=True)
+        if model.safety_checker and config.gateway.review:
+            typer.echo("its safety checker looks at two pictures of every second", err=True)
         if observers.url:
             typer.echo(f"metrics on {observers.url}", err=True)
         if embedded and not config.command:

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
 from framecast.director.model import ServedModel
-from framecast.director.video import Done, Event, SceneStarted, StoryRequest, VideoSpec
+from framecast.director.video import Chunk, Done, Event, SceneStarted, StoryRequest, VideoSpec
 from framecast.errors import Cancelled, DeadlineTooShort, InvalidRequest, StageUnavailable
 from framecast.gateway import wire
 from framecast.gateway.admission import Admission
@@ -106,6 +106,8 @@ class VideoService(video_pb2_grpc.VideoServicer):
                         stream.check_nothing_follows()
                         if isinstance(event, SceneStarted) and isinstance(source, StoryRequest):
                             self._review.check("story.text", event.scene.prompt, PLAN)
+                        if isinstance(event, Chunk):
+                            self._review.check_pictures(event)
                         await self._send(context, wire.event(event))
                         call.sent(event)
                         if isinstance(event, Done):

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from framecast.stages.observed import Attributes
 
 CALLS = ("plan", "text", "denoise", "decode")
-AFTER_DECODING = ("encode", "mux")  # within the call that decodes
+AFTER_DECODING = ("review", "encode", "mux")  # within the call that decodes
 STAGES = (*CALLS, *AFTER_DECODING)
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _SEGMENTS = (1, 2, 3, 4, 6, 8, 12, 16)  # the bounds of framecast_denoiser_batch_size
@@ -76,7 +76,7 @@ class _Call:
             metrics.errors.labels(self._stage).inc()
         elif error is None:
             others = AFTER_DECODING if self._stage == "decode" else ()
-            within = {stage: engine_seconds.get(stage, 0.0) for stage in others}
+            within = {stage: engine_seconds[stage] for stage in others if stage in engine_seconds}
             metrics.latency.labels(self._stage).observe(max(0.0, self._seconds - sum(within.values())))
             for stage, seconds in within.items():
                 metrics.latency.labels(stage).observe(seconds)

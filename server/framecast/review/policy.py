@@ -10,7 +10,8 @@ from typing import Any
 from framecast.errors import InvalidRepository
 from framecast.review.plain import plain
 
-ACTIONS = ("refuse", "note")
+REFUSE, NOTE = "refuse", "note"
+ACTIONS = (REFUSE, NOTE)
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -38,10 +39,12 @@ class Policy:
     Attributes:
         categories: the first that fits is the one that counts, ``refuse`` before ``note``.
         harmless: phrases in which a term means something else.
+        pictures: what becomes of those that the model's safety checker finds: ``refuse`` or ``note``.
     """
 
     categories: tuple[Category, ...]
     harmless: tuple[str, ...] = ()
+    pictures: str = REFUSE
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Policy":
@@ -59,9 +62,12 @@ class Policy:
 
     @classmethod
     def _parse(cls, found: Any) -> "Policy":
-        policy = _object("the file", found, required=("categories",), optional=("harmless",))
+        policy = _object("the file", found, required=("categories",), optional=("harmless", "pictures"))
         categories = [_category(name, each) for name, each in _object("categories", policy["categories"]).items()]
-        return cls(tuple(categories), tuple(_terms("harmless", policy.get("harmless", []))))
+        pictures = policy.get("pictures", REFUSE)
+        if pictures not in ACTIONS:
+            raise ValueError(f"pictures is {pictures!r:.40}, which is none of {', '.join(ACTIONS)}")
+        return cls(tuple(categories), tuple(_terms("harmless", policy.get("harmless", []))), pictures)
 
 
 def _category(name: str, found: Any) -> Category:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from framecast.review.plain import plain, spelt
-from framecast.review.policy import ACTIONS, Category, Policy
+from framecast.review.policy import ACTIONS, REFUSE, Category, Policy
 
 # How a term may stand in a text: (characters of its script, what may not be before it, what may not be after it).
 _SCRIPTS = (
@@ -33,7 +33,7 @@ class Finding:
     @property
     def refused(self) -> bool:
         """Whether the text is not filmed."""
-        return self.category.action == "refuse"
+        return self.category.action == REFUSE
 
 
 class Reviewer:

@@ -78,6 +78,9 @@ MIME = Tensor("MIME", "STRING")
 DECODE_SECONDS = Tensor("DECODE_SECONDS", "FP32")
 ENCODE_SECONDS = Tensor("ENCODE_SECONDS", "FP32")
 MUX_SECONDS = Tensor("MUX_SECONDS", "FP32")  # 0 for pictures; the frame encoder's ENGINE_SECONDS leave them out
+REVIEW_SECONDS = Tensor("REVIEW_SECONDS", "FP32")  # of the safety checker; not in ENGINE_SECONDS either
+LOOKED_AT = Tensor("LOOKED_AT", "INT32")  # frames that the model's safety checker has seen; 0: it has none
+UNSAFE = Tensor("UNSAFE", "INT32")  # of those, not to be shown
 
 SCENE_PLANNER = Model(
     "scene_planner",
@@ -97,12 +100,15 @@ VAE_DECODER = Model("vae_decoder", inputs=(LATENTS,), outputs=(Y, U, V, ENGINE_S
 FRAME_ENCODER = Model(
     "frame_encoder",
     inputs=(Y, U, V, FRAMES, FPS, FIRST_FRAME, SEQUENCE, CODEC, VIEWS),
-    outputs=(DATA, PART_SIZES, MIME, ENGINE_SECONDS, MUX_SECONDS),
+    outputs=(DATA, PART_SIZES, MIME, ENGINE_SECONDS, MUX_SECONDS, REVIEW_SECONDS, LOOKED_AT, UNSAFE),
 )
 DECODE_FRAMES = Ensemble(
     "decode_frames",
     inputs=(LATENTS, FRAMES, FPS, FIRST_FRAME, SEQUENCE, CODEC, VIEWS),
-    outputs=(DATA, PART_SIZES, MIME, DECODE_SECONDS, ENCODE_SECONDS, MUX_SECONDS),
+    outputs=(
+        *(DATA, PART_SIZES, MIME, LOOKED_AT, UNSAFE),
+        *(DECODE_SECONDS, REVIEW_SECONDS, ENCODE_SECONDS, MUX_SECONDS),
+    ),
     steps=(
         Step(VAE_DECODER, outputs={"ENGINE_SECONDS": "DECODE_SECONDS"}),
         Step(FRAME_ENCODER, outputs={"ENGINE_SECONDS": "ENCODE_SECONDS"}),
@@ -117,8 +123,8 @@ TEXT_TO_VIDEO = Ensemble(
         *(FRAMES, FPS, CODEC),
     ),
     outputs=(
-        *(DATA, PART_SIZES, MIME),
-        *(TEXT_SECONDS, DENOISE_SECONDS, DECODE_SECONDS, ENCODE_SECONDS, MUX_SECONDS),
+        *(DATA, PART_SIZES, MIME, LOOKED_AT, UNSAFE),
+        *(TEXT_SECONDS, DENOISE_SECONDS, DECODE_SECONDS, REVIEW_SECONDS, ENCODE_SECONDS, MUX_SECONDS),
     ),
     steps=(
         Step(TEXT_ENCODER, outputs={"ENGINE_SECONDS": "TEXT_SECONDS"}),

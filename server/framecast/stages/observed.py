@@ -31,7 +31,7 @@ class StageObserver(Protocol):
     """Sees every call of every stage."""
 
     def began(self, stage: str, attributes: Attributes) -> StageCall:
-        """A call begins. `stage` is plan, text, denoise or decode; decode also encodes and muxes."""
+        """A call begins. `stage` is plan, text, denoise or decode; decode also reviews, encodes and muxes."""
         ...
 
 
@@ -124,6 +124,8 @@ class ObservedStages:
             call.engine_seconds.update(
                 decode=encoded.decode_seconds, encode=encoded.encode_seconds, mux=encoded.mux_seconds
             )
+            if encoded.looked_at:
+                call.engine_seconds["review"] = encoded.review_seconds
             return encoded
 
     def _watched(self, stage: str, **attributes: int | str) -> "_Watched":

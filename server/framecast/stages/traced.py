@@ -60,7 +60,7 @@ class _CallSpan:
         the end of the call's.
         """
         parent = set_span_in_context(self._span)
-        for stage in ("mux", "encode"):
+        for stage in ("mux", "encode", "review"):
             if seconds := engine_seconds.get(stage):
                 start = end - int(seconds * 1e9)
                 self._tracer.start_span(stage, parent, start_time=start).end(end)

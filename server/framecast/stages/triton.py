@@ -183,6 +183,9 @@ class TritonStages:
             float(_read(result, c.DECODE_SECONDS)[0]),
             float(_read(result, c.ENCODE_SECONDS)[0]),
             float(_read(result, c.MUX_SECONDS)[0]),
+            float(_read(result, c.REVIEW_SECONDS)[0]),
+            int(_read(result, c.LOOKED_AT)[0]),
+            int(_read(result, c.UNSAFE)[0]),
         )
 
     async def _infer(self, model: Model | Ensemble, values: Values) -> InferResult:

@@ -39,13 +39,19 @@ class Latents:
 
 @dataclass(frozen=True)
 class Encoded:
-    """An encoded chunk: one part for a video codec, one a frame for pictures, which are not muxed."""
+    """An encoded chunk: one part for a video codec, one a frame for pictures, which are not muxed.
+
+    A safety checker looked at `looked_at` of its frames, and `unsafe` of those are not to be shown.
+    """
 
     parts: tuple[bytes, ...]
     mime: str
     decode_seconds: float
     encode_seconds: float
     mux_seconds: float
+    review_seconds: float = 0.0
+    looked_at: int = 0
+    unsafe: int = 0
 
 
 class Stages(Protocol):

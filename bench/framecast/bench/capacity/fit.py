@@ -87,7 +87,7 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
 
     # 2. Decoding and encoding by chunks and frames, text by scene, planning by scene of a story.
     decode_fixed, decode_frame, residuals["decode"] = _chunks(singles, served, "decode")
-    encode_fixed, encode_frame, residuals["encode"] = _chunks(singles, served, "encode", "mux")
+    encode_fixed, encode_frame, residuals["encode"] = _chunks(singles, served, "review", "encode", "mux")
     stories = [run for run in runs if run.concurrency == 1 and not run.scene_seconds]
     plans = [median(s.stages.get("plan", 0.0) / max(1, s.scenes) for s in run.samples) for run in stories]
     model = replace(

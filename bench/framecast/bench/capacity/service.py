@@ -53,7 +53,7 @@ class ServiceModel:
         plan_fixed, plan_scene: of a story, and of each of its scenes.
         text: of a scene's text states.
         decode_fixed, decode_frame: of a chunk, and of each of its frames.
-        encode_fixed, encode_frame: the same for the encoder, muxing included.
+        encode_fixed, encode_frame: the same for the encoder, muxing and a safety checker included.
         call: of each stage call beyond its engine: serialisation, RPC, queues of threads.
         wire: of a video, at the client.
         share: how much longer a denoise step takes while a chunk is decoded, and the other way round: 0 on devices

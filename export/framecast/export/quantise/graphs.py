@@ -73,7 +73,7 @@ def quantise_graphs(
         quantised = load_engine(ONNXRUNTIME, unet.path), load_engine(ONNXRUNTIME, vae.path)
         quality = measure(denoising, held_out, exact, quantised, chunk)
     report.line(
-        f"{precision:<13} {layers[0]} layers of the UNet, {layers[1]} of the VAE; PSNR of the pictures against fp32: "
+        f"{precision:<14} {layers[0]} layers of the UNet, {layers[1]} of the VAE; PSNR of the pictures against fp32: "
         f"UNet {quality.unet:.1f} dB, VAE {quality.vae_decoder:.1f} dB, both {quality.both:.1f} dB"
     )
     return quality
