@@ -3,7 +3,9 @@
 import re
 import unicodedata
 
-_VOICED = "\u3099\u309a"  # marks of kana, which make another letter
+_LETTERS = re.compile(
+    "[\u3099\u309a\u0900-\u0eff]"
+)  # marks that are no accents: of kana, and the vowels of India and Thailand
 _SAME = str.maketrans("_\u2018\u2019\u02bc", " '''", "\u0640")  # Arabic's stretch says nothing
 _DIGITS = str.maketrans("013457@$", "oieastas")  # letters that are written as what they look like
 _TWINS = str.maketrans("аеорсхуіѕјһԁԛԝвкмнтАΟοαρ", "aeopcxyisjhdqwbkmhtaooap")
@@ -20,7 +22,9 @@ def plain(text: str) -> str:
     in a Latin word become those, and ideographs with spaces or signs between them close up. Whole numbers stay.
     """
     decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_SAME)
-    kept = "".join(each for each in decomposed if each in _VOICED or unicodedata.category(each) not in ("Cf", "Mn"))
+    kept = "".join(
+        each for each in decomposed if _LETTERS.match(each) or unicodedata.category(each) not in ("Cf", "Mn")
+    )
     return _WORD.sub(_letters, _GAPS.sub("", unicodedata.normalize("NFC", kept)))
 
 

@@ -12,6 +12,8 @@ _SCRIPTS = (
     (r"[ァ-ヶー]+", r"(?<![ァ-ヶー])", r"(?![ァ-ヶー])"),  # a loan word ends where its script does
     (r"[가-힣 ]+", r"(?<![가-힣])", ""),  # endings are glued to words
     (r"[\u0600-\u06ff ]+", r"(?<!\w)(?:[وفبكل]?ال|[وفبل])?", r"(?!\w)"),  # so are article and conjunctions
+    (r"[\u0900-\u097f ]+", r"(?<![\u0900-\u097f])", r"(?![\u0900-\u097f])"),  # whose vowels are no \w
+    (r"[\u0e00-\u0e7f ]+", "", ""),  # Thai has no gaps between words
     (r".*[\u2e80-\u9fff\uf900-\ufaffぁ-ゟ].*", "", ""),  # no gaps between words
     (r".*", r"(?<!\w)", r"(?!\w)"),
 )
