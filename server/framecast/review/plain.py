@@ -3,9 +3,7 @@
 import re
 import unicodedata
 
-_LETTERS = re.compile(
-    "[\u3099\u309a\u0900-\u0eff]"
-)  # marks that are no accents: of kana, and the vowels of India and Thailand
+_LETTERS = re.compile("[\u3099\u309a\u0900-\u0eff]")  # marks, but no accents: voiced kana, vowels of India and Thailand
 _SAME = str.maketrans("_\u2018\u2019\u02bc", " '''", "\u0640")  # Arabic's stretch says nothing
 _DIGITS = str.maketrans("013457@$", "oieastas")  # letters that are written as what they look like
 _TWINS = str.maketrans("аеорсхуіѕјһԁԛԝвкмнтАΟοαρ", "aeopcxyisjhdqwbkmhtaooap")
