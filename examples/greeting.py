@@ -47,11 +47,11 @@ def main() -> None:
         with told_of(asked.likes):  # a story of what cannot be drawn is refused; scenes are filmed whatever they say
             list(client.plan(f"a {asked.likes}", max_scenes=1))
         saved = save(client.generate(scenes=scenes, options=VideoOptions(seed=asked.seed, steps=asked.steps)), film)
-    latin = f"{asked.name}{asked.wish}".isascii()
-    message = f"{asked.name}, {asked.wish}!" if latin else f"{asked.name}，{asked.wish}！"
+    chinese = any("\u4e00" <= letter <= "\u9fff" for letter in asked.name + asked.wish)
+    message = f"{asked.name}，{asked.wish}！" if chinese else f"{asked.name}, {asked.wish}!"
     captions = web_vtt([(3.0, sum(scene.seconds for scene in scenes), message)])
     card = Card(film.read_bytes(), "video/mp4", message, "", captions)
-    write_page(film.with_suffix(".html"), message, [card], language="en" if latin else "zh")
+    write_page(film.with_suffix(".html"), message, [card], language="zh" if chinese else "und")
     print(f"{film}: {saved.frames} frames")
 
 

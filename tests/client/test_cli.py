@@ -358,3 +358,17 @@ def test_health_of_nobody_is_exit_code_1(run):
     result = run("health", "--address", "127.0.0.1:1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "framecast: cannot reach a Framecast server at 127.0.0.1:1\n"
+
+
+def test_a_file_that_holds_no_certificate_is_bad_input(run, tmp_path):
+    (tmp_path / "junk.pem").write_text("junk")
+    for name, said in (("junk.pem", "has no certificate in PEM"), ("none.pem", "No such file or directory")):
+        result = run("info", "--ca-file", str(tmp_path / name))
+        assert result.exit_code == 2
+        assert result.stderr.startswith("framecast: ca_file: ")
+        assert result.stderr.endswith(f"{said}\n")
+
+
+def test_a_name_that_no_resolver_knows_is_said_as_such(run):
+    result = run("info", "--address", "no-host.invalid:1")
+    assert (result.exit_code, result.stderr) == (1, "framecast: cannot reach a Framecast server at no-host.invalid:1\n")

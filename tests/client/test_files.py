@@ -1,6 +1,9 @@
 """Events to files."""
 
 import errno
+import io
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -47,12 +50,15 @@ def test_pictures_are_numbered_in_a_folder(tmp_path):
 
 
 def test_a_picture_that_does_not_fit_leaves_nothing_half_written(tmp_path, monkeypatch):
-    def full(path, data):
-        with path.open("wb") as file:
-            file.write(data[:1])
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    def full(path, mode):
+        path.touch()
+        return Full()
+
+    monkeypatch.setattr(Path, "open", full)
     with pytest.raises(OSError, match="No space left"):
         save(video(Codec.PNG, b"one"), tmp_path / "frames")
     assert list((tmp_path / "frames").iterdir()) == []
@@ -95,3 +101,40 @@ def test_a_name_that_says_something_else_is_refused(name: str, codec: Codec, sai
         check_output(Path(name), codec)
     for fine in ("a.mp4", "a.MOV", "a", "a.v2") if not codec.is_image else ("a", "frames.v2"):
         check_output(Path(fine), codec)
+
+
+def test_two_videos_of_one_name_are_each_whole(tmp_path):
+    target = tmp_path / "a.mp4"
+    with VideoWriter(target) as first, VideoWriter(target) as second:
+        for writer, codes in ((first, b"12"), (second, b"345")):
+            for event in video(Codec.H264, *(bytes([code]) for code in codes)):
+                writer.write(event)
+        assert {path.name for path in tmp_path.iterdir()} == {"a.mp4.part", "a.mp4.2.part"}
+        assert (first.part.read_bytes(), second.part.read_bytes()) == (b"12", b"345")
+    assert target.read_bytes() == b"12", "who ends last"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_pipe_is_no_file_and_stays_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for codec in (Codec.H264, Codec.PNG):
+        with pytest.raises(InvalidArgument, match="is a device or a pipe, and no file"):
+            save(video(codec, b"a"), tmp_path / "pipe")
+    with pytest.raises(InvalidArgument, match="is a device or a pipe"):
+        save(video(Codec.H264, b"a"), "/dev/null")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "real.mp4").write_bytes(b"old")
+    (tmp_path / "link.mp4").symlink_to("real.mp4")
+    save(video(Codec.H264, b"new"), tmp_path / "link.mp4")
+    assert (tmp_path / "link.mp4").is_symlink()
+    assert (tmp_path / "real.mp4").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("here", [".", ""])
+def test_pictures_go_to_this_folder_too(tmp_path, monkeypatch, here):
+    monkeypatch.chdir(tmp_path)
+    save(video(Codec.JPEG, b"a"), here)
+    assert (tmp_path / "000000.jpg").read_bytes() == b"a"

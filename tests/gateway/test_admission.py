@@ -171,3 +171,36 @@ def test_a_small_video_says_little_of_a_large_one():
     estimator.learn(work=1, first_frame_seconds=0.5, service_seconds=1.0)  # most of it a fixed cost
     assert estimator.first_frame_seconds(1000) == 0.5
     assert estimator.fastest_first_frame_seconds(0.5) == 0.25
+
+
+async def test_who_is_turned_away_is_told_a_time_of_his_own():
+    """All who come back at once meet one place, and most of them have used a try up."""
+    admission = Admission(1, 0)
+    admission.estimator.learn(1.0, 1.0, 4.0)
+    first = admission.admit("first")
+
+    def turned_away():
+        with pytest.raises(Overloaded) as caught:
+            admission.admit("late")
+        return caught.value.retry_after
+
+    assert [turned_away() for _ in range(3)] == [4.0, 8.0, 12.0]
+    first.__exit__(None, None, None)
+    admission.admit("one of them")
+    assert turned_away() == 12.0, "two who will come back, and this one"
+
+
+async def test_a_busy_spell_that_is_over_refuses_nobody():
+    """Five at once are slow; one alone is served as he was before."""
+    admission = Admission(5, 5)
+    tickets = [admission.admit(str(index)) for index in range(5)]
+    assert [ticket.company for ticket in tickets] == [5] * 5
+    for ticket in tickets:
+        with ticket:
+            ticket.done(first_frame_seconds=10.0)
+    assert admission.estimator.fastest_first_frame_seconds(1.0) == 2.0
+    assert admission.estimator.first_frame_seconds(1.0) == 10.0
+    with admission.admit("hurried", seconds_left=3.0) as ticket:
+        assert ticket.company == 1
+    with pytest.raises(DeadlineTooShort, match=r"leaves 1\.0 s and the first frame takes 2\.0 s or more"):
+        admission.admit("hopeless", seconds_left=1.0)

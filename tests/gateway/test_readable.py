@@ -28,7 +28,9 @@ async def test_it_is_the_callers_fault(
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await (call if method == "GetServerInfo" else call.read())
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert refused.value.details() == (f"message: is not a framecast.v1.{method}Request in protobuf's wire format")
+        assert refused.value.details() == (
+            f"message: is not a framecast.v1.{method}Request in protobuf's wire format; every text in it must be UTF-8"
+        )
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
     labels = {"method": counted, "code": "INVALID_ARGUMENT"}
     assert served.gateway.service.metrics.registry.get_sample_value("framecast_requests_total", labels) == 1

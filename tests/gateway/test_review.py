@@ -117,3 +117,19 @@ async def test_they_are_where_the_policy_notes_them_or_there_is_none(serve, conn
     events = [event async for event in connect(served).Generate(iter(requests("a kitten")))]
     assert events[-1].HasField("done")
     assert counted(served, "pictures", "safety_checker") == count
+
+
+async def test_what_was_found_is_told_in_few_words(serve, refuse, requests):
+    """A status is a header: of 3,900 emoji between two words gRPC would have sent nothing at all."""
+    served = await serve()
+    for between in (" \U0001f600" * 1900, "。" * 3000, "\n" * 3000):
+        error = await refuse(served, requests(story=f"A kitten covered{between} in{between[:1]} blood"))
+        assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert dict(error.trailing_metadata())[REVIEW_KEY] == "violence"
+        assert len(error.details()) < 300
+
+
+async def test_a_later_scene_is_named_by_its_number(serve, refuse, requests):
+    served = await serve()
+    error = await refuse(served, requests("a kitten", "a dog", "a naked man"))
+    assert error.details().endswith("(of scene 3)")

@@ -75,6 +75,8 @@ def test_a_story(validator, model):
     assert story.text == "一只可爱的小猫\n在庭院里玩耍"
     assert story.max_scenes == min(model.max_scenes, LIMITS.scenes)
     assert validator.story("x" * 4000, 2).max_scenes == 2
+    for letters in ("각", "ế", "é", "ｱ", "か\u3099"):  # which are several once they are taken apart
+        assert validator.story(letters * (4000 // len(letters)), 2).text == letters * (4000 // len(letters))
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,8 @@ def test_a_story(validator, model):
         ("a\x7f", 0, "story.text", "U+007F"),
         ("a\x85", 0, "story.text", "U+0085"),
         ("a\ud800", 0, "story.text", "U+D800"),
+        ("\ufeff\u200b\u2060", 0, "story.text", "empty"),
+        ("\ufdfa" * 4000, 0, "story.text", "more than 8000 characters once its ligatures are written out"),
         ("ok", -1, "story.max_scenes", "between 1 and 4"),
         ("ok", 5, "story.max_scenes", "between 1 and 4"),
     ],
@@ -117,6 +121,7 @@ def test_scenes(validator):
         ({"prompt": "a", "seconds": -1.0}, "scene.seconds"),
         ({"prompt": "a", "seconds": 10.5}, "scene.seconds"),
         ({"prompt": "a", "seconds": 1e9}, "scene.seconds"),
+        ({"prompt": "\u200b"}, "scene.prompt"),
         ({"prompt": "a", "seconds": math.nan}, "scene.seconds"),
         ({"prompt": "a", "seconds": math.inf}, "scene.seconds"),
         ({"prompt": "a", "camera": 99}, "scene.camera"),
@@ -155,3 +160,11 @@ def test_every_field_of_the_wire_is_named_in_this_table():
         "Scene": {"prompt", "negative_prompt", "seconds", "camera", "seed"},
         "Story": {"text", "max_scenes"},
     }
+
+
+def test_a_scene_without_a_length_may_be_too_long_at_a_low_rate(validator, model):
+    slow = validator.spec(pb.VideoOptions(fps=1))
+    assert model.segment_frames > LIMITS.scene_seconds
+    with pytest.raises(InvalidRequest, match=r"scene\.seconds: a scene without a length has 16 s at this options\.fps"):
+        validator.film(slow).add(Scene("a cat"))
+    validator.film(slow).add(Scene("a cat", 2.0))

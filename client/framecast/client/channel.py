@@ -36,8 +36,13 @@ class ChannelOptions:
 
     @classmethod
     def secured(cls, tls: bool, ca_file: Path | None) -> "ChannelOptions":
-        """Of a command's ``--tls`` and ``--ca-file``, which implies it. Raises OSError when the file cannot be read."""
-        roots = ca_file.read_bytes() if ca_file else None
+        """Of a command's ``--tls`` and ``--ca-file``, which implies it. Raises InvalidArgument for no such file."""
+        try:
+            roots = ca_file.read_bytes() if ca_file else None
+        except OSError as error:
+            raise InvalidArgument(f"ca_file: {ca_file}: {error.strerror or error}") from error
+        if roots is not None and b"-----BEGIN CERTIFICATE-----" not in roots:
+            raise InvalidArgument(f"ca_file: {ca_file} has no certificate in PEM")
         return cls(tls=tls or roots is not None, root_certificates=roots)
 
     @property

@@ -105,7 +105,11 @@ _BY_CODE: dict[grpc.StatusCode, type[FramecastClientError]] = {
 
 
 # Texts of gRPC's own (sockets, resolvers) that no Framecast server sends.
-_CANNOT_CONNECT = ("failed to connect to all addresses", "connection refused", "dns resolution", "handshake")
+_NO_TLS = ("handshake", "certificate", "hostname verification", "peer name")
+_CANNOT_CONNECT = (
+    *("failed to connect to all addresses", "connection refused", "dns resolution", "errors resolving"),
+    "hostname lookup",
+)
 _CONNECTION_LOST = (
     *("socket closed", "stream removed", "connection reset", "broken pipe", "ping timeout", "keepalive"),
     *("goaway", "cancelling all calls"),
@@ -122,6 +126,11 @@ def from_rpc(error: grpc.RpcError, address: str) -> FramecastClientError:
         return Overloaded(
             details or "the server has no room for this request now",
             retry_after=_pushback_seconds(error.trailing_metadata()),
+        )
+    if code is grpc.StatusCode.UNAVAILABLE and any(mark in details.lower() for mark in _NO_TLS):
+        return Unavailable(
+            f"{address} answers, but does not agree on TLS: whether it is spoken, whose certificate is trusted, and "
+            "which host it names"
         )
     if code is grpc.StatusCode.UNAVAILABLE and any(mark in details.lower() for mark in _CANNOT_CONNECT):
         return Unavailable(f"cannot reach a Framecast server at {address}")

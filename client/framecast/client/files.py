@@ -1,5 +1,6 @@
 """Events to files: a video in one file, pictures in a folder, never a half-written file under the final name."""
 
+import itertools
 import os
 import re
 from collections.abc import AsyncIterable, Iterable
@@ -30,10 +31,11 @@ class Saved:
 class VideoWriter:
     """Writes the events of one video; a context manager.
 
-    A video grows in ``<output>.part`` and takes its name when the ``with`` block ends well. When it ends with an
-    exception the part file is removed, or kept with `keep_partial`: it plays up to its last whole chunk. Pictures
-    are written to the folder `output` one by one as ``000000.jpg``…, numbered by frame, each complete or absent;
-    those already written stay. A folder with pictures of another video is refused.
+    A video grows in ``<output>.part``, or ``<output>.2.part`` where that is taken, and takes its name when the ``with``
+    block ends well. When it ends with an exception the part file is removed, or kept with `keep_partial`: it plays up
+    to its last whole chunk. A link stays one, and what it points to is written. Pictures are written to the folder
+    `output` one by one as ``000000.jpg``…, numbered by frame, each complete or absent; those already written stay. A
+    folder with pictures of another video is refused.
 
     Args:
         output: file, or folder for the image codecs; parents are made.
@@ -42,7 +44,8 @@ class VideoWriter:
 
     def __init__(self, output: str | os.PathLike[str], *, keep_partial: bool = False) -> None:
         self.path = Path(output)
-        self.part = self.path.with_name(self.path.name + ".part")
+        self._target = Path(os.path.realpath(output))
+        self.part = self._target.with_name(f"{self._target.name}.part")
         self.frames = 0
         self.bytes = 0
         self._keep_partial = keep_partial
@@ -78,27 +81,39 @@ class VideoWriter:
             return
         self._file.close()
         if kind is None:
-            self.part.replace(self.path)
+            self.part.replace(self._target)
         elif not self._keep_partial:
             self.part.unlink(missing_ok=True)
 
     def _write_video(self, chunk: Chunk) -> None:
         if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.part.open("wb")
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._file, self.part = _new_part(self._target)
         self._file.write(chunk.data)
         self._file.flush()  # whoever follows the part file sees each chunk at once
 
     def _write_picture(self, chunk: Chunk) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         target = self.path / f"{chunk.first_frame:06d}{_IMAGE_SUFFIXES[self._codec]}"
-        part = target.with_name(target.name + ".part")
+        file, part = _new_part(target)
         try:
-            part.write_bytes(chunk.data)
+            with file:
+                file.write(chunk.data)
             part.replace(target)
         except BaseException:  # a full disk, or Ctrl-C: a picture is there whole or not at all
             part.unlink(missing_ok=True)
             raise
+
+
+def _new_part(target: Path) -> tuple[IO[bytes], Path]:
+    """A new file beside `target`, and its path: whoever else writes there has one of another name."""
+    for count in itertools.count(1):
+        part = target.with_name(f"{target.name}.part" if count == 1 else f"{target.name}.{count}.part")
+        try:
+            return part.open("xb"), part
+        except FileExistsError:
+            continue
+    raise AssertionError("numbers do not end")
 
 
 def check_output(output: Path, codec: Codec) -> None:
@@ -106,6 +121,8 @@ def check_output(output: Path, codec: Codec) -> None:
     suffix = output.suffix.lower()
     if str(output) == "-":
         raise InvalidArgument("output: - is no file, and a video is not written to stdout; name one, as video.mp4")
+    if output.exists() and not output.is_file() and not output.is_dir():
+        raise InvalidArgument(f"output: {output} is a device or a pipe, and no file; name one, as video.mp4")
     if codec.is_image and (suffix in _VIDEO_SUFFIXES | _OTHER_SUFFIXES or output.is_file()):
         raise InvalidArgument(f"output: {codec.value} makes a folder of pictures, and {output} names a file")
     if codec.is_image and output.is_dir() and any(map(_PICTURE.fullmatch, os.listdir(output))):

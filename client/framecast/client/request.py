@@ -30,6 +30,10 @@ class VideoRequest:
     ) -> None:
         if (story is None) == (scenes is None):
             raise InvalidArgument("story: give either a story or scenes")
+        if scenes is not None and not isinstance(scenes, Iterable | AsyncIterable):
+            raise InvalidArgument(f"scenes: a {type(scenes).__name__} is no list of scenes; write [Scene(…)]")
+        if options is not None and not isinstance(options, VideoOptions):
+            raise InvalidArgument(f"options: a {type(options).__name__} is no VideoOptions; write VideoOptions(…)")
         if max_scenes and story is None:
             raise InvalidArgument("max_scenes: limits the scenes of a story; scenes that you send need no limit")
         self._head = [pb.GenerateRequest(options=wire.options_to_wire(wire.named(options)))]

@@ -53,8 +53,9 @@ class Conventions:
         chunk_latents: latents decoded and encoded together.
         planner_max_scenes: of a storyboard.
         planner_max_new_tokens: of an answer.
-        planner_subjects: subject → nouns that stories may use for it; a story that names none is refused. For a small
-            planner that has learnt these only; none: every story is planned.
+        planner_subjects: subject → nouns that stories may use for it; a story that names none is refused, and no prompt
+            has a subject that its story does not name. For a small planner that has learnt these only; none: every
+            story is planned.
         planner_instructions: a system message for a planner that was not trained on storyboards.
         unsafe_labels: of an image classifier in `safety_checker/`, those that are not shown.
         safety_strictness: added to its scores; above 0 more pictures are refused, below 0 fewer.

@@ -29,6 +29,7 @@ class Admission:
         self._draining = False
         self._tickets: dict[str, Ticket] = {}
         self._waiting: deque[Ticket] = deque()
+        self._turned_away = 0  # who will come back, less the places that have become free since
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -65,9 +66,11 @@ class Admission:
             )
         ahead = len(self._tickets) - self.max_live + 1  # places that must become free first
         if ahead > self.max_queued:
+            self._turned_away += 1  # one comes back for each place, not all for the first
+            wait = self._wait_seconds(self._turned_away) or UNKNOWN_RETRY_SECONDS
             raise Overloaded(
                 f"all {self.max_live} places and {self.max_queued} waiting places for {self._noun} are taken",
-                min(max(self._wait_seconds(1) or UNKNOWN_RETRY_SECONDS, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS),
+                min(max(wait, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS),
             )
         soonest = self._soonest_place(ahead) + self.estimator.fastest_first_frame_seconds(work)
         if seconds_left is not None and seconds_left < soonest:
@@ -83,7 +86,7 @@ class Admission:
         if ahead > 0:
             self._waiting.append(ticket)
         else:
-            ticket._let_in()
+            self._let_in(ticket)
         return ticket
 
     def drain(self) -> None:
@@ -108,13 +111,20 @@ class Admission:
         )
         return ends[min(places, len(ends)) - 1] if places > 0 else 0.0
 
+    def _let_in(self, ticket: "Ticket") -> None:
+        ticket._begin()
+        for each in self._tickets.values():
+            if each not in self._waiting:
+                each.company = max(each.company, self.live)
+
     def _leave(self, ticket: "Ticket") -> None:
         if self._tickets.pop(ticket.request_id, None) is None:
             return
+        self._turned_away = max(0, self._turned_away - 1)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
         elif self._waiting:
-            self._waiting.popleft()._let_in()
+            self._let_in(self._waiting.popleft())
         if not self._tickets:
             self._idle.set()
 
@@ -127,6 +137,7 @@ class Ticket:
         work: its size.
         first_frame_seconds: estimate from now, waiting included; 0 when nothing is known.
         live_since: when it was let in, by the monotonic clock.
+        company: the most that were at work while it was, itself among them.
     """
 
     def __init__(self, admission: Admission, request_id: str, work: float, first_frame_seconds: float) -> None:
@@ -136,6 +147,7 @@ class Ticket:
         self.work = work
         self._live = asyncio.Event()
         self.live_since = 0.0
+        self.company = 1
 
     async def turn(self) -> None:
         """Returns when the job may begin."""
@@ -143,7 +155,8 @@ class Ticket:
 
     def done(self, first_frame_seconds: float) -> None:
         """The job ended well; its times teach the estimator."""
-        self._admission.estimator.learn(self.work, first_frame_seconds, time.monotonic() - self.live_since)
+        seconds = time.monotonic() - self.live_since
+        self._admission.estimator.learn(self.work, first_frame_seconds, seconds, self.company)
 
     def __enter__(self) -> "Ticket":
         return self
@@ -151,6 +164,6 @@ class Ticket:
     def __exit__(self, *_: object) -> None:
         self._admission._leave(self)
 
-    def _let_in(self) -> None:
+    def _begin(self) -> None:
         self.live_since = time.monotonic()
         self._live.set()

@@ -20,7 +20,7 @@ class BearerTokens(grpc.aio.ServerInterceptor):
 
     def __init__(self, tokens: Iterable[str], metrics: GatewayMetrics) -> None:
         self._metrics = metrics
-        self._expected = [f"Bearer {token}".encode() for token in tokens]
+        self._expected = [token.encode() for token in tokens]
         # A handler of this kind refuses calls of every kind without reading their messages first.
         self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(_refuse)
 
@@ -39,7 +39,8 @@ class BearerTokens(grpc.aio.ServerInterceptor):
         given = b""
         for key, value in details.invocation_metadata or ():
             if key == "authorization":
-                given = value.encode() if isinstance(value, str) else value
+                scheme, _, token = (value.encode() if isinstance(value, str) else value).partition(b" ")
+                given = token if scheme.lower() == b"bearer" else b""  # RFC 9110, 11.1: in either case
         # Every token is compared, in constant time, so that timing tells nothing about any of them.
         return any([hmac.compare_digest(given, expected) for expected in self._expected])  # noqa: C419
 

@@ -24,7 +24,9 @@ _METHODS = {
 
 def unreadable(kind: str) -> InvalidRequest:
     """What whoever sent bytes that are no message of this kind is told."""
-    return InvalidRequest("message", f"is not a framecast.v1.{kind} in protobuf's wire format")
+    return InvalidRequest(
+        "message", f"is not a framecast.v1.{kind} in protobuf's wire format; every text in it must be UTF-8"
+    )
 
 
 class ReadableMessages(grpc.aio.ServerInterceptor):

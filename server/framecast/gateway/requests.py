@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 
 from framecast.client.v1 import video_pb2 as pb
 from framecast.director.video import StoryRequest, VideoSpec
-from framecast.errors import DeadlineTooShort, InvalidRequest
+from framecast.errors import ContentRefused, DeadlineTooShort, InvalidRequest
 from framecast.gateway.readable import unreadable
 from framecast.gateway.validate import FilmLength, Validator
 from framecast.planner.storyboard import Scene
@@ -84,6 +84,10 @@ class RequestStream:
             if not film.scenes:
                 raise
             raise InvalidRequest(error.field, f"{error.remedy} (of scene {film.scenes + 1})") from None
+        except ContentRefused as error:
+            if not film.scenes:
+                raise
+            raise ContentRefused(f"{error} (of scene {film.scenes + 1})", error.category) from None
         film.add(scene)
         return scene
 

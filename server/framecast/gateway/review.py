@@ -11,6 +11,7 @@ from framecast.review.reviewer import Reviewer
 logger = logging.getLogger(__name__)
 
 REQUEST, PLAN, PICTURES = "request", "plan", "pictures"  # where something was found
+_WORDS = 60  # characters of what was found that its finder is told; a status is a header, and headers are short
 SAFETY_CHECKER = "safety_checker"  # the category of what the model's own finds
 
 
@@ -42,7 +43,7 @@ class ContentReview:
         if finding.refused:
             made = "was planned as something" if where == PLAN else "is"
             raise ContentRefused(
-                f"{field}: {made} about {category.about} ({finding.words!r}), which this server does not film; "
+                f"{field}: {made} about {category.about} ({_short(finding.words)!r}), which this server does not film; "
                 "leave it out, or say it in other words",
                 category.name,
             )
@@ -60,3 +61,8 @@ class ContentReview:
                 "ask for something else, or for the same with another seed",
                 SAFETY_CHECKER,
             )
+
+
+def _short(words: str) -> str:
+    one_line = " ".join(words.split())
+    return one_line if len(one_line) <= _WORDS else one_line[: _WORDS - 1] + "…"

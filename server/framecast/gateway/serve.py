@@ -212,6 +212,9 @@ def command(
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that accepted videos get to finish on SIGTERM.")
     ] = _DEFAULTS.grace_seconds,
+    idle: Annotated[
+        float, typer.Option(min=0.1, help="Seconds that a caller's next scene is waited for once there is room for it.")
+    ] = _DEFAULTS.idle_seconds,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="FRAMECAST_LOG_FORMAT", help="Entries for people, or JSON; a line each.")
     ] = LogFormat.TEXT,
@@ -253,6 +256,7 @@ def command(
         max_queued_videos=max_queued_videos,
         review=policy,
         grace_seconds=grace,
+        idle_seconds=idle,
     )
     config = ServeConfig(repository, triton_address, triton_log, gateway, tuple(arguments or ()), mark)
     with one_sentence_errors():

@@ -27,6 +27,7 @@ from framecast.errors import (
 logger = logging.getLogger(__name__)
 
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
+_LONGEST = 600  # characters of a status: a header, of which gRPC takes 8 to 16 KiB with every character as up to 12
 REVIEW_KEY = "framecast-review"  # the category of what is not filmed
 
 STATUS: dict[type[FramecastError], grpc.StatusCode] = {
@@ -64,7 +65,8 @@ def status_of(error: Exception) -> Status:
         metadata = ((PUSHBACK_KEY, str(math.ceil(error.retry_after * 1000))),)
     if isinstance(error, ContentRefused):
         metadata = ((REVIEW_KEY, error.category),)
-    return Status(code, str(error), metadata)
+    details = str(error)
+    return Status(code, details if len(details) <= _LONGEST else details[: _LONGEST - 1] + "…", metadata)
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception, request_id: str) -> NoReturn:

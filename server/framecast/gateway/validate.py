@@ -6,6 +6,7 @@ Unset numbers become the served model's defaults here; nothing behind this file 
 import math
 import re
 import secrets
+import unicodedata
 import uuid
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ MAX_SEED = 2**63 - 1
 
 # Tabs and line ends are text; every other control character, NUL first, and lone surrogates are not.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LIGATURES = 2  # times its limit that a text may have with every ligature written out
 _REQUEST_ID = re.compile(r"[!-~]{1,64}")
 
 
@@ -140,6 +142,12 @@ class FilmLength:
         self._seconds += scene.seconds or self._segment_seconds
         if self.scenes > self._limits.scenes:
             raise InvalidRequest("scene", f"a video has at most {self._limits.scenes} scenes")
+        if not scene.seconds and self._segment_seconds > self._limits.scene_seconds:
+            raise InvalidRequest(
+                "scene.seconds",
+                f"a scene without a length has {self._segment_seconds:g} s at this options.fps, and "
+                f"{self._limits.scene_seconds:g} s is the longest; say how long it is",
+            )
         if self._seconds > self._limits.video_seconds:
             most = self._limits.video_seconds
             raise InvalidRequest(
@@ -162,7 +170,9 @@ def _text(field: str, value: str, most: int, *, may_be_empty: bool = False) -> s
         raise InvalidRequest(
             field, f"contains the control character U+{ord(found[0]):04X} at {found.start()}; remove it"
         )
-    if not may_be_empty and not value.strip():
+    if len(unicodedata.normalize("NFKC", value)) > _LIGATURES * most:  # a single U+FDFA is eighteen letters to review
+        raise InvalidRequest(field, f"has more than {_LIGATURES * most} characters once its ligatures are written out")
+    if not may_be_empty and not any(unicodedata.category(each)[0] not in "CZ" for each in value):
         raise InvalidRequest(field, "is empty; say what is to be seen")
     return value
 
@@ -177,7 +187,7 @@ def _whole_number(field: str, value: int, least: int, most: int, default: int) -
 
 def _number(field: str, value: float, most: float) -> float:
     if not math.isfinite(value) or not 0 <= value <= most:
-        raise InvalidRequest(field, f"{value:g} is not between 0 and {most:g}")
+        raise InvalidRequest(field, f"{value:.12g} is not between 0 and {most:g}")
     return value
 
 

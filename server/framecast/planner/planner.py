@@ -29,7 +29,8 @@ class PlannerSettings:
         context: the most tokens the model can hold, prompt and answer together.
         max_new_tokens: of an answer.
         max_scenes: of a storyboard.
-        subjects: subject → nouns that stories may use for it; a story without any is refused. None: all are welcome.
+        subjects: subject → nouns that stories may use for it; a story without any is refused, and no prompt has one
+            that its story does not name. None: all are welcome.
     """
 
     prefix: str
@@ -93,7 +94,7 @@ class ScenePlanner:
         if max_scenes < 1:
             raise InvalidRequest("max_scenes", f"is {max_scenes}; it must be at least 1")
         story = story.strip()  # as templates do that trim
-        self._subjects.require_one(story)
+        named = self._subjects.named(story)
         prompt = self._prompt(story)
         budget = min(settings.max_new_tokens, settings.context - len(prompt))
         if budget < settings.max_new_tokens // 4:
@@ -101,7 +102,7 @@ class ScenePlanner:
             raise InvalidRequest("text", f"is {len(prompt)} tokens long; the planner reads up to {room}")
 
         decoder = CachedDecoder(self._engine)
-        constraint = Constraint(self._grammar_tokens, min(max_scenes, settings.max_scenes))
+        constraint = Constraint(self._grammar_tokens, min(max_scenes, settings.max_scenes), named)
         reader, stream = StoryboardReader(), DecodeStream(skip_special_tokens=True)
         planned, started, tokens = 0, time.perf_counter(), prompt
         for _ in range(budget):

@@ -43,12 +43,13 @@ def lengths() -> list[int | float]:
     return [tenth / 10 if tenth % 10 else tenth // 10 for tenth in tenths]
 
 
-def schema(max_scenes: int) -> dict[str, Any]:
-    """JSON Schema of a storyboard of 1 to `max_scenes` scenes."""
+def schema(max_scenes: int, prompts: str = "") -> dict[str, Any]:
+    """JSON Schema of a storyboard of 1 to `max_scenes` scenes; `prompts` is a regular expression of theirs."""
+    prompt: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_PROMPT_CHARACTERS}
     scene = {
         "type": "object",
         "properties": {
-            "prompt": {"type": "string", "minLength": 1, "maxLength": MAX_PROMPT_CHARACTERS},
+            "prompt": prompt | ({"pattern": prompts} if prompts else {}),
             "seconds": {"enum": lengths()},
             "camera": {"enum": list(CAMERAS)},
         },

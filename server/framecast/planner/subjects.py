@@ -3,10 +3,23 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from framecast.errors import InvalidRequest
 
 _NO_GAPS = re.compile(r"[⺀-鿿]")  # ideographs: words stand without gaps
+
+
+@dataclass(frozen=True)
+class Named:
+    """The subjects of a planner that a story names, and those that it does not."""
+
+    there: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+EVERYTHING = Named()
+"""Of a planner that has no list of what it knows."""
 
 
 class Subjects:
@@ -18,13 +31,21 @@ class Subjects:
 
     def __init__(self, nouns: Mapping[str, Sequence[str]]) -> None:
         self._names = ", ".join(_named(name, these) for name, these in nouns.items())
-        every = [noun for these in nouns.values() for noun in these]
-        self._search = re.compile("|".join(map(_pattern, every)), re.IGNORECASE) if every else None
+        self._searches = {
+            name: re.compile("|".join(map(_pattern, these)), re.IGNORECASE) for name, these in nouns.items() if these
+        }
 
-    def require_one(self, story: str) -> None:
-        """Raises InvalidRequest when `story` names none of them."""
-        if self._search is not None and not self._search.search(unicodedata.normalize("NFKC", story)):
+    def named(self, story: str) -> Named:
+        """The subjects that `story` names, and may be planned as.
+
+        Raises:
+            InvalidRequest: it names none.
+        """
+        text = unicodedata.normalize("NFKC", story)
+        there = tuple(name for name, search in self._searches.items() if search.search(text))
+        if self._searches and not there:
             raise InvalidRequest("text", f"names nothing that this bundle has learnt to film: {self._names}")
+        return Named(there, tuple(name for name in self._searches if name not in there))
 
 
 def _named(name: str, nouns: Sequence[str]) -> str:

@@ -83,6 +83,7 @@ def _sample(
         scene = replace(scene, friend="", friend_colour="")
     weather_said = scene.weather != "clear"
     shots, sentences = [], []
+    slugs = rng.choice(around.SLUGS[language]) if rng.random() < habits.beside / 3 and not habits.terse else ""
     for i in range(count):
         timed = rng.random() < (0.03 if habits.terse else 0.25)
         said = Said(True, colour_said, place_said, light_said, weather_said, timed, False, True)
@@ -90,7 +91,14 @@ def _sample(
             scene, said = _following(scene, rng, habits, unseen if seen else frozenset())
         seconds = _seconds(rng) if said.seconds else DEFAULT_SECONDS
         shots.append(Shot(scene, seconds))
+        if slugs:  # what stands above a scene need not be said in it
+            said = replace(said, place=said.place and rng.random() < 0.3, light=False)
         sentences.append(sentence(shots[-1], said, rng, language, habits))
+    if slugs:
+        heads = [around.slug(shot.scene, i, slugs, rng, language) for i, shot in enumerate(shots)]
+        stop = "." if language == "en" else "。"
+        texts = [f"{head}{text[0].upper()}{text[1:]}{stop}" for head, text in zip(heads, sentences, strict=True)]
+        return Story("\n".join(texts), tuple(shots), language)
     return Story(join(sentences, rng, language, habits), tuple(shots), language)
 
 

@@ -78,8 +78,22 @@ SKIES: Mapping[Language, tuple[str, ...]] = {
         "White clouds are in the sky",
         "The trees are green",
         "Red roofs shine",
+        "It is spring",
+        "It is summer",
+        "Autumn has come",
     ),
-    "zh": ("天空是蓝色的", "蓝天白云下", "草是绿色的", "天上飘着白云", "阳光金灿灿的", "红色的屋顶闪闪发光"),
+    "zh": (
+        "天空是蓝色的",
+        "蓝天白云下",
+        "草是绿色的",
+        "天上飘着白云",
+        "阳光金灿灿的",
+        "红色的屋顶闪闪发光",
+        "春天来了",
+        "春天",
+        "夏天",
+        "秋天到了",
+    ),
 }
 """Colours of what is not the subject, of a day without rain."""
 
@@ -95,14 +109,33 @@ HEADINGS: Mapping[Language, tuple[str, ...]] = {
         "My diary: ",
         "Please show me ",
         "Title: ",
+        "BREAKING: ",
+        "Good evening, here is the news. ",
+        "Lesson 3: The seasons. ",
+        "Act one. ",
+        "For grandma: ",
+        "Once more, slowly: ",
     ),
-    "zh": ("新闻：", "今日新闻：", "纪录片：", "故事：", "第一课：", "生日快乐！", "亲爱的小明，", "日记：", "请画"),
+    "zh": (
+        *("新闻：", "今日新闻：", "纪录片：", "故事：", "第一课：", "生日快乐！", "亲爱的小明，", "日记：", "请画"),
+        *("本台消息：", "【新闻】", "第三课：四季。", "第一幕。", "祝奶奶生日快乐！", "片名：", "同学们，请看："),
+    ),
 }
 SCENES: Mapping[Language, tuple[str, ...]] = {
     "en": ("Scene {}: ", "SCENE {}. ", "Shot {}: ", "Day {}: ", "({}) "),
     "zh": ("场景{}：", "第{}幕：", "镜头{}：", "第{}天，", "（{}）"),
 }
 """Before each sentence of a script; a number stands in the braces."""
+
+SLUGS: Mapping[Language, tuple[str, ...]] = {
+    "en": ("EXT. {place} - {light}\n", "INT./EXT. {place} - {light}\n", "{number}. EXT. {place} - {light}\n"),
+    "zh": ("第{number}场 外景 {place} {light}\n", "第{number}场 {place} {light}\n", "{number}. {place}，{light}\n"),
+}
+SLUG_LIGHTS: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
+    "en": {"day": ("DAY", "MORNING"), "night": ("NIGHT",), "sunset": ("SUNSET", "EVENING")},
+    "zh": {"day": ("日", "白天"), "night": ("夜", "夜晚"), "sunset": ("黄昏", "傍晚")},
+}
+"""A film script's heading before every scene: where it is, and when."""
 
 OWNERS: Mapping[Language, tuple[str, ...]] = {
     "en": ("my", "my", "our", "your", "her", "my friend's", "Anna's"),
@@ -158,6 +191,16 @@ def worn(rng: random.Random, language: Language) -> str:
 def ahead(sentence: str, language: Language) -> str:
     """`sentence` before another: "Night falls. ", 天黑了，."""
     return f"{sentence[0].upper()}{sentence[1:]}. " if language == "en" else f"{sentence}，"
+
+
+def slug(scene: Scene, index: int, form: str, rng: random.Random, language: Language) -> str:
+    """The heading of scene number `index`, from 0: "EXT. BEACH - NIGHT", 第一场 外景 海滩 夜."""
+    known = PLACES[scene.place]
+    words = rng.choice(known.english if language == "en" else known.chinese)
+    where = words.split(" the ")[-1].split(" a ")[-1].upper() if language == "en" else words.rstrip("上里中")
+    number = "一二三四五六"[index] if language == "zh" and "第" in form else index + 1
+    light = rng.choice(SLUG_LIGHTS[language][scene.light])
+    return form.format(place=where, light=light, number=number)
 
 
 def scripted(sentences: list[str], rng: random.Random, language: Language) -> str:

@@ -10,6 +10,7 @@ from framecast.train.captions import article
 from framecast.train.habits import Habits
 from framecast.train.wordings import (
     BEFOREHAND,
+    DIRECTED,
     GREETINGS,
     LEADS,
     NOT_FALLING,
@@ -183,8 +184,10 @@ def _aside(text: str, scene: Scene, said: Said, rng: random.Random, habits: Habi
     if scene.weather == "clear" and rng.random() < (0.3 if weather else 0.3 * habits.aside):
         weather = rng.choice(NOT_FALLING[language])
     elif weather and said.first and rng.random() < habits.aside and scene.weather in BEFOREHAND[language]:
-        text, weather = f"{BEFOREHAND[language][scene.weather]}{text}", ""
+        text, weather = f"{rng.choice(BEFOREHAND[language][scene.weather])}{text}", ""
     camera = rng.choice(CAMERAS[scene.camera][column])
+    if camera and rng.random() < habits.aside:
+        return comma.join(filter(None, (f"{rng.choice(DIRECTED[language][scene.camera])}{text}", weather)))
     if camera and rng.random() < 3 * habits.aside:
         return f"{comma.join(filter(None, (text, weather)))}{stop}{camera}"
     return comma.join(filter(None, (text, weather, camera)))

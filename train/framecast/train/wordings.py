@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 from framecast.train.world.circumstances import LIGHTS
 from framecast.train.world.scene import Scene
@@ -41,10 +42,38 @@ NOT_FALLING = {
     "zh": ("没有下雨", "不下雨", "没下雪", "没有雨"),
 }
 BEFOREHAND = {
-    "en": {"rain": "It is raining. ", "snow": "It is snowing. "},
-    "zh": {"rain": "下雨了。", "snow": "下雪了。"},
+    "en": {
+        "rain": (
+            *("It is raining. ", "It is raining. ", "Heavy rain falls as ", "It rains while ", "In heavy rain, "),
+            *("Rain is falling over the houses. ", "Rain pours down, and ", "It rains all day. "),
+        ),
+        "snow": (
+            *("It is snowing. ", "It is snowing. ", "Snow falls as ", "It snows while ", "In heavy snow, "),
+            *("Snowflakes dance in the air. ", "Snow covers the roofs, and "),
+        ),
+    },
+    "zh": {
+        "rain": ("下雨了。", "下雨了。", "大雨中，", "外面下着雨，", "雨下得很大，", "下着大雨，", "雨水打在屋顶上，"),
+        "snow": ("下雪了。", "下雪了。", "大雪中，", "外面下着雪，", "雪花飘落，", "大雪纷飞，"),
+    },
 }
-"""A weather as a sentence of its own, before who it is about."""
+"""A weather as a sentence of its own, or what begins one, before who it is about."""
+
+DIRECTED: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
+    "en": {
+        "zoom in": ("zoom in as ", "zoom in on ", "the camera zooms in while "),
+        "zoom out": ("zoom out as ", "zoom out from ", "the camera zooms out while "),
+        "pan left": ("pan left as ", "the camera pans left while "),
+        "pan right": ("pan right as ", "the camera pans right while "),
+    },
+    "zh": {
+        "zoom in": ("镜头推近，", "镜头拉近，"),
+        "zoom out": ("镜头拉远，",),
+        "pan left": ("镜头向左移动，", "镜头左移，"),
+        "pan right": ("镜头向右移动，", "镜头右移，"),
+    },
+}
+"""A camera before who it looks at."""
 
 LEADS = {
     "en": ("then ", "then, ", "and ", "and then ", "meanwhile, ", "next to it ", "later ", "finally, ", "suddenly "),
