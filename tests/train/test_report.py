@@ -57,4 +57,5 @@ def test_the_page_has_every_figure() -> None:
         assert said in text
     alone = {**figures, "clips": {**figures["clips"], "seam": None, "inner_seam": None, "drawn_seam": None}}
     assert "1 is none (renders) | not measured (not measured) |" in page(alone, trained, "sheet.png")
-    assert "<details>" not in page(figures, {"commit": "first"}, "sheet.png")
+    assert "What it went on from" not in page(figures, {"commit": "first"}, "sheet.png")
+    assert "| in the sea | in the ocean, on the open sea" in text

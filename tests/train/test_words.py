@@ -12,11 +12,11 @@ from framecast.train.captions import canonical, free, parse, training_caption
 from framecast.train.characters import SIMPLIFIED, traditional
 from framecast.train.habits import USUAL
 from framecast.train.stories import MAX_SCENES, sample_story, storyboard
-from framecast.train.surroundings import CLEARING, HEADINGS, HOMECOMING, NIGHTFALL, OWNERS, SKIES
+from framecast.train.surroundings import CLEARING, HEADINGS, HOMECOMING, NIGHTFALL, OWNERS, SKIES, SLUG_LIGHTS
 from framecast.train.wordings import plural_noun
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene, with_friend
-from framecast.train.world.vocabulary import SUBJECTS, Language
+from framecast.train.world.vocabulary import PLACES, SUBJECTS, Language
 
 
 def test_canonical_form() -> None:
@@ -159,7 +159,7 @@ def test_no_scene_that_is_learnt_from_is_a_held_out_combination() -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_what_is_told_around_changes_the_time_and_the_weather_only(language: Language) -> None:
     rng, habits = random.Random(10), replace(USUAL, beside=0.9, sparse=0.0, cast=0.0, scenes=(3,))
-    stories = [sample_story(rng, language, habits=habits) for _ in range(300)]
+    stories = [sample_story(rng, language, habits=habits) for _ in range(900)]
     texts = [(story.text.lower(), story.shots) for story in stories]
     for light, words in NIGHTFALL[language].items():
         found = [shots for text, shots in texts if any(word in text for word in words)]
@@ -172,6 +172,24 @@ def test_what_is_told_around_changes_the_time_and_the_weather_only(language: Lan
     for told in (SKIES, HEADINGS, HOMECOMING, OWNERS):
         assert any(word.strip().lower() in text for text, _ in texts for word in told[language])
     assert any(re.match(r"(scene|shot|day|\(|场景|第|镜头|（).*\n", text) for text, _ in texts)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_film_script_says_place_and_time_above_every_scene(language: Language) -> None:
+    rng, habits = random.Random(12), replace(USUAL, beside=0.9, sparse=0.0, cast=0.0, scenes=(2, 3))
+    heading = {"en": r"^(?:\d\. )?(?:INT\./)?EXT\. (.+) - ([A-Z]+)$", "zh": r"^第.场 (?:外景 )?(\S+) (\S+)$"}[language]
+    found = 0
+    for _ in range(300):
+        story = sample_story(rng, language, habits=habits)
+        if heads := re.findall(heading, story.text, re.MULTILINE):
+            found += 1
+            assert len(heads) == len(story.shots), story.text
+            for (place, light), shot in zip(heads, story.shots, strict=True):
+                known = PLACES[shot.scene.place]
+                words = known.english if language == "en" else known.chinese
+                assert any(place.lower() in word for word in words)
+                assert light in SLUG_LIGHTS[language][shot.scene.light]
+    assert found > 20
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from framecast.train.judge import QUESTIONS
+from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
+from framecast.train.world.vocabulary import ACTIONS, COLOURS, PLACES, SUBJECTS
 
 
 def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, remarks: str = "") -> str:
@@ -63,11 +65,43 @@ def page(figures: Mapping[str, Any], trained: Mapping[str, Any], sheet: str, rem
             f"![Six frames of each of 24 fixed prompts]({sheet})",
             "",
             *([remarks.strip(), ""] if remarks else []),
+            *_words(),
             "## What was trained",
             "",
             *_history(trained),
         ]
     )
+
+
+def _words() -> list[str]:
+    """What the world has, by the words for it."""
+    rows = [
+        *((subject.name, subject.english, subject.chinese) for subject in SUBJECTS.values()),
+        *((colour.name, (), colour.chinese) for colour in COLOURS.values()),
+        *((action.phrase, action.english, action.chinese) for action in ACTIONS.values()),
+        *((place.phrase, place.english, place.chinese) for place in PLACES.values()),
+        *((light.name, light.english, light.chinese) for light in LIGHTS.values()),
+        *((weather.phrase or "(nothing)", weather.english, weather.chinese) for weather in WEATHERS.values()),
+        *((name, english, chinese) for name, (english, chinese) in CAMERAS.items() if name != "static"),
+    ]
+    return [
+        "## The words it knows",
+        "",
+        "A scene's prompt in full is `a white kitten with a red ball plays in the courtyard, night, snowing`; its camera",
+        "is a field of its own. Stories may say what stands beside it. Whatever else a prompt says is not drawn.",
+        "",
+        "<details><summary>Subjects, colours, actions, places, times, weathers and cameras</summary>",
+        "",
+        "| in a prompt | in stories | 故事里 |",
+        "|---|---|---|",
+        *(
+            f"| {said} | {', '.join(word for word in english if word != said)} | {'、'.join(chinese)} |"
+            for said, english, chinese in rows
+        ),
+        "",
+        "</details>",
+        "",
+    ]
 
 
 def _mistaken(pairs: Mapping[str, int]) -> list[str]:
