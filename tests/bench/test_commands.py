@@ -2,6 +2,9 @@
 
 import errno
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +127,10 @@ def test_a_sweep(gateway: str, tmp_path: Path) -> None:
         (["latency", "--scene", "a", "--slo", "joy=1"], "'joy' is none of"),
         (["load", "--scene", "a"], "give --request-rate, --trace, or --max-concurrency"),
         (["load", "--scene", "a", "--max-concurrency", "1", "--sweep"], "--sweep begins at --request-rate"),
+        (["load", "--request-rate", "1"], "nothing is asked for: give --story, --scene, --mix or --trace"),
+        (["load", "--trace", "t.jsonl", "--request-rate", "7"], "--trace says when callers come"),
+        (["load", "--mix", "m.jsonl", "--seconds", "3", "--request-rate", "1"], "--mix says how long its scenes are"),
+        (["load", "--scene", "a", "--request-rate", "1", "--sweep", "--sweep-factor", "inf"], "inf is not a finite"),
         (["load", "--scene", "a", "--request-rate", "inf"], "inf is not a finite number"),
         (["load", "--scene", "a", "--seconds", "nan"], "Invalid value for '--seconds'"),
         (["load", "--scene", "a", "--mix", "m.jsonl", "--request-rate", "1"], "--mix and --story or --scene both say"),
@@ -147,7 +154,7 @@ def test_wrong_options_are_named(arguments: list[str], message: str) -> None:
 def test_times_that_are_none_are_told(line: str, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     trace.write_text(line, encoding="utf-8")
-    assert "a number that is not finite" in _refused("load", "--trace", str(trace))
+    assert "a number is not finite" in _refused("load", "--trace", str(trace))
 
 
 def test_a_record_that_cannot_be_saved_is_printed(
@@ -268,7 +275,7 @@ def test_four_times_the_pixels_are_a_quarter_of_the_capacity(tmp_path: Path) -> 
 def test_a_plan_for_what_is_refused_says_so(tmp_path: Path) -> None:
     fit = next(RESULTS.glob("*capacity-fit.json"))
     output = ["--output-file", str(tmp_path / "plan.json")]
-    asked = ["capacity", "plan", str(fit), "--videos-per-hour", "10", *output]
+    asked = ["capacity", "plan", str(fit), "--videos-per-hour", "10", "--num-prompts", "1000", *output]
     assert "refuses" not in CliRunner().invoke(app, [*asked, "--scene-seconds", "2"]).stderr
     told = CliRunner().invoke(app, [*asked, "--scene-seconds", "60", "--num-inference-steps", "2000"])
     assert told.exit_code == 0
@@ -324,3 +331,109 @@ def test_the_formula_says_where_it_is_off(tmp_path: Path) -> None:
     asked = ["capacity", "predict", str(model), *output, "--request-rate"]
     assert "the formula is off" in CliRunner().invoke(app, [*asked, "0.28"]).stderr
     assert "the formula is off" not in CliRunner().invoke(app, [*asked, "0.2"]).stderr
+
+
+def test_a_load_that_is_told_to_end_is_recorded(gateway: str, tmp_path: Path) -> None:
+    """As a process of its own, told by the signal: at the time of the second video, long before the third."""
+    file, trace = tmp_path / "load.json", tmp_path / "trace.jsonl"
+    trace.write_text("".join(f'{{"at": {at}, "scenes": [{{"prompt": "a"}}]}}\n' for at in (0, 0.1, 600)))
+    command = ["bench", "load", "--trace", str(trace), "--address", gateway, "--warmup-requests", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TELLS_WHEN_ENDED, *command, "--output-file", str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)] == ["ended\n"] * 2
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.splitlines()[-1]) == (
+        130,
+        "framecast: interrupted; the record has what had ended by then",
+    )
+    results = json.loads(file.read_text())["results"]
+    assert (results["state"], results["completed_requests"], results["unsent_requests"]) == ("interrupted", 2, 1)
+
+
+_TELLS_WHEN_ENDED = """
+from framecast.bench import divergence
+from framecast.client.cli import main
+
+known = divergence.DivergenceWatch.ended
+def ended(*arguments, **named):
+    print("ended", flush=True)
+    return known(*arguments, **named)
+divergence.DivergenceWatch.ended = ended
+main()
+"""
+
+
+def test_a_sweep_of_what_cannot_be_made_says_why(gateway: str, tmp_path: Path) -> None:
+    file = tmp_path / "sweep.json"
+    asked = ["load", "--sweep", *SCENE, "--width", "33", "--request-rate", "50", "--num-prompts", "3"]
+    told = CliRunner().invoke(app, [*asked, "--address", gateway, "--output-file", str(file)])
+    assert told.exit_code == 1
+    assert "3 of 3 videos: InvalidArgument: options.width: 33 is not a multiple of" in " ".join(told.stderr.split())
+    assert json.loads(file.read_text())["results"]["beyond_qps"] is None
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"scenes": [{"prompt": "a"}], "wieght": 3}', "'wieght' means nothing here; known are weight, width"),
+        ('{"scenes": [{"prompt": "a"}], "steps": 0.5}', "steps is 0.5, which is no whole number from 0 on"),
+        ('{"scenes": [{"prompt": "a"}], "width": -256}', "width is -256, which is no whole number"),
+        ('{"scenes": [{"prompt": "a", "seconds": -1}]}', "a scene is shorter than nothing"),
+        ('{"scenes": [{"seconds": 1}]}', "a video's line has no 'prompt'"),
+        ('{"story": "a", "scene_seconds": 2}', "a story's line needs scene_seconds"),
+        ('["x"]', "['x'] is no video: a line is one JSON object"),
+    ],
+)
+def test_a_line_of_a_mix_that_means_something_else_is_told(line: str, said: str, tmp_path: Path) -> None:
+    mix = tmp_path / "mix.jsonl"
+    mix.write_text(line, encoding="utf-8")
+    fit = next(RESULTS.glob("*capacity-fit.json"))
+    output = ["--output-file", str(tmp_path / "x.json")]
+    told = CliRunner().invoke(app, ["capacity", "predict", str(fit), "--mix", str(mix), *output])
+    assert told.exit_code == 2
+    assert f"{mix}" in told.stderr
+    assert said in " ".join(told.stderr.split())
+
+
+def test_a_simulation_says_what_it_cannot_show(tmp_path: Path) -> None:
+    fit = next(RESULTS.glob("*capacity-fit.json"))
+    asked = ["capacity", "simulate", str(fit), "--output-file", str(tmp_path / "x.json"), "--request-rate"]
+    told = CliRunner().invoke(app, [*asked, "3.5", "--replicas", "10", "--num-prompts", "1000"])
+    assert "0.35 videos/s a replica are more than the 0.29" in " ".join(told.stderr.split())
+    assert "100 videos a replica are too few for its queue to settle" in " ".join(told.stderr.split())
+    told = CliRunner().invoke(app, [*asked, "0.2", "--num-prompts", "300"])
+    assert told.stderr.count("framecast:") == 0
+
+
+def test_a_simulation_in_which_nobody_is_served_says_so(tmp_path: Path) -> None:
+    model = tmp_path / "model.json"
+    service = {"step": {"points": [[1.0, 100.0]]}, "pixels": 4096}
+    Record("fit", {"service": service, "served": json.loads(MODEL.to_json()), "residuals": {}}, []).save(model)
+    asked = ["--request-rate", "100", "--num-prompts", "300", "--limit", "max_queued_videos=0"]
+    found = _run("capacity", "simulate", str(model), *asked, "--output-file", str(tmp_path / "x.json"))["results"]
+    assert (found["refused_rate"], found["failed_rate"], found["throughput_qps"]) == (1.0, 0.0, 0.0)
+    assert found["latency_median"] is None
+
+
+def test_stories_are_not_free_where_none_was_calibrated(tmp_path: Path) -> None:
+    fit = next(RESULTS.glob("*capacity-fit.json"))
+    record = Record.load(fit)
+    service = {**record.results["service"], "plan_scene": 0.0, "plan_fixed": 0.0}
+    Record("fit", {**record.results, "service": service}, []).save(tmp_path / "fit.json")
+    said = _refused("capacity", "predict", str(tmp_path / "fit.json"), "--planned")
+    assert "was calibrated without a story, so planning would cost nothing: calibrate with --story" in said
+
+
+def test_pictures_of_two_sizes_are_two_models(tmp_path: Path) -> None:
+    fit = next(RESULTS.glob("*capacity-fit.json"))
+    record = Record.load(fit)
+    small = [{**run, "pixels": run["pixels"] // 4} for run in record.samples]
+    Record("capacity calibrate", record.results, small).save(tmp_path / "small.json")
+    said = _refused("capacity", "fit", str(fit), str(tmp_path / "small.json"))
+    assert "of pictures of 16,384 and 65,536 pixels: fit one model of each size" in said

@@ -11,6 +11,7 @@ import pytest
 from framecast.bench.arrivals import constant, poisson, stretched
 from framecast.bench.demand import read_trace
 from framecast.bench.divergence import State
+from framecast.bench.interrupt import Interrupt
 from framecast.bench.load import UNFINISHED, LoadLimits, closed_loop, open_loop
 from framecast.bench.percentiles import percentile
 from framecast.bench.slo import Slo
@@ -219,3 +220,32 @@ def test_the_virtual_clock_notices_a_deadlock(virtually: Any) -> None:
 
     with pytest.raises(AssertionError, match="deadlock"):
         virtually(wait())
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_load_that_is_broken_off_keeps_what_has_ended(
+    virtually: Any, fake: Any, workload: Workload, closed: bool
+) -> None:
+    async def broken_off() -> Any:
+        stop = Interrupt()
+        asyncio.get_running_loop().call_later(5.0, stop.ask)
+        if closed:
+            return await closed_loop(fake(2.0).generate, workload, 9, 1, interrupt=stop)
+        return await open_loop(fake(2.0).generate, workload, [0.0, 2.0, 4.0, 6.0, 8.0], interrupt=stop)
+
+    run = virtually(broken_off())
+    assert [(sample.index, sample.error) for sample in run.samples] == [(0, ""), (1, "")]
+    assert run.verdict.state is State.INTERRUPTED
+    found = summary(run)
+    assert (found["state"], found["completed_requests"], found["failed_requests"]) == ("interrupted", 2, 0)
+    assert not keeps_up(found, 0.0)
+
+
+def test_a_sweep_that_is_broken_off_knows_the_knee_so_far(virtually: Any) -> None:
+    async def load(rate: float) -> dict[str, Any]:
+        state = "interrupted" if rate > 2 else "steady"
+        return {"state": state, "failed_requests": 0, "completed_requests": 5}
+
+    found = virtually(sweep(load, SweepRules(1.0, 1.5)))
+    assert (found.knee, found.beyond) == (1.5, None)
+    assert [point["request_rate"] for point in found.points] == [1.0, 1.5, 2.25]

@@ -14,6 +14,9 @@ from framecast.bench.kind import Kind
 from framecast.bench.workload import Ask, Workload
 from framecast.client import Scene, VideoOptions
 
+_SIZES = ("width", "height", "fps", "steps")
+_VIDEO = (*_SIZES, "story", "scenes", "scene_seconds")
+
 
 def read_trace(path: Path, defaults: VideoOptions, seed: int = 1) -> tuple[Times, Workload]:
     """A trace of demand: ``{"at": seconds, "story": "…"}`` or ``{"at": seconds, "scenes": [{"prompt": "…",
@@ -52,7 +55,8 @@ def read_kinds(path: Path) -> list[tuple[float, Kind]]:
     for weight, ask, fields in _mix(path, VideoOptions()):
         kind = ask.kind
         if kind.planned:
-            if not (expected := fields.get("scene_seconds")):
+            expected = fields.get("scene_seconds")
+            if not isinstance(expected, list) or not expected:
                 raise ValueError(
                     f"{path}: a story's line needs scene_seconds, the lengths that the planner will give it"
                 )
@@ -77,17 +81,36 @@ def _lines(
             continue
         try:
             fields = json.loads(line)
+            _known(fields, (number, *_VIDEO))
             value = float(fields[number] if missing is None else fields.get(number, missing))
             ask = _ask(fields, defaults)
             if not all(map(math.isfinite, (value, *(scene.seconds for scene in ask.scenes)))):
-                raise ValueError("a number that is not finite")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}:{row}: {error!r} in a video's line") from None
+                raise ValueError("a number is not finite")
+            if any(scene.seconds < 0 for scene in ask.scenes):
+                raise ValueError("a scene is shorter than nothing")
+        except KeyError as error:
+            raise ValueError(f"{path}:{row}: a video's line has no {error.args[0]!r}") from None
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}:{row}: {error}") from None
         yield value, ask, fields
 
 
+def _known(fields: Any, known: Sequence[str]) -> None:
+    """Raises ValueError for what is no object of these names: a weight that is misspelt would count as 1."""
+    if not isinstance(fields, dict):
+        raise ValueError(f"{fields!r:.40} is no video: a line is one JSON object")
+    if unknown := sorted(set(fields) - set(known)):
+        raise ValueError(f"{unknown[0]!r} means nothing here; known are {', '.join(known)}")
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} is {value!r}, which is no whole number from 0 on")
+    return value
+
+
 def _ask(fields: Mapping[str, Any], defaults: VideoOptions) -> Ask:
-    sizes: Any = {name: int(fields[name]) for name in ("width", "height", "fps", "steps") if name in fields}
+    sizes: Any = {name: _whole(name, fields[name]) for name in _SIZES if name in fields}
     scenes: Sequence[Mapping[str, Any]] = fields.get("scenes", ())
     if ("story" in fields) == bool(scenes):
         raise ValueError("either story or scenes")

@@ -8,12 +8,15 @@ from itertools import pairwise
 
 
 class State(str, Enum):
-    """Of a load: the server keeps up, its queue grows without bound, it turns callers away, or it makes nothing."""
+    """Of a load: the server keeps up, its queue grows without bound, it turns callers away, or it makes nothing; or
+    somebody broke the load off.
+    """
 
     STEADY = "steady"
     DIVERGING = "diverging"
     REFUSING = "refusing"
     FAILING = "failing"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)

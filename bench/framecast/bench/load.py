@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from framecast.bench.divergence import DivergenceRules, DivergenceWatch, State, Verdict
+from framecast.bench.interrupt import Interrupt
 from framecast.bench.sample import REFUSED, Sample, observe
 from framecast.bench.workload import Generate, Workload
 
@@ -59,9 +60,13 @@ async def open_loop(
     times: Sequence[float],
     limits: LoadLimits | None = None,
     progress: Callable[[], None] = lambda: None,
+    interrupt: Interrupt | None = None,
 ) -> LoadRun:
-    """Asks for videos at `times` (seconds from now), whatever became of the earlier ones."""
-    limits = limits or LoadLimits()
+    """Asks for videos at `times` (seconds from now), whatever became of the earlier ones.
+
+    Of a load that is interrupted, the videos that have ended by then count.
+    """
+    limits, stop = limits or LoadLimits(), interrupt or Interrupt()
     clock, watch = asyncio.get_running_loop().time, DivergenceWatch(limits.rules)
     places = asyncio.Semaphore(limits.max_concurrency) if limits.max_concurrency else None
     origin, due = clock(), {}
@@ -82,18 +87,24 @@ async def open_loop(
 
     # 1. Ask, each at its own time.
     for index, intended in enumerate(times):
-        await asyncio.sleep(max(0.0, origin + intended - clock()))
+        await stop.first(asyncio.sleep(max(0.0, origin + intended - clock())))
+        if stop.asked:
+            break
         due[asyncio.create_task(video(index, float(intended)))] = float(intended)
         verdict = watch.arrived()
         in_flight.append((clock() - origin, watch.in_flight))
         if limits.stop and verdict.state is not State.STEADY:
             break
     # 2. Wait for the answers, but not for ever: a diverged queue may be hours long.
-    await _finish(due, limits.drain)
-    samples = [_sample(task, index, due[task], clock() - origin) for index, task in enumerate(due)]
+    await _finish(due, limits.drain, stop)
+    samples = [
+        _sample(task, index, due[task], clock() - origin)
+        for index, task in enumerate(due)
+        if not (stop.asked and task.cancelled())
+    ]
     start = float(times[0]) if len(times) else 0.0
     ended = max((sample.ended for sample in samples), default=start)
-    return LoadRun(tuple(samples), ended - start, len(times), tuple(in_flight), watch.verdict)
+    return LoadRun(tuple(samples), ended - start, len(times), tuple(in_flight), _verdict(watch, stop))
 
 
 async def closed_loop(
@@ -102,13 +113,14 @@ async def closed_loop(
     videos: int,
     concurrency: int,
     progress: Callable[[], None] = lambda: None,
+    interrupt: Interrupt | None = None,
 ) -> LoadRun:
     """`concurrency` callers, each of whom asks for the next video when the last has ended, `videos` in all.
 
     A slow server is asked less, so queueing does not show: latencies count from the sending, there is no other time.
     One that refuses callers, or fails them all, is asked no more: who is refused at once would ask for all the rest.
     """
-    clock, watch = asyncio.get_running_loop().time, DivergenceWatch(_CLOSED)
+    clock, watch, stop = asyncio.get_running_loop().time, DivergenceWatch(_CLOSED), interrupt or Interrupt()
     origin, left = clock(), iter(range(videos))
     samples: list[Sample] = []
     in_flight: list[tuple[float, int]] = []
@@ -128,16 +140,21 @@ async def closed_loop(
             in_flight.append((clock() - origin, live))
             progress()
 
-    await asyncio.gather(*(caller() for _ in range(min(concurrency, videos))))
+    await stop.first(asyncio.gather(*(caller() for _ in range(min(concurrency, videos)))))
     samples.sort(key=lambda sample: sample.index)
     duration = max((sample.ended for sample in samples), default=0.0)
-    return LoadRun(tuple(samples), duration, videos, tuple(in_flight), watch.verdict)
+    return LoadRun(tuple(samples), duration, videos, tuple(in_flight), _verdict(watch, stop))
 
 
-async def _finish(tasks: "dict[asyncio.Task[Sample], float]", seconds: float) -> None:
+def _verdict(watch: DivergenceWatch, stop: Interrupt) -> Verdict:
+    return Verdict(State.INTERRUPTED, "it was interrupted") if stop.asked else watch.verdict
+
+
+async def _finish(tasks: "dict[asyncio.Task[Sample], float]", seconds: float, stop: Interrupt) -> None:
     if not tasks:
         return
-    _, pending = await asyncio.wait(tasks, timeout=seconds)
+    await stop.first(asyncio.wait(tasks, timeout=seconds))
+    pending = [task for task in tasks if not task.done()]
     for task in pending:
         task.cancel()
     if pending:

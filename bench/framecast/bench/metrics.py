@@ -1,5 +1,6 @@
 """Triton's Prometheus page: what the denoiser's batches really were while a load ran."""
 
+import http.client
 import re
 import urllib.request
 from collections.abc import Mapping
@@ -64,8 +65,12 @@ def scrape(url: str, timeout: float = 5.0) -> DenoiserCounters:
         ValueError: `url` is not http.
     """
     require_page(url)
-    with urllib.request.urlopen(url, timeout=timeout) as page:  # noqa: S310 - http, checked above
-        text = page.read().decode("utf-8", "replace")
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as page:  # noqa: S310 - http, checked above
+            text = page.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error or type(error).__name__
+        raise OSError(f"--metrics-url: {url} cannot be read as a page: {reason}") from error
     if _PREFIX not in text:
         raise OSError(f"{url} has no counters of the denoiser: it is not the page of Triton, whose log names its port")
     return parse(text)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from framecast.bench.divergence import State
 from framecast.bench.summary import keeps_up
 
 
@@ -58,16 +59,29 @@ async def sweep(load: Callable[[float], Awaitable[dict[str, Any]]], rules: Sweep
         points[rate] = {"request_rate": rate, "keeps_up": good, **results}
         return good
 
+    def broken_off(rate: float) -> bool:
+        return bool(points[rate].get("state") == State.INTERRUPTED.value)
+
     rate = rules.start
     for _ in range(rules.most):
-        if not await kept(rate):
+        good = await kept(rate)
+        if broken_off(rate):
+            return _found(points, knee, beyond)
+        if not good:
             beyond = rate
             break
         knee, rate = rate, rate * rules.factor
     for _ in range(rules.bisections if knee and beyond else 0):
         middle = (knee * beyond) ** 0.5 if knee and beyond else rate
-        if await kept(middle):
+        good = await kept(middle)
+        if broken_off(middle):
+            break
+        if good:
             knee = middle
         else:
             beyond = middle
+    return _found(points, knee, beyond)
+
+
+def _found(points: dict[float, dict[str, Any]], knee: float | None, beyond: float | None) -> Sweep:
     return Sweep(tuple(points[rate] for rate in sorted(points)), knee, beyond)

@@ -1,6 +1,7 @@
 """Fitting, predicting, planning and validating, on servers whose truth is known."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from framecast.bench.arrivals import poisson
 from framecast.bench.capacity.film import cut
 from framecast.bench.capacity.fit import Measured, fit, line
 from framecast.bench.capacity.fitted import Fitted, read_served_model
-from framecast.bench.capacity.fleet import Fleet, Step
-from framecast.bench.capacity.plan import Demand, Price, plan
+from framecast.bench.capacity.fleet import Fleet, Routing, Step
+from framecast.bench.capacity.judge import judge
+from framecast.bench.capacity.plan import Demand, Price, _nearest, plan
 from framecast.bench.capacity.predict import capacity, loaded, predict
 from framecast.bench.capacity.service import Replica, ServiceModel, StepCurve
 from framecast.bench.capacity.simulate import simulate
@@ -122,8 +124,8 @@ def test_steps_measured_beside_decodes_are_charged_for_them_once() -> None:
 def test_a_fit_needs_singles_that_ended_well() -> None:
     with pytest.raises(ValueError, match="one segment by one caller"):
         fit([_measured(9.0, 5)], MODEL)
-    bad = replace(_measured(3.0, 5), samples=(Sample(0, 0, 0, 1, error="Unavailable"),))
-    with pytest.raises(ValueError, match="ended well"):
+    bad = replace(_measured(3.0, 5), samples=(Sample(0, 0, 0, 1, error="Unavailable", why="gone"),))
+    with pytest.raises(ValueError, match=r"with 1 callers one ended with Unavailable: gone"):
         fit([bad], MODEL)
 
 
@@ -222,14 +224,39 @@ def test_the_plan_is_the_smallest_fleet() -> None:
     film, demand = cut([3.0], MODEL), Demand(20_000, latency_p95=0.9)
     found = plan(TRUTH, Replica(), [film], demand, Price(3.5, 100, 700))
     assert found.replicas is not None
-    assert found.prediction is not None
-    assert found.prediction.latency_p95 <= 0.9
-    less = predict(TRUTH, Replica(), [film], 20_000 / 3600, found.replicas - 1)
+    assert found.simulated.latency_p95 is not None
+    assert found.simulated.latency_p95 <= 0.9
+    less = judge(TRUTH, Replica(), [film], 20_000 / 3600, found.replicas - 1)
+    assert less.latency_p95 is not None
     assert less.latency_p95 > 0.9 or less.refused_rate > 0.01
-    made = found.prediction.throughput_qps * 3600
+    made = 20_000 * (1 - found.simulated.refused_rate)
     assert found.dollars_per_video == pytest.approx(found.replicas * 3.5 / made)
-    watts = found.replicas * (100 + 600 * found.prediction.utilisation)
+    watts = found.replicas * (100 + 600 * found.simulated.busy)
     assert found.energy_per_video_j == pytest.approx(watts * 3600 / made)
+
+
+@pytest.mark.parametrize("routing", [Routing.RANDOM, Routing.ROUND_ROBIN])
+def test_a_plan_holds_in_a_simulation_of_its_whole_fleet(routing: Routing) -> None:
+    """Scenes of several segments, where the formula promises too much: other draws, and every replica played."""
+    film, demand = cut([9.0], MODEL), Demand(6000, latency_p95=2.6)
+    judged = partial(judge, TRUTH, Replica(), [film], 6000 / 3600, routing=routing, videos=8000)
+    found = plan(TRUTH, Replica(), [film], demand, judged=judged)
+    assert found.replicas is not None
+    whole = simulate(
+        Fleet(TRUTH, Replica(), found.replicas, routing), poisson(6000 / 3600, 20_000, seed=99), [film], seed=99
+    )
+    p95 = summarised(whole, 0.1)["latency_p95"]
+    assert p95 == pytest.approx(found.simulated.latency_p95, rel=0.06)
+    assert p95 is not None
+    assert p95 < 1.05 * 2.6
+    busy = (whole.busy["denoise"] + whole.busy["decode"]) / found.replicas / np.nanmax(whole.ended)
+    assert found.simulated.busy == pytest.approx(min(1.0, busy), rel=0.05)
+
+
+def test_the_nearest_number_that_serves_is_found_from_anywhere() -> None:
+    for least in (1, 2, 3, 17, 400, 999):
+        for start in (1, 5, 40, 1000):
+            assert least <= _nearest(lambda n, least=least: n >= least, start, 1000) <= least + max(1, least // 40)
 
 
 def test_a_bound_below_one_video_alone_has_no_plan() -> None:

@@ -88,7 +88,7 @@ def _words() -> list[str]:
         "## The words it knows",
         "",
         "A scene's prompt in full is `a white kitten with a red ball plays in the courtyard, night, snowing`; its",
-        "camera is a field of its own. Stories may say what stands beside it. Whatever else a prompt says is not drawn.",
+        "camera is a field of its own. Stories may say what stands beside it. What else a prompt says is not drawn.",
         "",
         "<details><summary>Subjects, colours, actions, places, times, weathers and cameras</summary>",
         "",

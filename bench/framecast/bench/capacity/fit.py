@@ -65,8 +65,16 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
     Raises:
         ValueError: there are no singles (one caller, scenes of one segment) to start from, or a video failed.
     """
-    if any(sample.error for run in runs for sample in run.samples) or not all(run.samples for run in runs):
-        raise ValueError("a calibration needs videos that all ended well")
+    failed = [(run, sample) for run in runs for sample in run.samples if sample.error]
+    if failed:
+        run, sample = failed[0]
+        more = "; give the server as many places, or fewer callers with --concurrency" if run.concurrency > 1 else ""
+        raise ValueError(
+            f"a calibration needs videos that all end well; with {run.concurrency} callers one ended with "
+            f"{sample.error}: {sample.why}{more}"
+        )
+    if not all(run.samples for run in runs):
+        raise ValueError("a calibration needs at least one video of every kind")
     alone_runs = [run for run in runs if run.concurrency == 1 and run.scene_seconds]
     singles = [run for run in alone_runs if _film(run, served).segments == 1]
     if not singles:

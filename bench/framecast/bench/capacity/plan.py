@@ -1,10 +1,14 @@
 """How many replicas a demand takes, what they cost and what energy a video takes."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from framecast.bench.capacity.film import Film
-from framecast.bench.capacity.predict import Prediction, predict
+from framecast.bench.capacity.judge import Judged, judge
+from framecast.bench.capacity.predict import Prediction, capacity, predict
 from framecast.bench.capacity.service import Replica, ServiceModel
 
 MOST = 1_000_000
@@ -53,14 +57,20 @@ class FleetPlan:
 
     Attributes:
         replicas: how many; None: no number up to `MOST` does.
-        prediction: of that fleet, or of `MOST` replicas.
+        prediction: of that fleet by the formula, or of `MOST` replicas.
+        simulated: what decided: that fleet, played.
         dollars_per_video, energy_per_video_j: of what is made, idle time included; None without prices.
     """
 
     replicas: int | None
     prediction: Prediction
+    simulated: Judged
     dollars_per_video: float | None = None
     energy_per_video_j: float | None = None
+
+
+Judge = Callable[[int], Judged]
+"""What is to be said of so many replicas."""
 
 
 def plan(
@@ -70,27 +80,46 @@ def plan(
     demand: Demand,
     price: Price | None = None,
     most: int = MOST,
+    judged: Judge | None = None,
 ) -> FleetPlan:
-    """Bisects the number of replicas: more of them never make a video later."""
+    """The formula says where to look, and simulations which number it is.
+
+    Args:
+        service, replica, films: what serves what.
+        demand, price: see there.
+        most: replicas that are tried.
+        judged: plays a fleet; left out, `judge` with its defaults.
+    """
     rate, price = demand.videos_per_hour / 3600, price or Price()
+    played = judged or partial(judge, service, replica, films, rate)
+    bounds: Any = {"latency_bound": demand.latency_p95, "ttff_bound": demand.ttff_p95}
+    if not demand.refused:  # in any fleet all may come at once
+        return FleetPlan(None, predict(service, replica, films, rate, most), played(most))
+
+    def expected(replicas: int) -> bool:
+        found = predict(service, replica, films, rate, replicas)
+        return _keeps(demand, found.refused_rate, found.latency_p95, found.ttff_p95)
 
     def serves(replicas: int) -> bool:
-        found = predict(service, replica, films, rate, replicas)
-        return (
-            found.refused_rate <= demand.refused
-            and (demand.latency_p95 is None or found.latency_p95 <= demand.latency_p95)
-            and (demand.ttff_p95 is None or found.ttff_p95 <= demand.ttff_p95)
-        )
+        found = played(replicas)
+        return _keeps(demand, found.refused_rate, found.latency_p95, found.ttff_p95)
 
-    replicas = _fewest(serves, most)
+    start = _fewest(expected, most) or math.ceil(rate / capacity(service, replica, films))
+    replicas = _nearest(serves, min(start, most), most) if serves(most) else None
     if replicas is None:
-        return FleetPlan(None, predict(service, replica, films, rate, most))
-    found = predict(
-        service, replica, films, rate, replicas, latency_bound=demand.latency_p95, ttff_bound=demand.ttff_p95
+        return FleetPlan(None, predict(service, replica, films, rate, most), played(most))
+    found, simulated = predict(service, replica, films, rate, replicas, **bounds), played(replicas)
+    made = rate * (1 - simulated.refused_rate)
+    dollars = replicas * price.dollars_per_hour / 3600 / made if price.dollars_per_hour else None
+    watts = replicas * (price.idle_watts + (price.busy_watts - price.idle_watts) * simulated.busy)
+    return FleetPlan(replicas, found, simulated, dollars, watts / made if price.busy_watts else None)
+
+
+def _keeps(demand: Demand, refused: float, latency: float | None, ttff: float | None) -> bool:
+    return refused <= demand.refused and all(
+        bound is None or (found is not None and found <= bound)
+        for found, bound in ((latency, demand.latency_p95), (ttff, demand.ttff_p95))
     )
-    dollars = replicas * price.dollars_per_hour / 3600 / found.throughput_qps if price.dollars_per_hour else None
-    watts = replicas * (price.idle_watts + (price.busy_watts - price.idle_watts) * found.utilisation)
-    return FleetPlan(replicas, found, dollars, watts / found.throughput_qps if price.busy_watts else None)
 
 
 def _fewest(serves: Callable[[int], bool], most: int) -> int | None:
@@ -102,6 +131,29 @@ def _fewest(serves: Callable[[int], bool], most: int) -> int | None:
         high = min(2 * high, most)
     low = high // 2 if high > 1 else 0  # does not serve
     while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if serves(middle) else (middle, high)
+    return high
+
+
+def _nearest(serves: Callable[[int], bool], start: int, most: int) -> int:
+    """The smallest number that serves, to two parts in a hundred, by steps of a quarter from `start` and bisection.
+
+    `most` serves. Each question takes seconds, and between numbers that are nearer other draws would answer otherwise.
+    """
+    high, low = (start, start) if serves(start) else (most, start)
+    if high == start:
+        while low and serves(low):
+            high, low = low, min(low - 1, 4 * low // 5)
+    else:
+        step = start
+        while step < most:
+            step = min(most, max(step + 1, 5 * step // 4))
+            if step == most or serves(step):
+                high = step
+                break
+            low = step
+    while high - low > max(1, high // 50):
         middle = (low + high) // 2
         low, high = (low, middle) if serves(middle) else (middle, high)
     return high

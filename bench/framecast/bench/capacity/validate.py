@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from framecast.bench.capacity.service import Replica, ServiceModel
 from framecast.bench.capacity.simulate import simulate
 from framecast.bench.capacity.videos import Status
 from framecast.bench.percentiles import percentile
-from framecast.bench.sample import Sample
+from framecast.bench.sample import REFUSED, Sample
 
 MOST_UTILISED = 0.9  # of the capacity; beyond, no run lasts until the formula's steady state
 
@@ -127,7 +127,7 @@ def validate(
         ("ttff_p95", percentile(firsts, 0.95).value, formula.ttff_p95),
         # Has no queue in it: where it is off, the machine was slower or faster than when it was calibrated.
         ("step_seconds", load.step_seconds, None),
-        ("refused_rate", 1 - len(done) / len(load.samples), formula.refused_rate),
+        ("refused_rate", fmean(sample.error == REFUSED for sample in load.samples), formula.refused_rate),
     ]
     return [
         Row(rate, name, value, by_formula if settled else None, simulated[name]) for name, value, by_formula in figures
@@ -152,15 +152,18 @@ def summarised(found: Simulated, warmup: float = 0.0) -> dict[str, float | None]
     """
     kept = np.arange(len(found.arrived)) >= warmup * len(found.arrived)
     done = kept & (found.status == Status.DONE)
+    shares = {
+        "refused_rate": float((found.status[kept] == Status.REFUSED).mean()),
+        "failed_rate": float((found.status[kept] == Status.FAILED).mean()),
+    }
     if not done.any():
-        return dict.fromkeys(("throughput_qps", "refused_rate", "failed_rate", *_names()))
+        return {"throughput_qps": 0.0, **shares, **dict.fromkeys(_names())}
     latency = np.sort(found.ended[done] - found.arrived[done])
     ttff = np.sort(found.first[done] - found.arrived[done])
     duration = float(found.ended[done].max() - found.arrived[kept].min())
     results: dict[str, float | None] = {
         "throughput_qps": float(done.sum()) / duration,
-        "refused_rate": float((found.status[kept] == Status.REFUSED).mean()),
-        "failed_rate": float((found.status[kept] == Status.FAILED).mean()),
+        **shares,
     }
     for name, values in (("latency", latency), ("ttff", ttff)):
         results[f"{name}_mean"] = float(values.mean())

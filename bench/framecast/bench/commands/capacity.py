@@ -46,7 +46,7 @@ def calibrate(
     tls: o.Tls = False,
     ca_file: o.CaFile = None,
     num_prompts: Annotated[int, typer.Option(min=1, help="Videos of each kind.")] = _PLAN.videos,
-    concurrency: Annotated[list[int] | None, typer.Option(help="Callers at once; repeatable; 2 and 4.")] = None,
+    concurrency: Annotated[list[int] | None, typer.Option(min=1, help="Callers at once; repeatable; 2 and 4.")] = None,
     story: Annotated[str, typer.Option(help="For the planner's part; empty leaves it out.")] = _PLAN.story,
     width: o.Width = 0,
     height: o.Height = 0,
@@ -89,6 +89,12 @@ def fit(
         for record in records:
             for run in map(Measured.from_json, record.samples):
                 kinds.setdefault((run.scene_seconds, run.steps, run.concurrency), []).append(run)
+        sizes = sorted({run.pixels for each in kinds.values() for run in each})
+        if len(sizes) > 1:
+            raise ValueError(
+                f"the calibrations are of pictures of {' and '.join(f'{size:,}' for size in sizes)} pixels: "
+                "fit one model of each size"
+            )
         runs = [together(each) for each in kinds.values()]
         results = fitted_from(runs, first).to_json()
     settings = {"calibrations": [path.name for path in calibrations]}

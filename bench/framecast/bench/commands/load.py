@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +17,13 @@ from framecast.bench.commands.latency import settings
 from framecast.bench.commands.publish import console, publish, tell_failures
 from framecast.bench.commands.run import Measurement, identity, measured, warm_up
 from framecast.bench.demand import read_mix, read_trace
+from framecast.bench.interrupt import Interrupt
 from framecast.bench.load import LoadLimits, closed_loop, open_loop
 from framecast.bench.record import Record
 from framecast.bench.sample import Sample
 from framecast.bench.sweep import SweepRules, sweep
 from framecast.client import VideoOptions
-from framecast.client.report import one_sentence_errors
+from framecast.client.report import fail, one_sentence_errors
 
 _LIMITS, _RULES = LoadLimits(), SweepRules()
 
@@ -53,7 +55,9 @@ def load(
     trace: Annotated[Path | None, typer.Option(help="Replay a trace (docs/bench.md) instead.")] = None,
     mix: Annotated[Path | None, typer.Option(help="Videos drawn by weight from a file (docs/bench.md).")] = None,
     to_knee: Annotated[bool, typer.Option("--sweep", help="Raise the rate until the server falls behind.")] = False,
-    sweep_factor: Annotated[float, typer.Option(min=1.01, help="Between the rates of a sweep.")] = _RULES.factor,
+    sweep_factor: Annotated[
+        float, typer.Option(min=1.01, callback=o.finite, help="Between the rates of a sweep.")
+    ] = _RULES.factor,
     sweep_bisections: Annotated[int, typer.Option(min=0, help="Of a sweep's last step.")] = _RULES.bisections,
     address: o.Address = o.DEFAULT_ADDRESS,
     token: o.Token = "",
@@ -81,6 +85,12 @@ def load(
     given = {"--trace": trace, "--mix": mix, "--story or --scene": story or scene}
     if len(several := [name for name, value in given.items() if value]) > 1:
         raise typer.BadParameter(f"{' and '.join(several)} both say what the videos are; give one of them")
+    if trace is not None and (request_rate or seconds or num_frames):
+        raise typer.BadParameter("--trace says when callers come and what they ask for: leave out the options for that")
+    if mix is not None and (seconds or num_frames):
+        raise typer.BadParameter("--mix says how long its scenes are: leave out --seconds and --num-frames")
+    if not any(given.values()):
+        raise typer.BadParameter("nothing is asked for: give --story, --scene, --mix or --trace")
     if trace is not None:
         with o.sentences():
             times, workload = read_trace(trace, asked, seed)
@@ -105,41 +115,57 @@ def load(
         "slo": asdict(bounds),
     }
 
-    async def at(times: Times) -> Measurement:
-        return await measured(target, lambda generate: open_loop(generate, workload, times.tolist(), limits), bounds)
+    async def at(times: Times, stop: Interrupt) -> Measurement:
+        asked = times.tolist()
+        return await measured(
+            target, lambda generate: open_loop(generate, workload, asked, limits, interrupt=stop), bounds
+        )
 
-    async def run() -> tuple[Record, Sequence[Sample]]:
+    async def run() -> tuple[Record, Sequence[Sample], bool]:
         asked_for["served"] = await identity(target)
         await warm_up(target, workload, warmup_requests)
-        if to_knee:
-            rules = SweepRules(request_rate, sweep_factor, sweep_bisections)
-            return await _sweep(at, arrival, num_prompts, seed, rules), ()
-        if request_rate or trace is not None:
-            found = await at(times)
-        else:
-            found = await measured(
-                target, lambda generate: closed_loop(generate, workload, num_prompts, max_concurrency), bounds
-            )
-        return Record("load", found.results, found.raw()), found.run.samples
+        with Interrupt() as stop:
+            if to_knee:
+                rules = SweepRules(request_rate, sweep_factor, sweep_bisections)
+                one = partial(at, stop=stop)
+                return *await _sweep(one, arrival, num_prompts, seed, rules), stop.asked
+            if request_rate or trace is not None:
+                found = await at(times, stop)
+            else:
+                callers = partial(closed_loop, interrupt=stop)
+                found = await measured(
+                    target, lambda generate: callers(generate, workload, num_prompts, max_concurrency), bounds
+                )
+            return Record("load", found.results, found.raw()), found.run.samples, stop.asked
 
-    record, samples = asyncio.run(run())
+    record, samples, interrupted = asyncio.run(run())
     publish(Record(record.benchmark, record.results, record.samples, asked_for), output_file)
-    if tell_failures(samples):
+    none = tell_failures(samples)
+    if interrupted:
+        fail("interrupted; the record has what had ended by then", 130)
+    if none:
         raise typer.Exit(1)
 
 
-async def _sweep(at: Any, arrival: Arrivals, videos: int, seed: int, rules: SweepRules) -> Record:
+async def _sweep(
+    at: Any, arrival: Arrivals, videos: int, seed: int, rules: SweepRules
+) -> tuple[Record, Sequence[Sample]]:
+    """The record, and the samples of every rate together."""
     samples: dict[str, Any] = {}
+    every: list[Sample] = []
 
     async def one(rate: float) -> dict[str, Any]:
         console.print(f"{rate:.3g} videos/s", highlight=False)
         found: Measurement = await at(arrival_times(arrival, rate, videos, seed))
         samples[repr(rate)] = found.raw()
+        every.extend(found.run.samples)
         return found.results
 
     found = await sweep(one, rules)
-    results = {"knee_qps": found.knee, "beyond_qps": found.beyond, "points": list(found.points)}
-    return Record("sweep", results, samples)
+    made = any(not sample.error for sample in every)  # else no rate was too much: something else is wrong
+    beyond = found.beyond if made else None
+    results = {"knee_qps": found.knee, "beyond_qps": beyond, "points": list(found.points)}
+    return Record("sweep", results, samples), every
 
 
 def arrival_times(arrival: Arrivals, rate: float, videos: int, seed: int) -> Times:

@@ -7,7 +7,7 @@ import typer
 
 from framecast.bench.commands import options as o
 from framecast.bench.commands.latency import settings
-from framecast.bench.commands.publish import publish
+from framecast.bench.commands.publish import publish, tell_failures
 from framecast.bench.commands.run import identity, warm_up
 from framecast.bench.divergence import State, Verdict
 from framecast.bench.load import LoadRun
@@ -76,5 +76,5 @@ def loadgen(
         Record("loadgen", results, samples, {**settings(workload), "scenario": scenario.value, "served": served}),
         output_file,
     )
-    if not found.valid:
+    if tell_failures(found.samples) or not found.valid:
         raise typer.Exit(1)

@@ -35,13 +35,21 @@ def inputs(
     model: Path, weighted: Sequence[tuple[float, Kind]], limits: list[str] | None
 ) -> tuple[Fitted, list[Film], Replica]:
     """The model, the films and the replica. Raises ValueError that says what is wrong."""
-    fitted = Fitted.from_json(dict(Record.load(model).results))
+    try:
+        fitted = Fitted.from_json(dict(Record.load(model).results))
+    except ValueError as error:
+        raise ValueError(f"{model}: {error}") from None
     if fitted.doubts:
         again = "calibrate again with nothing else running, and more videos (--num-prompts)"
         typer.echo(f"framecast: {model} is a doubtful model: {'; '.join(fitted.doubts)}; {again}", err=True)
     unserved = dict.fromkeys(words for _, kind in weighted for words in refusals(kind, fitted.served))
     if unserved:
         typer.echo(f"framecast: a server as it comes refuses such videos: {'; '.join(unserved)}", err=True)
+    service = fitted.service
+    if any(kind.planned for _, kind in weighted) and not service.plan_fixed + service.plan_scene:
+        raise ValueError(
+            f"{model} was calibrated without a story, so planning would cost nothing: calibrate with --story"
+        )
     films = [film_of(kind, fitted.served, fitted.service.pixels, weight) for weight, kind in weighted]
     return fitted, films, _replica(limits or [])
 

@@ -15,6 +15,7 @@ from framecast.bench.commands.publish import console, publish
 from framecast.bench.commands.run import Target, identity
 from framecast.bench.record import Record
 from framecast.client.report import fail, one_sentence_errors
+from framecast.errors import FramecastError
 
 PROMPTS = ("a white kitten plays in the courtyard, day", "a red car moves on the street", "a ball jumps on the beach")
 
@@ -76,7 +77,7 @@ def peers(
                 theirs = PlainDiffusers(bundle, asked, compiled=versus is Versus.COMPILE)
             identified = asyncio.run(identity(Target(server.address)))
             found = contest(ours, theirs, rounds, seed, progress)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, FramecastError) as error:
         fail(str(error), 1)
     settings = {
         "served": identified,

@@ -1,6 +1,7 @@
 """`framecast bench capacity predict`, `plan` and `simulate`: what a service model says of demands."""
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,27 +9,30 @@ import typer
 
 from framecast.bench import arrivals
 from framecast.bench.capacity.fleet import Failure, Fleet, Routing
+from framecast.bench.capacity.judge import Judged, judge
 from framecast.bench.capacity.plan import MOST, Demand, Price
 from framecast.bench.capacity.plan import plan as smallest
-from framecast.bench.capacity.predict import Prediction, capacity, places
+from framecast.bench.capacity.predict import capacity, places
 from framecast.bench.capacity.predict import predict as predicted
 from framecast.bench.capacity.simulate import simulate as simulated
 from framecast.bench.capacity.validate import summarised
 from framecast.bench.commands import options as o
 from framecast.bench.commands.load import Arrivals, arrival_times
 from framecast.bench.commands.model import Limits, Model, inputs, kinds, sentences
-from framecast.bench.commands.publish import publish
+from framecast.bench.commands.publish import console, publish
 from framecast.bench.kind import Kind
 from framecast.bench.record import Record
 from framecast.client.report import fail, one_sentence_errors
 
 SceneSeconds = Annotated[
-    list[float] | None, typer.Option(min=0, callback=o.finite, help="Length of a scene; repeatable; none: one segment.")
+    list[float] | None,
+    typer.Option(min=0, max=86_400, callback=o.finite, help="Length of a scene; repeatable; none: one segment."),
 ]
 Planned = Annotated[bool, typer.Option("--planned", help="The planner writes the scenes.")]
 Mix = Annotated[Path | None, typer.Option(help="Kinds of video by weight, from a file (docs/bench.md), instead.")]
-Rate = Annotated[float, typer.Option(min=1e-6, callback=o.finite, help="Videos a second, of all replicas.")]
+Rate = Annotated[float, typer.Option(min=1e-6, max=1e9, callback=o.finite, help="Videos a second, of all replicas.")]
 _PRICE, _DEMAND = Price(), Demand(0.0)
+_SETTLED = 300  # videos of a replica, less than which say little of its queue
 _TRUSTED = 0.9  # of what a fleet can make, up to which the formula was held to measurements and to the simulation
 
 
@@ -37,7 +41,7 @@ def predict(
     model: Model,
     request_rate: Annotated[
         list[float] | None,
-        typer.Option(min=1e-6, callback=o.finite, help="Videos a second; repeatable; none: a curve."),
+        typer.Option(min=1e-6, max=1e9, callback=o.finite, help="Videos a second; repeatable; none: a curve."),
     ] = None,
     replicas: Annotated[int, typer.Option(min=1)] = 1,
     scene_seconds: SceneSeconds = None,
@@ -74,9 +78,16 @@ def predict(
             "settle: `framecast bench capacity simulate` plays them",
             err=True,
         )
-    results = {"capacity_qps": replicas * most, "places": places(replica), "replicas": replicas, "points": points}
-    efficiency = [[n, fitted.service.step.efficiency(n)] for n in range(1, places(replica) + 1)]
-    publish(Record("capacity predict", {**results, "batch_efficiency": efficiency}, []), output_file)
+    results: dict[str, Any] = {
+        "capacity_qps": replicas * most,
+        "places": places(replica),
+        "replicas": replicas,
+        "points": points,
+    }
+    if len(fitted.service.step.points) > 1:  # else nobody has measured what a batch gains
+        batches = range(1, places(replica) + 1)
+        results["batch_efficiency"] = [[n, fitted.service.step.efficiency(n)] for n in batches]
+    publish(Record("capacity predict", results, []), output_file)
 
 
 @one_sentence_errors()
@@ -108,22 +119,39 @@ def plan(
     fps: o.Fps = 0,
     planned: Planned = False,
     mix: Mix = None,
+    routing: Annotated[Routing, typer.Option(help="How a balancer divides the videos.")] = Routing.RANDOM,
+    num_prompts: Annotated[int, typer.Option(min=1000, help="Videos that each fleet is tried with.")] = 20_000,
     limit: Limits = None,
+    seed: o.Seed = 1,
     output_file: o.OutputFile = None,
 ) -> None:
-    """How many GPUs for so many videos an hour within a bound, what they cost, and what energy a video takes."""
+    """How many GPUs for so many videos an hour within a bound, what they cost, and what energy a video takes. The
+    formula says where to look, and simulations which number it is.
+    """
     demand = Demand(videos_per_hour, latency_p95, ttff_p95, refused)
     with sentences():
         price = Price(dollars_per_hour, idle_watts, busy_watts)
         kind = Kind(tuple(scene_seconds or ()), num_inference_steps, width, height, fps, planned)
         fitted, films, replica = inputs(model, kinds(kind, mix), limit)
-        found = smallest(fitted.service, replica, films, demand, price)
-    publish(Record("capacity plan", asdict(found), [], asdict(demand) | asdict(price)), output_file)
+        with console.status("simulating") as status:
+
+            @cache
+            def judged(replicas: int) -> Judged:
+                status.update(f"simulating {replicas:,} replicas")
+                rate = videos_per_hour / 3600
+                chosen: Any = {"routing": routing, "videos": num_prompts, "seed": seed}
+                return judge(fitted.service, replica, films, rate, replicas, **chosen)
+
+            found = smallest(fitted.service, replica, films, demand, price, judged=judged)
+    settings = {**asdict(demand), **asdict(price), "routing": routing.value, "limits": asdict(replica)}
+    results = asdict(found)
+    results |= results.pop("simulated")  # what decided stands first, what the formula says beside it
+    publish(Record("capacity plan", results, [], settings), output_file)
     if found.replicas is None:
-        fail(f"no number of replicas keeps the bound: {_why(found.prediction, demand)}", 1)
+        fail(f"no number of replicas keeps the bound: {_why(found.simulated, demand)}", 1)
 
 
-def _why(most: Prediction, demand: Demand) -> str:
+def _why(most: Judged, demand: Demand) -> str:
     """What keeps `MOST` replicas from it."""
     if not demand.refused:
         return "some caller may always find every place taken; give --refused a little more than 0"
@@ -133,7 +161,7 @@ def _why(most: Prediction, demand: Demand) -> str:
             ("its first frame", most.ttff_p95, demand.ttff_p95),
             ("its end", most.latency_p95, demand.latency_p95),
         )
-        if bound is not None and found > bound
+        if bound is not None and found is not None and found > bound
     ]
     if most.refused_rate > demand.refused:
         late.insert(0, f"finds every place taken in {100 * most.refused_rate:.3g} % of calls")
@@ -145,7 +173,7 @@ def simulate(
     model: Model,
     request_rate: Rate,
     num_prompts: Annotated[int, typer.Option(min=1, help="Videos.")] = 10_000,
-    replicas: Annotated[int, typer.Option(min=1)] = 1,
+    replicas: Annotated[int, typer.Option(min=1, max=100_000)] = 1,
     routing: Annotated[Routing, typer.Option(help="Who takes a video.")] = Routing.ROUND_ROBIN,
     arrival: Annotated[Arrivals, typer.Option("--arrivals", help="When callers come.")] = Arrivals.POISSON,
     failures_per_hour: Annotated[
@@ -167,6 +195,7 @@ def simulate(
     with sentences():
         kind = Kind(tuple(scene_seconds or ()), num_inference_steps, width, height, fps, planned)
         fitted, films, replica = inputs(model, kinds(kind, mix), limit)
+        _warn(request_rate / replicas, capacity(fitted.service, replica, films), num_prompts / replicas)
         times = arrival_times(arrival, request_rate, num_prompts, seed)
         deaths = _deaths(failures_per_hour * replicas, float(times[-1]), replicas, repair, seed)
         fleet = Fleet(fitted.service, replica, replicas, routing, deaths)
@@ -184,6 +213,22 @@ def simulate(
         "limits": asdict(replica),
     }
     publish(Record("capacity simulate", results, [], settings), output_file)
+
+
+def _warn(rate: float, most: float, videos: float) -> None:
+    """Says what a simulation of so many videos a replica cannot show."""
+    if rate > most:
+        typer.echo(
+            f"framecast: {rate:.3g} videos/s a replica are more than the {most:.3g} that it can make: its queue grows "
+            "as long as callers come, and how many are refused depends on how long that is",
+            err=True,
+        )
+    if videos < _SETTLED:
+        typer.echo(
+            f"framecast: {videos:.3g} videos a replica are too few for its queue to settle; give each {_SETTLED} with "
+            "--num-prompts, or simulate fewer replicas at their share of the rate",
+            err=True,
+        )
 
 
 def _deaths(rate: float, seconds: float, replicas: int, repair: float, seed: int) -> tuple[Failure, ...]:

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--dtype", required=True)
     for bench in (suite, kernels, ablation):
         bench.add_argument("--dry-run", action="store_true", help="tiny sizes on the CPU; so is it without a GPU")
-        bench.add_argument("--seconds", type=float, default=530.0, help="for everything")
+        bench.add_argument("--seconds", type=float, default=530.0, help="for all of it; dry runs are not cut short")
         bench.add_argument("--dtype", choices=("bfloat16", "float16"), help="on a GPU")
         bench.add_argument("--commit", default="", help="what is measured, where git cannot say")
         bench.add_argument("--output-file", type=Path, help="JSON; tables go beside it as .md")

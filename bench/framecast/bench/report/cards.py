@@ -27,10 +27,14 @@ _KNOWN = (
     ("overhead", "whole ÷ engines", 1.0, "×"),
     ("video_rtf", "work a second of video", 1.0, " s"),
     ("slo_attainment_rate", "within the objective", 100.0, " %"),
+    ("ttff_p95", "first frame, p95", 1.0, " s"),
     ("refused_rate", "turned away", 100.0, " %"),
     ("formula_error_worst", "formula, worst error", 100.0, " %"),
     ("simulated_error_worst", "simulation, worst error", 100.0, " %"),
 )
+
+
+_BOUNDS = (("latency_p95", "p95"), ("ttff_p95", "first frame p95"))
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,13 @@ def cards(record: Record, most: int = 8) -> list[Card]:
             low, high = record.results.get(f"{name}_interval") or (None, None)
             bounds = "" if low is None or high is None else f"{_short(low * factor)} to {_short(high * factor)}"
             found.append(Card(label, _short(value * factor) + unit, bounds))
+    if isinstance(valid := record.results.get("valid"), bool):
+        found.insert(0, Card("LoadGen says", "VALID" if valid else "INVALID"))
+    if record.benchmark == "capacity plan":
+        asked = record.settings
+        limits = [f"{what} ≤ {asked[name]:g} s" for name, what in _BOUNDS if asked.get(name)]
+        how = ", ".join([*limits, str(asked.get("routing", ""))])
+        found.insert(0, Card("videos an hour", _short(asked["videos_per_hour"]), how))
     if record.results.get("state") not in (None, "steady"):
         found.insert(0, Card("state", str(record.results["state"])))
     found += [Card(*figure) for figure in fastest(gpu_rows(record.samples))]
