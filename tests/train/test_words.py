@@ -16,7 +16,7 @@ from framecast.train.surroundings import CLEARING, HEADINGS, HOMECOMING, NIGHTFA
 from framecast.train.wordings import plural_noun
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene, with_friend
-from framecast.train.world.vocabulary import PLACES, SUBJECTS, Language
+from framecast.train.world.vocabulary import SUBJECTS, Language
 
 
 def test_canonical_form() -> None:
