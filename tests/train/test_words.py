@@ -12,7 +12,16 @@ from framecast.train.captions import canonical, free, parse, training_caption
 from framecast.train.characters import SIMPLIFIED, traditional
 from framecast.train.habits import USUAL
 from framecast.train.stories import MAX_SCENES, sample_story, storyboard
-from framecast.train.surroundings import CLEARING, HEADINGS, HOMECOMING, NIGHTFALL, OWNERS, SKIES, SLUG_LIGHTS
+from framecast.train.surroundings import (
+    CLEARING,
+    HEADINGS,
+    HOMECOMING,
+    NIGHTFALL,
+    OWNERS,
+    SKIES,
+    SLUG_LIGHTS,
+    SLUG_PLACES,
+)
 from framecast.train.wordings import plural_noun
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
 from framecast.train.world.scene import Scene, all_combinations, held_out, sample_scene, with_friend
@@ -177,17 +186,18 @@ def test_what_is_told_around_changes_the_time_and_the_weather_only(language: Lan
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_film_script_says_place_and_time_above_every_scene(language: Language) -> None:
     rng, habits = random.Random(12), replace(USUAL, beside=0.9, sparse=0.0, cast=0.0, scenes=(2, 3))
-    heading = {"en": r"^(?:\d\. )?(?:INT\./)?EXT\. (.+) - ([A-Z]+)$", "zh": r"^第.场 (?:外景 )?(\S+) (\S+)$"}[language]
+    heading = {"en": r"^(?:\d\. )?(INT|EXT)\. (.+) - ([A-Z]+)$", "zh": r"^第.场 (?:(外景|内景) )?(\S+) (\S+)$"}[
+        language
+    ]
     found = 0
     for _ in range(300):
         story = sample_story(rng, language, habits=habits)
         if heads := re.findall(heading, story.text, re.MULTILINE):
             found += 1
             assert len(heads) == len(story.shots), story.text
-            for (place, light), shot in zip(heads, story.shots, strict=True):
-                known = PLACES[shot.scene.place]
-                words = known.english if language == "en" else known.chinese
-                assert any(place.lower() in word for word in words)
+            for (side, place, light), shot in zip(heads, story.shots, strict=True):
+                assert place in SLUG_PLACES[language][shot.scene.place]
+                assert not side or (side in ("INT", "内景")) == (shot.scene.place == "room")
                 assert light in SLUG_LIGHTS[language][shot.scene.light]
     assert found > 20
 

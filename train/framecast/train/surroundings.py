@@ -128,8 +128,34 @@ SCENES: Mapping[Language, tuple[str, ...]] = {
 """Before each sentence of a script; a number stands in the braces."""
 
 SLUGS: Mapping[Language, tuple[str, ...]] = {
-    "en": ("EXT. {place} - {light}\n", "INT./EXT. {place} - {light}\n", "{number}. EXT. {place} - {light}\n"),
-    "zh": ("第{number}场 外景 {place} {light}\n", "第{number}场 {place} {light}\n", "{number}. {place}，{light}\n"),
+    "en": ("{side}. {place} - {light}\n", "{side}. {place} - {light}\n", "{number}. {side}. {place} - {light}\n"),
+    "zh": ("第{number}场 {side} {place} {light}\n", "第{number}场 {place} {light}\n", "{number}. {place}，{light}\n"),
+}
+SLUG_PLACES: Mapping[Language, Words] = {
+    "en": {
+        "courtyard": ("COURTYARD", "GARDEN", "BACKYARD"),
+        "beach": ("BEACH", "SHORE"),
+        "forest": ("FOREST", "WOODS"),
+        "street": ("STREET", "CITY STREET", "ROAD"),
+        "snow": ("SNOW FIELD", "SNOW"),
+        "meadow": ("MEADOW", "PARK", "FIELD"),
+        "sea": ("SEA", "OCEAN", "LAKE"),
+        "room": ("LIVING ROOM", "HOUSE", "KITCHEN"),
+        "sky": ("STARRY SKY", "SKY", "SPACE"),
+        "desert": ("DESERT",),
+    },
+    "zh": {
+        "courtyard": ("庭院", "院子", "花园"),
+        "beach": ("海滩", "沙滩", "海边"),
+        "forest": ("森林", "树林"),
+        "street": ("街道", "马路", "大街"),
+        "snow": ("雪地", "雪原"),
+        "meadow": ("草地", "草原", "公园"),
+        "sea": ("大海", "海上", "湖面"),
+        "room": ("客厅", "家里", "房间"),
+        "sky": ("星空", "夜空", "太空"),
+        "desert": ("沙漠",),
+    },
 }
 SLUG_LIGHTS: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
     "en": {"day": ("DAY", "MORNING"), "night": ("NIGHT",), "sunset": ("SUNSET", "EVENING")},
@@ -195,12 +221,12 @@ def ahead(sentence: str, language: Language) -> str:
 
 def slug(scene: Scene, index: int, form: str, rng: random.Random, language: Language) -> str:
     """The heading of scene number `index`, from 0: "EXT. BEACH - NIGHT", 第一场 外景 海滩 夜."""
-    known = PLACES[scene.place]
-    words = rng.choice(known.english if language == "en" else known.chinese)
-    where = words.split(" the ")[-1].split(" a ")[-1].upper() if language == "en" else words.rstrip("上里中")
+    inside = scene.place == "room"
+    side = ("INT" if inside else "EXT") if language == "en" else ("内景" if inside else "外景")
     number = "一二三四五六"[index] if language == "zh" and "第" in form else index + 1
+    where = rng.choice(SLUG_PLACES[language][scene.place])
     light = rng.choice(SLUG_LIGHTS[language][scene.light])
-    return form.format(place=where, light=light, number=number)
+    return form.format(side=side, place=where, light=light, number=number)
 
 
 def scripted(sentences: list[str], rng: random.Random, language: Language) -> str:
