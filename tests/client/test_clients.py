@@ -359,3 +359,16 @@ def test_what_does_not_fit_the_wire_is_refused_before_the_call(fake, client, set
 def test_the_enums_cover_the_wire():
     assert {codec.name for codec in Codec} == set(pb.Codec.keys()) - {"CODEC_UNSPECIFIED"}
     assert {camera.name for camera in Camera} == set(pb.Camera.keys()) - {"CAMERA_UNSPECIFIED"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"scenes": Scene("a cat")}, r"scenes: a Scene is no list of scenes; write \[Scene"),
+        ({"scenes": 5}, "scenes: a int is no list of scenes"),
+        ({"scenes": [Scene("a cat")], "options": {"width": 64}}, "options: a dict is no VideoOptions"),
+    ],
+)
+def test_what_is_no_request_is_one_sentence(arguments, said):
+    with VideoClient("127.0.0.1:1") as client, pytest.raises(InvalidArgument, match=said):
+        list(client.generate(**arguments))

@@ -54,11 +54,12 @@ def test_a_picture_that_does_not_fit_leaves_nothing_half_written(tmp_path, monke
         def write(self, data):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    def full(path, mode):
-        path.touch()
-        return Full()
+    def full(target):
+        part = target.with_name("part")
+        part.touch()
+        return Full(), part
 
-    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr("framecast.client.files._new_part", full)
     with pytest.raises(OSError, match="No space left"):
         save(video(Codec.PNG, b"one"), tmp_path / "frames")
     assert list((tmp_path / "frames").iterdir()) == []
@@ -138,3 +139,13 @@ def test_pictures_go_to_this_folder_too(tmp_path, monkeypatch, here):
     monkeypatch.chdir(tmp_path)
     save(video(Codec.JPEG, b"a"), here)
     assert (tmp_path / "000000.jpg").read_bytes() == b"a"
+
+
+def test_a_part_that_nobody_writes_any_more_is_taken(tmp_path):
+    (tmp_path / "a.mp4.part").write_bytes(b"of one who was killed")
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        for event in video(Codec.H264, b"new"):
+            writer.write(event)
+        assert writer.part.name == "a.mp4.part"
+        assert writer.part.read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

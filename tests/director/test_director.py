@@ -244,8 +244,8 @@ async def test_what_a_safety_checker_finds_is_told_with_its_frames_and_billed(co
     events = await film(stages, scenes(Scene("a", 2.0)), replace(SPEC, codec=codec))
     chunks = [event for event in events if isinstance(event, Chunk)]
     first, second = (request["frames"] for request in stages.decoded[:2])
-    each = 1 if codec == "png" else first
-    assert {chunk.first_frame for chunk in chunks if chunk.unsafe} == set(range(first, first + second, each))
+    assert second
+    assert [chunk.first_frame for chunk in chunks if chunk.unsafe] == [first], "once, though every picture is a chunk"
     done = events[-1]
     assert isinstance(done, Done)
     assert done.stats.engine_seconds["review"] == 0.5 * len(stages.decoded)

@@ -71,6 +71,12 @@ CASES: list[tuple[Callable[[Path], object], str]] = [
     (lambda b: _config(b, "framecast.json", fps=True), r"fps is True, which is not a whole number"),
     (lambda b: _config(b, "framecast.json", planner_subjects=["a"]), r"planner_subjects must hold a list of nouns"),
     (lambda b: _config(b, "framecast.json", planner_instructions=1), r"planner_instructions is 1, which is no text"),
+    (lambda b: _config(b, "framecast.json", planner_prompts=["a"]), r"planner_prompts is \['a'\], which is no text"),
+    (
+        lambda b: _config(b, "framecast.json", planner_prompts="^a {subjects}$"),
+        r"there are no planner_subjects to stand",
+    ),
+    (lambda b: _config(b, "framecast.json", planner_prompts="^a [$"), r"planner_prompts in framecast.json is no form"),
     (lambda b: _config(b, "framecast.json", planner_max_new_tokens=9000), r"leaves no room for a story"),
     (
         lambda b: (b / "planner" / "chat_template.jinja").write_text("{% for %}", encoding="utf-8"),

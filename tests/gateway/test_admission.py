@@ -1,6 +1,7 @@
 """Places, the line for them, refusals, estimates."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -173,8 +174,10 @@ def test_a_small_video_says_little_of_a_large_one():
     assert estimator.fastest_first_frame_seconds(0.5) == 0.25
 
 
-async def test_who_is_turned_away_is_told_a_time_of_his_own():
+async def test_who_is_turned_away_is_told_a_time_of_his_own(monkeypatch):
     """All who come back at once meet one place, and most of them have used a try up."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("framecast.gateway.admission.time", SimpleNamespace(monotonic=lambda: clock.now))
     admission = Admission(1, 0)
     admission.estimator.learn(1.0, 1.0, 4.0)
     first = admission.admit("first")
@@ -187,7 +190,10 @@ async def test_who_is_turned_away_is_told_a_time_of_his_own():
     assert [turned_away() for _ in range(3)] == [4.0, 8.0, 12.0]
     first.__exit__(None, None, None)
     admission.admit("one of them")
-    assert turned_away() == 12.0, "two who will come back, and this one"
+    clock.now += 9.0
+    assert turned_away() == 8.0, "one who will come back, and this one"
+    clock.now += 3600.0
+    assert turned_away() == 4.0, "who has not come back is not waited for"
 
 
 async def test_a_busy_spell_that_is_over_refuses_nobody():
@@ -199,6 +205,9 @@ async def test_a_busy_spell_that_is_over_refuses_nobody():
         with ticket:
             ticket.done(first_frame_seconds=10.0)
     assert admission.estimator.fastest_first_frame_seconds(1.0) == 2.0
+    alone = Admission(1, 0).estimator
+    alone.learn(1.0, first_frame_seconds=20.0, service_seconds=30.0, company=6)
+    assert alone.fastest_service_seconds(1.0) == 5.0
     assert admission.estimator.first_frame_seconds(1.0) == 10.0
     with admission.admit("hurried", seconds_left=3.0) as ticket:
         assert ticket.company == 1

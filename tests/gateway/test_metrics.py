@@ -129,6 +129,7 @@ def test_a_stage_call_that_decodes_encodes_and_muxes_is_split_in_three(monkeypat
     assert value(metrics, "stage_latency_seconds_sum", stage="mux") == 0.25
     assert value(metrics, "engine_seconds_total", stage="decode") == 1.5
     assert value(metrics, "engine_seconds_total", stage="mux") == 0.25
+    assert value(metrics, "stage_latency_seconds_count", stage="review") == 0, "nobody looked at the pictures"
 
 
 def test_segments_in_the_denoiser_are_counted_at_once_and_given_back():

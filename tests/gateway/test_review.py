@@ -85,7 +85,7 @@ async def test_a_note_is_filmed_and_counted_and_without_a_policy_nothing_is_read
 
 
 UNSAFE = (
-    "scene 1: its pictures are not to be shown, says the model's safety checker; ask for something else, "
+    "scene 2: its pictures are not to be shown, says the model's safety checker; ask for something else, "
     "or for the same with another seed"
 )
 

@@ -109,7 +109,10 @@ async def test_server_info(serve, connect, model):
     assert list(info.codecs) == [pb.H264, pb.VP9, pb.AV1, pb.JPEG, pb.PNG, pb.WEBP]
 
 
-@pytest.mark.parametrize("metadata", [(), (("authorization", "Bearer wrong"),), (("authorization", "right"),)])
+@pytest.mark.parametrize(
+    "metadata",
+    [(), *((("authorization", value),) for value in ("Bearer wrong", "right", "Basic right", "Bearer", "Bearer "))],
+)
 async def test_without_a_valid_token_only_health_is_open(serve, connect, requests, health, refuse, metadata):
     served = await serve(tokens=frozenset({"right", "other"}))
     stub = connect(served)
@@ -126,8 +129,8 @@ async def test_without_a_valid_token_only_health_is_open(serve, connect, request
 
 async def test_any_of_the_tokens_lets_in(serve, connect, requests):
     served = await serve(tokens=frozenset({"right", "other"}))
-    for token in ("right", "other"):
-        metadata = (("authorization", f"Bearer {token}"),)
+    for scheme, token in (("Bearer", "right"), ("Bearer", "other"), ("bearer", "right")):
+        metadata = (("authorization", f"{scheme} {token}"),)
         assert await consume(connect(served).Generate(iter(requests("a")), metadata=metadata))
 
 

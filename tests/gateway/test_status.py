@@ -47,3 +47,9 @@ def test_foreign_errors_keep_their_text():
     status = status_of(RuntimeError("/etc/secret"))
     assert status.code is grpc.StatusCode.INTERNAL
     assert "secret" not in status.details
+
+
+def test_a_status_is_short_enough_for_a_header() -> None:
+    details = status_of(errors.InvalidRequest("field", "\U0001f600" * 5000)).details
+    assert len(details) == 600
+    assert details.endswith("…")

@@ -168,3 +168,8 @@ def test_a_scene_without_a_length_may_be_too_long_at_a_low_rate(validator, model
     with pytest.raises(InvalidRequest, match=r"scene\.seconds: a scene without a length has 16 s at this options\.fps"):
         validator.film(slow).add(Scene("a cat"))
     validator.film(slow).add(Scene("a cat", 2.0))
+
+
+def test_a_number_beyond_its_limit_is_told_as_it_is(validator):
+    with pytest.raises(InvalidRequest, match=r"10\.0000001 is not between 0 and 10"):
+        validator.scene(pb.Scene(prompt="a cat", seconds=10.0000001))

@@ -1,6 +1,9 @@
 """Storyboards: the schema, the reader that does not wait, and the grammar over the trained planner."""
 
 import json
+import random
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import llguidance
@@ -11,6 +14,11 @@ from framecast.errors import Cancelled, InvalidRequest, PlanningFailed
 from framecast.planner.grammar import storyboard_grammar
 from framecast.planner.planner import PlannerSettings, ScenePlanner
 from framecast.planner.storyboard import CAMERAS, Scene, StoryboardReader, scene_from_json, scene_to_json
+from framecast.planner.subjects import Subjects
+from framecast.train.bundle import planner_subjects
+from framecast.train.captions import canonical, form, parse
+from framecast.train.world.scene import sample_scene
+from framecast.train.world.vocabulary import SUBJECTS
 
 BOARD = (
     '{"scenes":[{"prompt":"a {brace} and \\"quotes\\" 猫","seconds":2,"camera":"static"},'
@@ -60,6 +68,37 @@ def test_every_story_gives_scenes_of_the_schema(planner: ScenePlanner, story: st
         assert 0.5 <= scene.seconds <= 8
         assert scene.camera in CAMERAS
     assert scenes == [planned.scene for planned in planner.plan(story, 6)]
+
+
+def test_what_a_story_does_not_name_is_not_planned(storybook_repository: Path) -> None:
+    """Free, this planner makes rabbits and fish of elephants, boys and harbours; held, it has no words for them."""
+    stories = [
+        "Heavy rain hits the harbour as a white boat returns",
+        "今天我们学习植物的生长：春天，一朵红色的花在草地上生长。冬天，树被雪覆盖。",
+        *(f"A {who} meets a {subject}. The {who} runs." for who in ("queen", "elephant") for subject in SUBJECTS),
+        *(
+            f"{who}遇到了{subject.chinese[0]}。{who}在跑。"
+            for who in ("机器人", "大象")
+            for subject in SUBJECTS.values()
+        ),
+    ]
+    free, held = open_planner(storybook_repository), open_planner(storybook_repository, held=True)
+    subjects, astray = Subjects(planner_subjects()), 0
+    for story in stories:
+        known = {*subjects.named(story), ""}
+        for planned in held.plan(story, 6):
+            scene = parse(planned.scene.prompt)  # of the only form that the UNet has learnt
+            assert {scene.subject, scene.friend} <= known, story
+        astray += any(parse(planned.scene.prompt).subject not in known for planned in free.plan(story, 6))
+    assert astray, "or the test would prove nothing"
+
+
+def test_the_form_of_prompts_is_that_of_every_caption() -> None:
+    rng, tokens = random.Random(1), re.compile(form("|".join(SUBJECTS)))
+    for _ in range(500):
+        scene = sample_scene(rng, falling=0.5, moving_camera=0.0)
+        assert tokens.search(canonical(scene))
+        assert not tokens.search(canonical(replace(scene, subject="elephant")))
 
 
 def test_the_articles_kitten(planner: ScenePlanner) -> None:

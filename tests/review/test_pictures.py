@@ -84,8 +84,8 @@ def test_the_verdict_is_that_of_diffusers(bundle: Path, tmp_path: Path) -> None:
     without = [bool(score - 0.01 >= checker.settings.level) for score in scores]
     assert without != theirs, "a picture that needs special care is judged more strictly"
 
-    reviewer = PictureReviewer(engine, checker.settings)
-    assert reviewer.look(rgb_to_yuv420(patches(2, 40)), fps=2) == Looked(40, sum(theirs))
+    reviewer = PictureReviewer(engine, replace(checker.settings, every=1))
+    assert reviewer.look(rgb_to_yuv420(patches(2, 40))) == Looked(40, sum(theirs))
 
 
 def test_a_classifier_s_unsafe_labels_count_together(bundle: Path, tmp_path: Path) -> None:
@@ -115,18 +115,29 @@ class _Scores:
         return {"score": np.full(len(inputs["pictures"]), self.score, np.float32)}
 
 
-@pytest.mark.parametrize(("frames", "fps", "at"), [(48, 24, range(0, 48, 12)), (4, 8, [0]), (5, 1, range(5))])
-def test_two_frames_of_a_second_are_looked_at(frames: int, fps: int, at: Any) -> None:
+@pytest.mark.parametrize(("frames", "every", "at"), [(48, 12, range(0, 48, 12)), (4, 4, [0]), (5, 1, range(5))])
+def test_two_frames_of_a_second_are_looked_at(frames: int, every: int, at: Any) -> None:
     planes, engine = rgb_to_yuv420(patches(4, frames)), _Scores(0.0)
-    settings = replace(VIT, height=32, width=32)
-    assert PictureReviewer(engine, settings).look(planes, fps) == Looked(len(at), 0)  # type: ignore[arg-type]
+    settings = replace(VIT, height=32, width=32, every=every)
+    assert PictureReviewer(engine, settings).look(planes) == Looked(len(at), 0)  # type: ignore[arg-type]
     expected = [settings.seen(picture) for picture in yuv420_to_rgb(planes)[list(at)]]
     np.testing.assert_array_equal(engine.shown, expected)
 
 
+def test_a_picture_that_is_held_is_judged_once_and_counts_as_often_as_it_is_seen() -> None:
+    held, other = patches(6, 2)
+    engine = _Scores(1.0)
+    reviewer = PictureReviewer(engine, replace(VIT, height=32, width=32))  # type: ignore[arg-type]
+    assert reviewer.look(rgb_to_yuv420(np.stack([held] * 4))) == Looked(4, 4)
+    assert len(engine.shown) == 1
+    engine.score = 0.0
+    assert reviewer.look(rgb_to_yuv420(np.stack([held, other, held, other]))) == Looked(4, 2)
+    assert len(engine.shown) == 2, "the first was known from the chunk before"
+
+
 def test_what_cannot_be_judged_does_not_pass() -> None:
     with pytest.raises(CorruptOutput, match="safety checker"):
-        PictureReviewer(_Scores(np.nan), VIT).look(rgb_to_yuv420(patches(5, 1)), 8)  # type: ignore[arg-type]
+        PictureReviewer(_Scores(np.nan), VIT).look(rgb_to_yuv420(patches(5, 1)))  # type: ignore[arg-type]
 
 
 def test_settings_survive_and_what_is_none_is_refused(tmp_path: Path) -> None:

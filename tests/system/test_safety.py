@@ -71,7 +71,7 @@ def test_a_scene_that_the_checker_knows_is_not_shown(tiny_bundle: Path, tiny_sys
     with running(tmp_path / "served", tmp_path / "with.log") as system, VideoClient(system.address) as client:
         events, refused = filmed(client, PNG)
         assert refused is not None
-        assert str(refused).startswith("scene 1: its pictures are not to be shown")
+        assert str(refused).startswith("scene 2: its pictures are not to be shown")
         assert events[1:] == whole[1 : len(events)], "what came before is what it was"
         assert len(pictures(events, 0)) == 8
         assert not pictures(events, 1)

@@ -136,19 +136,30 @@ async def test_a_server_that_is_not_there_is_not_waited_for_for_ever() -> None:
 async def test_a_repository_of_somebody_elses_is_refused(tiny_repository: Path, tmp_path: Path) -> None:
     import shutil
 
-    copy = tmp_path / "served"
-    shutil.copytree(tiny_repository, copy)
-    config = copy / "denoiser" / "config.pbtxt"
-    text = config.read_text(encoding="utf-8")
-    config.write_text(text[: text.index("parameters")], encoding="utf-8")
-    triton = EmbeddedTriton(EmbeddedConfig(copy))
-    supervisor = Supervisor(triton.address, lambda serving: None, embedded=triton)
-    try:
-        await supervisor.start()
-        with pytest.raises(InvalidRepository, match="no framecast parameter"):
-            await read_served_model(supervisor.client)
-    finally:
-        await supervisor.stop()
+    def somebody_elses(root: Path) -> None:
+        config = root / "denoiser" / "config.pbtxt"
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text[: text.index("parameters")], encoding="utf-8")
+
+    def older(root: Path) -> None:
+        """Of before there were safety checkers."""
+        for model in ("decode_frames", "text_to_video"):
+            config = root / model / "config.pbtxt"
+            lines = config.read_text(encoding="utf-8").splitlines()
+            config.write_text("\n".join(line for line in lines if "LOOKED_AT" not in line), encoding="utf-8")
+
+    for spoil, said in ((somebody_elses, "no framecast parameter"), (older, "decode_frames gives no LOOKED_AT")):
+        copy = tmp_path / spoil.__name__
+        shutil.copytree(tiny_repository, copy)
+        spoil(copy)
+        triton = EmbeddedTriton(EmbeddedConfig(copy))
+        supervisor = Supervisor(triton.address, lambda serving: None, embedded=triton)
+        try:
+            await supervisor.start()
+            with pytest.raises(InvalidRepository, match=said):
+                await read_served_model(supervisor.client)
+        finally:
+            await supervisor.stop()
 
 
 @pytest.mark.parametrize(("crashes", "starts"), [(2, 3), (9, 3)], ids=["at last", "never"])

@@ -105,10 +105,10 @@ _BY_CODE: dict[grpc.StatusCode, type[FramecastClientError]] = {
 
 
 # Texts of gRPC's own (sockets, resolvers) that no Framecast server sends.
-_NO_TLS = ("handshake", "certificate", "hostname verification", "peer name")
+_NO_TLS = ("ssl handshake", "certificate", "hostname verification", "peer name")
 _CANNOT_CONNECT = (
     *("failed to connect to all addresses", "connection refused", "dns resolution", "errors resolving"),
-    "hostname lookup",
+    *("hostname lookup", "handshake"),
 )
 _CONNECTION_LOST = (
     *("socket closed", "stream removed", "connection reset", "broken pipe", "ping timeout", "keepalive"),

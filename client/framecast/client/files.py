@@ -7,10 +7,16 @@ from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from framecast.client.errors import InvalidArgument
 from framecast.client.types import Accepted, Chunk, Codec, Event
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # of POSIX
+    fcntl = None
 
 _VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov"}
 # Names that say something else than what is written: nobody wants a movie called .png, or a folder.
@@ -106,14 +112,28 @@ class VideoWriter:
 
 
 def _new_part(target: Path) -> tuple[IO[bytes], Path]:
-    """A new file beside `target`, and its path: whoever else writes there has one of another name."""
+    """An empty file beside `target`, and its path: one that nobody else writes, left over or new."""
     for count in itertools.count(1):
         part = target.with_name(f"{target.name}.part" if count == 1 else f"{target.name}.{count}.part")
-        try:
-            return part.open("xb"), part
-        except FileExistsError:
-            continue
+        file = part.open("ab")
+        if _claimed(file):
+            file.truncate(0)
+            return file, part
+        file.close()
     raise AssertionError("numbers do not end")
+
+
+def _claimed(file: IO[bytes]) -> bool:
+    """Whether nobody else has the file; from now on we have, until it is closed."""
+    if fcntl is None:
+        return True  # where files have no such locks
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # nor have some that are far away
+        return True
+    return True
 
 
 def check_output(output: Path, codec: Codec) -> None:

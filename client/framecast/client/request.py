@@ -30,7 +30,7 @@ class VideoRequest:
     ) -> None:
         if (story is None) == (scenes is None):
             raise InvalidArgument("story: give either a story or scenes")
-        if scenes is not None and not isinstance(scenes, Iterable | AsyncIterable):
+        if scenes is not None and not isinstance(scenes, AsyncIterable) and not _iterates(scenes):
             raise InvalidArgument(f"scenes: a {type(scenes).__name__} is no list of scenes; write [Scene(…)]")
         if options is not None and not isinstance(options, VideoOptions):
             raise InvalidArgument(f"options: a {type(options).__name__} is no VideoOptions; write VideoOptions(…)")
@@ -85,3 +85,11 @@ def _scene_request(scene: Scene) -> pb.GenerateRequest:
     if not isinstance(scene, Scene):
         raise InvalidArgument(f"scenes: {scene!r:.60} is no Scene; write Scene({scene!r:.60})")
     return pb.GenerateRequest(scene=wire.scene_to_wire(scene))
+
+
+def _iterates(scenes: object) -> bool:
+    try:
+        iter(scenes)  # type: ignore[call-overload]
+    except TypeError:
+        return False
+    return True

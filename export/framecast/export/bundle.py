@@ -12,6 +12,7 @@ from typing import Any
 from framecast.director.camera import BY_VIEW, WAYS
 from framecast.errors import InvalidRepository
 from framecast.export.checks import check_fold, check_length, check_parts, native_sides
+from framecast.planner.planner import SUBJECTS
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,11 @@ class Conventions:
         chunk_latents: latents decoded and encoded together.
         planner_max_scenes: of a storyboard.
         planner_max_new_tokens: of an answer.
-        planner_subjects: subject → nouns that stories may use for it; a story that names none is refused, and no prompt
-            has a subject that its story does not name. For a small planner that has learnt these only; none: every
-            story is planned.
+        planner_subjects: subject → nouns that stories may use for it; a story that names none is refused. For a small
+            planner that has learnt these only; none: every story is planned.
+        planner_prompts: a regular expression of the prompts that the planner may write, without look-around; where it
+            has ``{subjects}``, one of those stands that the story names, so `planner_subjects` must list every form of
+            every noun. For a planner whose prompts have one form; empty: whatever it writes.
         planner_instructions: a system message for a planner that was not trained on storyboards.
         unsafe_labels: of an image classifier in `safety_checker/`, those that are not shown.
         safety_strictness: added to its scores; above 0 more pictures are refused, below 0 fewer.
@@ -77,6 +80,7 @@ class Conventions:
     planner_max_scenes: int = 6
     planner_max_new_tokens: int = 512
     planner_subjects: dict[str, list[str]] = field(default_factory=dict)
+    planner_prompts: str = ""
     planner_instructions: str = ""
     unsafe_labels: list[str] = field(default_factory=list)
     safety_strictness: float = 0.0
@@ -93,6 +97,8 @@ class Conventions:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.max_side and self.max_side < max(self.width, self.height):
             raise ValueError(f"max_side is {self.max_side}; it must not be below width and height")
+        if SUBJECTS in self.planner_prompts and not self.planner_subjects:
+            raise ValueError(f"planner_prompts has {SUBJECTS}, and there are no planner_subjects to stand there")
         if not 0 <= self.context_latents < self.segment_latents:
             raise ValueError(f"context_latents is {self.context_latents}; it must be below segment_latents")
 
@@ -107,8 +113,9 @@ class Conventions:
                 or not math.isfinite(found)
             ):
                 raise TypeError(f"{each.name} is {found!r}, which is not {_KINDS[type(default)]}")
-        if not isinstance(self.planner_instructions, str):
-            raise TypeError(f"planner_instructions is {self.planner_instructions!r}, which is no text")
+        for name in ("planner_instructions", "planner_prompts"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} is {getattr(self, name)!r}, which is no text")
         labels: Any = self.unsafe_labels
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise TypeError(f"unsafe_labels is {labels!r}, which is no list of labels")

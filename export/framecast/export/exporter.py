@@ -119,7 +119,9 @@ class _Exporter:
         template = chat_template(planner_tokenizer, self._bundle.conventions.planner_instructions)
         check_vocabulary(planner, planner_tokenizer, self._bundle.part("planner"))
         grammar_tokens = tokenizer_json(planner_tokenizer, self._bundle.part("planner"))
-        check_grammar(grammar_tokens, planner, planner_tokenizer, self._bundle.part("planner"))
+        check_grammar(
+            grammar_tokens, planner, planner_tokenizer, self._bundle.part("planner"), self._bundle.conventions
+        )
         check_prompts(pipeline.tokenizer, pipeline.text_encoder, self._bundle.part("tokenizer"))
         check_context(self._bundle.conventions, planner, planner_tokenizer, template)
         check_size(self._bundle.conventions, pipeline, self._options.max_side)
@@ -188,6 +190,7 @@ class _Exporter:
                 "max_new_tokens": conventions.planner_max_new_tokens,
                 "max_scenes": conventions.planner_max_scenes,
                 "subjects": conventions.planner_subjects,
+                "prompts": conventions.planner_prompts,
             },
         )
 
@@ -228,7 +231,7 @@ class _Exporter:
 
     def _safety_checker(self, checker: SafetyChecker) -> None:
         """It sits where the planes are: beside the encoder."""
-        self._graph(CHECKER, "frame_encoder", checker.export, unsafe=checker.unsafe)
+        self._graph(CHECKER, "frame_encoder", checker.export, unsafe=checker.unsafe, size=checker.size)
         checker.settings.save(self._file("frame_encoder", f"{CHECKER}.json"))
 
     def _trajectory(self, pipeline: Any, text: TextEncoder, unet: Engine, table: SamplerTable) -> dict[str, float]:

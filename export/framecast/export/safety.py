@@ -25,7 +25,7 @@ from framecast.export.graphs.safety_checker import (
     export_safety_checker,
 )
 from framecast.export.models import whole_model
-from framecast.review.pictures import CheckerSettings
+from framecast.review.pictures import LOOKS_PER_SECOND, CheckerSettings
 
 CHECKER, EXTRACTOR = "safety_checker", "feature_extractor"
 _PREPROCESSOR = "preprocessor_config.json"
@@ -48,9 +48,14 @@ class SafetyChecker:
     unsafe: tuple[int, ...] = ()
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what it sees."""
+        return self.settings.height, self.settings.width
+
+    @property
     def export(self) -> Callable[..., Exported]:
         """Exports the graph to a path."""
-        return partial(export_safety_checker, self.score, (self.settings.height, self.settings.width))
+        return partial(export_safety_checker, self.score, self.size)
 
 
 def load_safety_checker(bundle: Bundle) -> SafetyChecker | None:
@@ -62,7 +67,10 @@ def load_safety_checker(bundle: Bundle) -> SafetyChecker | None:
     folder = bundle.part(CHECKER)
     if not folder.is_dir():
         return None
-    check_weights(folder)
+    try:
+        check_weights(folder)
+    except InvalidRepository as error:
+        raise InvalidRepository(f"{error} Or export without it, with --no-safety-checker.") from error
     kind, conventions = architecture(read_json(folder / "config.json")), bundle.conventions
     if kind != _CONCEPTS and not kind.endswith(_CLASSIFIER):
         raise InvalidRepository(
@@ -81,6 +89,10 @@ def load_safety_checker(bundle: Bundle) -> SafetyChecker | None:
             from transformers import AutoModelForImageClassification
 
             checker = whole_model(AutoModelForImageClassification, folder)
+            if checker.config.problem_type not in (None, "single_label_classification"):
+                raise InvalidRepository(
+                    f"{folder} is made for {checker.config.problem_type}; served are classifiers that choose one label."
+                )
             unsafe = _indices(folder, checker, conventions.unsafe_labels)
             score, level, sees = LabelScore(checker, unsafe), LABEL_LEVEL, None
         settings = _settings(bundle, level - conventions.safety_strictness)
@@ -129,6 +141,7 @@ def _settings(bundle: Bundle, level: float) -> CheckerSettings:
         mean=tuple(processor.image_mean) if normal else (0.0, 0.0, 0.0),
         deviation=tuple(processor.image_std) if normal else (1.0, 1.0, 1.0),
         level=level,
+        every=max(1, bundle.conventions.fps // LOOKS_PER_SECOND),
     )
     if not processor.do_resize or min(settings.height, settings.width) < 1:
         raise InvalidRepository(f"{folder / _PREPROCESSOR} names no size; every picture must be seen in the same one.")

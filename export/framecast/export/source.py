@@ -12,6 +12,7 @@ import framecast.denoiser
 import framecast.director
 import framecast.engines
 import framecast.planner
+import framecast.review
 import framecast.stages
 from framecast.engines.manifest import sha256
 from framecast.export.bundle import Bundle
@@ -19,7 +20,9 @@ from framecast.export.options import ExportOptions
 
 PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
 # Code that reads what the exporter writes: a repository that it could no longer read must be exported again.
-READERS = (framecast.denoiser, framecast.director, framecast.engines, framecast.planner, framecast.stages)
+READERS = (
+    *(framecast.denoiser, framecast.director, framecast.engines, framecast.planner, framecast.review, framecast.stages),
+)
 
 
 def versions() -> dict[str, str]:

@@ -1,11 +1,15 @@
 """The tokenizers that serving reads: one ``tokenizer.json`` each, and what must be true of it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import llguidance
 
 from framecast.errors import InvalidRepository
+from framecast.export.bundle import Conventions
+from framecast.planner.grammar import Constraint
+from framecast.planner.planner import SUBJECTS
 
 FILE = "tokenizer.json"
 _ORDINARY = "a red car"
@@ -31,17 +35,25 @@ def tokenizer_json(tokenizer: Any, folder: Path) -> str:
     return str(fast.to_str())
 
 
-def check_grammar(text: str, planner: Any, tokenizer: Any, folder: Path) -> None:
-    """The storyboard's grammar can be held to these tokens. Raises InvalidRepository."""
+def check_grammar(text: str, planner: Any, tokenizer: Any, folder: Path, conventions: Conventions) -> None:
+    """The storyboard's grammar can be held to these tokens, and the prompts' form to it. Raises InvalidRepository."""
     if tokenizer.eos_token_id is None:
         raise InvalidRepository(f"{folder} has a tokenizer without an eos_token; name the one that ends an answer.")
     try:
-        llguidance.LLTokenizer(text, n_vocab=planner.config.vocab_size, eos_token=tokenizer.eos_token_id)
+        tokens = llguidance.LLTokenizer(text, n_vocab=planner.config.vocab_size, eos_token=tokenizer.eos_token_id)
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InvalidRepository(
             f"The planner's tokenizer in {folder} cannot be held to the storyboard's grammar: {reason}; byte-level BPE "
             "and BPE with byte fallback can."
+        ) from error
+    prompts = conventions.planner_prompts.replace(SUBJECTS, "|".join(map(re.escape, conventions.planner_subjects)))
+    try:
+        Constraint(tokens, conventions.planner_max_scenes, prompts)
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InvalidRepository(
+            f"planner_prompts in framecast.json is no form that prompts can have: {reason}"
         ) from error
 
 

@@ -46,17 +46,17 @@ class TritonPythonModel:
         sequence, frames, available = number(request, c.SEQUENCE), number(request, c.FRAMES), len(read(request, c.Y))
         if not 1 <= frames <= available:
             raise InvalidRequest(c.FRAMES.name, f"is {frames}; these latents make 1 to {available}")
-        fps, started = number(request, c.FPS), time.perf_counter()
+        started = time.perf_counter()
         try:
             planes = Planes(read(request, c.Y), read(request, c.U), read(request, c.V))[:frames]
-            looked, review_seconds = self._look(planes, fps)
+            looked, review_seconds = self._look(planes)
             views = read(request, c.VIEWS)
             seen = planes if views is None else seen_through(planes, views)
             chunk = encode_chunks(
                 self._mark.on(seen) if self._mark else seen,
                 self._length,
                 codec=text(request, c.CODEC),
-                fps=fps,
+                fps=number(request, c.FPS),
                 first_frame=number(request, c.FIRST_FRAME),
                 sequence=sequence + 1,  # ISO/IEC 14496-12 counts fragments from 1
                 include_header=sequence == 0,
@@ -74,9 +74,9 @@ class TritonPythonModel:
             c.UNSAFE: looked.unsafe,
         }
 
-    def _look(self, planes, fps):
+    def _look(self, planes):
         """What the safety checker finds, and the seconds it takes."""
         if self._reviewer is None:
             return Looked(), 0.0
         began = time.perf_counter()
-        return self._reviewer.look(planes, fps), time.perf_counter() - began
+        return self._reviewer.look(planes), time.perf_counter() - began

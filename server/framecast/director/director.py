@@ -182,9 +182,9 @@ class Director:
                     _bill(stats, "encode", encoded.encode_seconds)
                     _bill(stats, "mux", encoded.mux_seconds)
                     each = plan.frames // len(encoded.parts)  # a picture codec makes one part a frame
-                    for part in encoded.parts:
+                    for index, part in enumerate(encoded.parts):
                         place = (stats.chunks, item.scene, stats.frames)
-                        chunk = Chunk(*place, each, part, encoded.mime, encoded.unsafe)
+                        chunk = Chunk(*place, each, part, encoded.mime, 0 if index else encoded.unsafe)
                         stats.chunks += 1
                         stats.frames += each
                         stats.bytes += len(part)

@@ -50,7 +50,8 @@ class SceneStarted:
 class Chunk:
     """Encoded frames: `data` starts with a keyframe and decodes alone after the init segment.
 
-    `unsafe` of the frames that were encoded together are not to be shown, says the model's safety checker.
+    `unsafe` of its frames, and of those of the pictures behind it that were encoded with it, are not to be shown, says
+    the model's safety checker.
     """
 
     index: int

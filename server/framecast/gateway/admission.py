@@ -29,7 +29,7 @@ class Admission:
         self._draining = False
         self._tickets: dict[str, Ticket] = {}
         self._waiting: deque[Ticket] = deque()
-        self._turned_away = 0  # who will come back, less the places that have become free since
+        self._promised: deque[float] = deque()  # when those who were turned away will come back, ascending
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -66,11 +66,9 @@ class Admission:
             )
         ahead = len(self._tickets) - self.max_live + 1  # places that must become free first
         if ahead > self.max_queued:
-            self._turned_away += 1  # one comes back for each place, not all for the first
-            wait = self._wait_seconds(self._turned_away) or UNKNOWN_RETRY_SECONDS
             raise Overloaded(
                 f"all {self.max_live} places and {self.max_queued} waiting places for {self._noun} are taken",
-                min(max(wait, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS),
+                self._return_seconds(),
             )
         soonest = self._soonest_place(ahead) + self.estimator.fastest_first_frame_seconds(work)
         if seconds_left is not None and seconds_left < soonest:
@@ -101,6 +99,16 @@ class Admission:
         """Until that many places have become free, by the usual service time; 0 when nothing is known."""
         return max(places, 0) * self.estimator.service_seconds() / self.max_live
 
+    def _return_seconds(self) -> float:
+        """When one who is turned away may come back: after those who were before him, not all at once for one place."""
+        now = time.monotonic()
+        while self._promised and self._promised[0] <= now:
+            self._promised.popleft()
+        wait = self._wait_seconds(len(self._promised) + 1) or UNKNOWN_RETRY_SECONDS
+        wait = min(max(wait, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS)
+        self._promised.append(max(now + wait, self._promised[-1] if self._promised else 0.0))
+        return wait
+
     def _soonest_place(self, places: int) -> float:
         """Seconds until so many of those at work can have left, at the very least."""
         now = time.monotonic()
@@ -120,7 +128,6 @@ class Admission:
     def _leave(self, ticket: "Ticket") -> None:
         if self._tickets.pop(ticket.request_id, None) is None:
             return
-        self._turned_away = max(0, self._turned_away - 1)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
         elif self._waiting:

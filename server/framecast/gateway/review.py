@@ -57,7 +57,7 @@ class ContentReview:
         logger.info("review where=%s category=%s action=%s scene=%d", PICTURES, SAFETY_CHECKER, action, chunk.scene)
         if action == REFUSE:
             raise ContentRefused(
-                f"scene {chunk.scene}: its pictures are not to be shown, says the model's safety checker; "
+                f"scene {chunk.scene + 1}: its pictures are not to be shown, says the model's safety checker; "
                 "ask for something else, or for the same with another seed",
                 SAFETY_CHECKER,
             )

@@ -234,6 +234,8 @@ def command(
             require_pair(tls_certificate, tls_key)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if not all(token or ()):
+        raise typer.BadParameter("--token is empty, and would let everybody in; leave it out to do that")
     if not all(map(sendable, token or ())):
         raise typer.BadParameter("--token has characters that no caller can send, as a line's end")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -127,10 +128,13 @@ class VideoService(video_pb2_grpc.VideoServicer):
                 call.admitted()
                 await ticket.turn()
                 call.began()
+                began, first = time.monotonic(), 0.0
                 async with aclosing(self._director.plan(story)) as scenes:
                     async for scene in scenes:
                         self._review.check("text", scene.prompt, PLAN)
                         await self._send(context, wire.scene(scene))
+                        first = first or time.monotonic() - began
+                ticket.done(first)
 
     async def GetServerInfo(  # noqa: N802
         self,

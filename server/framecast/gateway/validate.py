@@ -21,6 +21,7 @@ MAX_SEED = 2**63 - 1
 
 # Tabs and line ends are text; every other control character, NUL first, and lone surrogates are not.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_NOTHING = ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp")  # Unicode's categories of what is not seen
 _LIGATURES = 2  # times its limit that a text may have with every ligature written out
 _REQUEST_ID = re.compile(r"[!-~]{1,64}")
 
@@ -172,7 +173,7 @@ def _text(field: str, value: str, most: int, *, may_be_empty: bool = False) -> s
         )
     if len(unicodedata.normalize("NFKC", value)) > _LIGATURES * most:  # a single U+FDFA is eighteen letters to review
         raise InvalidRequest(field, f"has more than {_LIGATURES * most} characters once its ligatures are written out")
-    if not may_be_empty and not any(unicodedata.category(each)[0] not in "CZ" for each in value):
+    if not may_be_empty and not any(unicodedata.category(each) not in _NOTHING for each in value):
         raise InvalidRequest(field, "is empty; say what is to be seen")
     return value
 

@@ -1,6 +1,7 @@
 """Story to scenes: the LLM decoding loop, each scene handed over as soon as it is written."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from framecast.planner.grammar import Constraint
 from framecast.planner.storyboard import Scene, StoryboardReader
 from framecast.planner.subjects import Subjects
 
+SUBJECTS = "{subjects}"
+
 
 @dataclass(frozen=True)
 class PlannerSettings:
@@ -29,8 +32,9 @@ class PlannerSettings:
         context: the most tokens the model can hold, prompt and answer together.
         max_new_tokens: of an answer.
         max_scenes: of a storyboard.
-        subjects: subject → nouns that stories may use for it; a story without any is refused, and no prompt has one
-            that its story does not name. None: all are welcome.
+        subjects: subject → nouns that stories may use for it; a story without any is refused. None: all are welcome.
+        prompts: a regular expression of the prompts it may write, with `SUBJECTS` where a subject stands that the story
+            names; empty: whatever it writes.
     """
 
     prefix: str
@@ -41,6 +45,7 @@ class PlannerSettings:
     max_new_tokens: int
     max_scenes: int
     subjects: dict[str, list[str]] = field(default_factory=dict)
+    prompts: str = ""
 
     @classmethod
     def load(cls, path: Path) -> "PlannerSettings":
@@ -94,7 +99,7 @@ class ScenePlanner:
         if max_scenes < 1:
             raise InvalidRequest("max_scenes", f"is {max_scenes}; it must be at least 1")
         story = story.strip()  # as templates do that trim
-        named = self._subjects.named(story)
+        named = "|".join(map(re.escape, self._subjects.named(story)))
         prompt = self._prompt(story)
         budget = min(settings.max_new_tokens, settings.context - len(prompt))
         if budget < settings.max_new_tokens // 4:
@@ -102,7 +107,9 @@ class ScenePlanner:
             raise InvalidRequest("text", f"is {len(prompt)} tokens long; the planner reads up to {room}")
 
         decoder = CachedDecoder(self._engine)
-        constraint = Constraint(self._grammar_tokens, min(max_scenes, settings.max_scenes), named)
+        constraint = Constraint(
+            self._grammar_tokens, min(max_scenes, settings.max_scenes), settings.prompts.replace(SUBJECTS, named)
+        )
         reader, stream = StoryboardReader(), DecodeStream(skip_special_tokens=True)
         planned, started, tokens = 0, time.perf_counter(), prompt
         for _ in range(budget):

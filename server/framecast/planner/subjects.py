@@ -3,23 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from framecast.errors import InvalidRequest
 
 _NO_GAPS = re.compile(r"[⺀-鿿]")  # ideographs: words stand without gaps
-
-
-@dataclass(frozen=True)
-class Named:
-    """The subjects of a planner that a story names, and those that it does not."""
-
-    there: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
-EVERYTHING = Named()
-"""Of a planner that has no list of what it knows."""
 
 
 class Subjects:
@@ -35,17 +22,17 @@ class Subjects:
             name: re.compile("|".join(map(_pattern, these)), re.IGNORECASE) for name, these in nouns.items() if these
         }
 
-    def named(self, story: str) -> Named:
-        """The subjects that `story` names, and may be planned as.
+    def named(self, story: str) -> tuple[str, ...]:
+        """The subjects that `story` names; none where nothing is known of any.
 
         Raises:
-            InvalidRequest: it names none.
+            InvalidRequest: it names none of those that are known.
         """
         text = unicodedata.normalize("NFKC", story)
-        there = tuple(name for name, search in self._searches.items() if search.search(text))
-        if self._searches and not there:
+        found = tuple(name for name, search in self._searches.items() if search.search(text))
+        if self._searches and not found:
             raise InvalidRequest("text", f"names nothing that this bundle has learnt to film: {self._names}")
-        return Named(there, tuple(name for name in self._searches if name not in there))
+        return found
 
 
 def _named(name: str, nouns: Sequence[str]) -> str:

@@ -29,6 +29,8 @@ class CheckerSettings:
         scale: of a byte, before mean and deviation.
         mean, deviation: of red, green and blue.
         level: a picture is unsafe whose score is this or more.
+        every: frames from one that is looked at to the next: half a second at the model's own rate, whatever the
+            container's is.
     """
 
     height: int
@@ -39,6 +41,7 @@ class CheckerSettings:
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
     level: float
+    every: int = 1
 
     @classmethod
     def load(cls, path: Path) -> "CheckerSettings":
@@ -87,21 +90,28 @@ class PictureReviewer:
     def __init__(self, engine: Engine, settings: CheckerSettings) -> None:
         self._engine = engine
         self._settings = settings
+        self._last: tuple[bytes, bool] = (b"", False)  # a picture and the verdict on it
 
-    def look(self, planes: Planes, fps: int) -> Looked:
-        """The first frame, and from there on every half second.
+    def look(self, planes: Planes) -> Looked:
+        """The first frame, and from there on every half second. A picture that is held is judged once.
 
         Raises:
             CorruptOutput: the checker has no number for an answer; what it cannot judge is not passed.
         """
-        every = max(1, fps // LOOKS_PER_SECOND)
+        every = self._settings.every
         chosen = Planes(planes.y[::every], planes.u[::every], planes.v[::every])
-        unsafe = 0
-        for begin in range(0, len(chosen), _TOGETHER):
-            pictures = yuv420_to_rgb(chosen[begin : begin + _TOGETHER])  # [n, H, W, 3]
+        frames = [chosen.packed(index).tobytes() for index in range(len(chosen))]
+        verdicts = dict([self._last])
+        new = [index for index, frame in enumerate(frames) if frame not in (*frames[:index], *verdicts)]
+        for begin in range(0, len(new), _TOGETHER):
+            which = new[begin : begin + _TOGETHER]
+            pictures = yuv420_to_rgb(Planes(chosen.y[which], chosen.u[which], chosen.v[which]))  # [n, H, W, 3]
             seen = np.stack([self._settings.seen(picture) for picture in pictures])
             scores = self._engine.run({"pictures": seen})["score"].astype(np.float64)
             if not np.isfinite(scores).all():
                 raise CorruptOutput("The safety checker answers with NaN or Inf.")
-            unsafe += int((scores >= self._settings.level).sum())
-        return Looked(len(chosen), unsafe)
+            verdicts |= {
+                frames[index]: bool(score >= self._settings.level) for index, score in zip(which, scores, strict=True)
+            }
+        self._last = frames[-1], verdicts[frames[-1]]
+        return Looked(len(chosen), sum(verdicts[frame] for frame in frames))

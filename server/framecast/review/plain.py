@@ -3,7 +3,8 @@
 import re
 import unicodedata
 
-_LETTERS = re.compile("[\u3099\u309a\u0900-\u0eff]")  # marks, but no accents: voiced kana, vowels of India and Thailand
+_VOICED = "\u3099\u309a"  # marks of kana, which make another letter
+_VOWELS = re.compile("[\u0900-\u0eff]")  # of India and Thailand: marks, and no accents where they follow such a letter
 _SAME = str.maketrans("_\u2018\u2019\u02bc", " '''", "\u0640")  # Arabic's stretch says nothing
 _DIGITS = str.maketrans("013457@$", "oieastas")  # letters that are written as what they look like
 _TWINS = str.maketrans("аеорсхуіѕјһԁԛԝвкмнтАΟοαρ", "aeopcxyisjhdqwbkmhtaooap")
@@ -20,10 +21,12 @@ def plain(text: str) -> str:
     in a Latin word become those, and ideographs with spaces or signs between them close up. Whole numbers stay.
     """
     decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_SAME)
-    kept = "".join(
-        each for each in decomposed if _LETTERS.match(each) or unicodedata.category(each) not in ("Cf", "Mn")
-    )
-    return _WORD.sub(_letters, _GAPS.sub("", unicodedata.normalize("NFC", kept)))
+    kept: list[str] = []
+    for each in decomposed:
+        follows = kept and _VOWELS.match(kept[-1]) and _VOWELS.match(each)
+        if each in _VOICED or follows or unicodedata.category(each) not in ("Cf", "Mn"):
+            kept.append(each)
+    return _WORD.sub(_letters, _GAPS.sub("", unicodedata.normalize("NFC", "".join(kept))))
 
 
 def spelt(read: str) -> list[str]:

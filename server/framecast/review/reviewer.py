@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from framecast.review.plain import plain, spelt
 from framecast.review.policy import ACTIONS, REFUSE, Category, Policy
 
+_HINDI = "[\u0900-\u0963\u0966-\u097f]"  # without its full stops
 # How a term may stand in a text: (characters of its script, what may not be before it, what may not be after it).
 _SCRIPTS = (
     (r"[ァ-ヶー]+", r"(?<![ァ-ヶー])", r"(?![ァ-ヶー])"),  # a loan word ends where its script does
     (r"[가-힣 ]+", r"(?<![가-힣])", ""),  # endings are glued to words
     (r"[\u0600-\u06ff ]+", r"(?<!\w)(?:[وفبكل]?ال|[وفبل])?", r"(?!\w)"),  # so are article and conjunctions
-    (r"[\u0900-\u097f ]+", r"(?<![\u0900-\u097f])", r"(?![\u0900-\u097f])"),  # whose vowels are no \w
+    (r"[\u0900-\u097f ]+", rf"(?<!{_HINDI})", rf"(?!{_HINDI})"),  # whose vowels are no \w
     (r"[\u0e00-\u0e7f ]+", "", ""),  # Thai has no gaps between words
     (r".*[\u2e80-\u9fff\uf900-\ufaffぁ-ゟ].*", "", ""),  # no gaps between words
     (r".*", r"(?<!\w)", r"(?!\w)"),

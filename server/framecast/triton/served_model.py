@@ -4,7 +4,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 from framecast.director.model import ServedModel
 from framecast.errors import InvalidRepository
-from framecast.stages.contracts import DENOISER, SERVED_MODEL
+from framecast.stages.contracts import DECODE_FRAMES, DENOISER, SERVED_MODEL
 
 
 async def read_served_model(client: InferenceServerClient) -> ServedModel:
@@ -16,6 +16,12 @@ async def read_served_model(client: InferenceServerClient) -> ServedModel:
     config = (await client.get_model_config(DENOISER.name)).config
     if SERVED_MODEL not in config.parameters:
         raise InvalidRepository("Triton's denoiser has no framecast parameter; serve a repository that was exported.")
+    known = {output.name for output in (await client.get_model_config(DECODE_FRAMES.name)).config.output}
+    if missing := [tensor.name for tensor in DECODE_FRAMES.outputs if tensor.name not in known]:
+        raise InvalidRepository(
+            f"Triton serves a repository of another Framecast version ({DECODE_FRAMES.name} gives no {missing[0]}); "
+            "export it again."
+        )
     try:
         return ServedModel.from_json(config.parameters[SERVED_MODEL].string_value)
     except (KeyError, TypeError, ValueError) as error:

@@ -15,6 +15,7 @@ from torch import nn
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import diffusion, planner, text, vae
+from framecast.train.captions import form
 from framecast.train.characters import traditional
 from framecast.train.folding import FOLD, to_pixels, unfold
 from framecast.train.models import Pipeline, Planner, TextEncoder, Unet, Vae, make_pipeline
@@ -177,7 +178,8 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
         "steps": config.steps,
         "guidance_scale": config.guidance_scale,
         "planner_max_scenes": MAX_SCENES,
-        "planner_subjects": {} if noted(runs) else planner_subjects(),  # what others draw is theirs to know
+        # What others draw is theirs to know.
+        **({} if noted(runs) else {"planner_subjects": planner_subjects(), "planner_prompts": form("{subjects}")}),
         "trained": {**trained, "parts": parts},
     }
 

@@ -47,6 +47,21 @@ _CANONICAL = re.compile(
 )
 
 
+def form(subjects: str) -> str:
+    """A regular expression, for grammars, of all canonical captions without a camera; `subjects` is that of nouns."""
+    actions, places, lights, weathers = (
+        "|".join(words)
+        for words in (
+            (action.phrase for action in ACTIONS.values()),
+            (place.phrase for place in PLACES.values()),
+            LIGHTS,
+            (weather.phrase for weather in WEATHERS.values() if weather.phrase),
+        )
+    )
+    thing = f"an? ({'|'.join(COLOURS)}) ({subjects})"
+    return f"^{thing}( with {thing})? ({actions}) ({places}), ({lights})(, ({weathers}))?$"
+
+
 def parse(caption: str) -> Scene:
     """Reads a canonical caption back.
 
