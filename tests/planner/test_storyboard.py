@@ -73,14 +73,15 @@ def test_every_story_gives_scenes_of_the_schema(planner: ScenePlanner, story: st
 def test_what_a_story_does_not_name_is_not_planned(storybook_repository: Path) -> None:
     """Free, this planner makes rabbits and fish of elephants, boys and harbours; held, it has no words for them."""
     stories = [
-        "Heavy rain hits the harbour as a white boat returns",
+        "Heavy rain is falling over the harbour. In the park, children watch as red balloons rise into the sky.",
+        "How plants grow: a seed becomes a small tree. Then spring comes and a red flower grows.",
         "今天我们学习植物的生长：春天，一朵红色的花在草地上生长。冬天，树被雪覆盖。",
-        *(f"A {who} meets a {subject}. The {who} runs." for who in ("queen", "elephant") for subject in SUBJECTS),
         *(
-            f"{who}遇到了{subject.chinese[0]}。{who}在跑。"
-            for who in ("机器人", "大象")
-            for subject in SUBJECTS.values()
+            f"{who} runs. A {subject} jumps."
+            for who in ("A queen", "An elephant", "A elephant")
+            for subject in SUBJECTS
         ),
+        *(f"{who}在跑，{subject.chinese[0]}在跳。" for who in ("国王", "大象") for subject in SUBJECTS.values()),
     ]
     free, held = open_planner(storybook_repository), open_planner(storybook_repository, held=True)
     subjects, astray = Subjects(planner_subjects()), 0
