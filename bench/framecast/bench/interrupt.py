@@ -28,7 +28,8 @@ class Interrupt:
     def __enter__(self) -> "Interrupt":
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # in a thread, say
+            # A loop outside the main thread, or of another system, hears no signals, and then none can break it off.
+            with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self.ask)
                 self._listening.append(number)
         return self

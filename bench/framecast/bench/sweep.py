@@ -53,20 +53,18 @@ async def sweep(load: Callable[[float], Awaitable[dict[str, Any]]], rules: Sweep
     knee: float | None = None
     beyond: float | None = None
 
-    async def kept(rate: float) -> bool:
+    async def kept(rate: float) -> bool | None:
+        """Whether the server kept up; None: the load was broken off."""
         results = await load(rate)
         good = keeps_up(results, rules.attainment)
         points[rate] = {"request_rate": rate, "keeps_up": good, **results}
-        return good
-
-    def broken_off(rate: float) -> bool:
-        return bool(points[rate].get("state") == State.INTERRUPTED.value)
+        return None if results["state"] == State.INTERRUPTED.value else good
 
     rate = rules.start
     for _ in range(rules.most):
         good = await kept(rate)
-        if broken_off(rate):
-            return _found(points, knee, beyond)
+        if good is None:
+            break
         if not good:
             beyond = rate
             break
@@ -74,14 +72,10 @@ async def sweep(load: Callable[[float], Awaitable[dict[str, Any]]], rules: Sweep
     for _ in range(rules.bisections if knee and beyond else 0):
         middle = (knee * beyond) ** 0.5 if knee and beyond else rate
         good = await kept(middle)
-        if broken_off(middle):
+        if good is None:
             break
         if good:
             knee = middle
         else:
             beyond = middle
-    return _found(points, knee, beyond)
-
-
-def _found(points: dict[float, dict[str, Any]], knee: float | None, beyond: float | None) -> Sweep:
     return Sweep(tuple(points[rate] for rate in sorted(points)), knee, beyond)

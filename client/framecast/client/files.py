@@ -131,7 +131,7 @@ def _claimed(file: IO[bytes]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # nor have some that are far away
+    except OSError:  # a file system without locks, as some over a network: to write there is worth more
         return True
     return True
 

@@ -12,7 +12,7 @@ from typing import Any
 from framecast.director.camera import BY_VIEW, WAYS
 from framecast.errors import InvalidRepository
 from framecast.export.checks import check_fold, check_length, check_parts, native_sides
-from framecast.planner.planner import SUBJECTS
+from framecast.planner.grammar import SUBJECTS
 
 
 @dataclass(frozen=True)

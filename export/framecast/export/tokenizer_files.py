@@ -1,6 +1,5 @@
 """The tokenizers that serving reads: one ``tokenizer.json`` each, and what must be true of it."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,7 @@ import llguidance
 
 from framecast.errors import InvalidRepository
 from framecast.export.bundle import Conventions
-from framecast.planner.grammar import Constraint
-from framecast.planner.planner import SUBJECTS
+from framecast.planner.grammar import Constraint, prompts_about
 
 FILE = "tokenizer.json"
 _ORDINARY = "a red car"
@@ -47,7 +45,7 @@ def check_grammar(text: str, planner: Any, tokenizer: Any, folder: Path, convent
             f"The planner's tokenizer in {folder} cannot be held to the storyboard's grammar: {reason}; byte-level BPE "
             "and BPE with byte fallback can."
         ) from error
-    prompts = conventions.planner_prompts.replace(SUBJECTS, "|".join(map(re.escape, conventions.planner_subjects)))
+    prompts = prompts_about(conventions.planner_prompts, conventions.planner_subjects)
     try:
         Constraint(tokens, conventions.planner_max_scenes, prompts)
     except ValueError as error:

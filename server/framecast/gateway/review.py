@@ -5,6 +5,7 @@ import logging
 from framecast.director.video import Chunk
 from framecast.errors import ContentRefused
 from framecast.gateway.metrics import GatewayMetrics
+from framecast.gateway.status import cut
 from framecast.review.policy import REFUSE, Policy
 from framecast.review.reviewer import Reviewer
 
@@ -41,9 +42,10 @@ class ContentReview:
         self._metrics.reviews.labels(where, category.name).inc()
         logger.info("review where=%s category=%s action=%s field=%s", where, category.name, category.action, field)
         if finding.refused:
+            words = cut(" ".join(finding.words.split()), _WORDS)
             made = "was planned as something" if where == PLAN else "is"
             raise ContentRefused(
-                f"{field}: {made} about {category.about} ({_short(finding.words)!r}), which this server does not film; "
+                f"{field}: {made} about {category.about} ({words!r}), which this server does not film; "
                 "leave it out, or say it in other words",
                 category.name,
             )
@@ -61,8 +63,3 @@ class ContentReview:
                 "ask for something else, or for the same with another seed",
                 SAFETY_CHECKER,
             )
-
-
-def _short(words: str) -> str:
-    one_line = " ".join(words.split())
-    return one_line if len(one_line) <= _WORDS else one_line[: _WORDS - 1] + "…"

@@ -65,8 +65,12 @@ def status_of(error: Exception) -> Status:
         metadata = ((PUSHBACK_KEY, str(math.ceil(error.retry_after * 1000))),)
     if isinstance(error, ContentRefused):
         metadata = ((REVIEW_KEY, error.category),)
-    details = str(error)
-    return Status(code, details if len(details) <= _LONGEST else details[: _LONGEST - 1] + "…", metadata)
+    return Status(code, cut(str(error), _LONGEST), metadata)
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many characters of `text`, the last of which says that there were more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception, request_id: str) -> NoReturn:

@@ -173,7 +173,7 @@ def _text(field: str, value: str, most: int, *, may_be_empty: bool = False) -> s
         )
     if len(unicodedata.normalize("NFKC", value)) > _LIGATURES * most:  # a single U+FDFA is eighteen letters to review
         raise InvalidRequest(field, f"has more than {_LIGATURES * most} characters once its ligatures are written out")
-    if not may_be_empty and not any(unicodedata.category(each) not in _NOTHING for each in value):
+    if not may_be_empty and all(unicodedata.category(each) in _NOTHING for each in value):
         raise InvalidRequest(field, "is empty; say what is to be seen")
     return value
 

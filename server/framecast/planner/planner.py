@@ -1,7 +1,6 @@
 """Story to scenes: the LLM decoding loop, each scene handed over as soon as it is written."""
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,11 +13,9 @@ from tokenizers.decoders import DecodeStream
 from framecast.engines.engine import Engine
 from framecast.errors import Cancelled, InvalidRepository, InvalidRequest, PlanningFailed
 from framecast.planner.decoder import CachedDecoder
-from framecast.planner.grammar import Constraint
+from framecast.planner.grammar import Constraint, prompts_about
 from framecast.planner.storyboard import Scene, StoryboardReader
 from framecast.planner.subjects import Subjects
-
-SUBJECTS = "{subjects}"
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class PlannerSettings:
         max_new_tokens: of an answer.
         max_scenes: of a storyboard.
         subjects: subject → nouns that stories may use for it; a story without any is refused. None: all are welcome.
-        prompts: a regular expression of the prompts it may write, with `SUBJECTS` where a subject stands that the story
-            names; empty: whatever it writes.
+        prompts: a regular expression of the prompts it may write, with `SUBJECTS` of the grammar's where a subject
+            stands that the story names; empty: whatever it writes.
     """
 
     prefix: str
@@ -99,7 +96,7 @@ class ScenePlanner:
         if max_scenes < 1:
             raise InvalidRequest("max_scenes", f"is {max_scenes}; it must be at least 1")
         story = story.strip()  # as templates do that trim
-        named = "|".join(map(re.escape, self._subjects.named(story)))
+        prompts = prompts_about(settings.prompts, self._subjects.named(story))
         prompt = self._prompt(story)
         budget = min(settings.max_new_tokens, settings.context - len(prompt))
         if budget < settings.max_new_tokens // 4:
@@ -107,9 +104,7 @@ class ScenePlanner:
             raise InvalidRequest("text", f"is {len(prompt)} tokens long; the planner reads up to {room}")
 
         decoder = CachedDecoder(self._engine)
-        constraint = Constraint(
-            self._grammar_tokens, min(max_scenes, settings.max_scenes), settings.prompts.replace(SUBJECTS, named)
-        )
+        constraint = Constraint(self._grammar_tokens, min(max_scenes, settings.max_scenes), prompts)
         reader, stream = StoryboardReader(), DecodeStream(skip_special_tokens=True)
         planned, started, tokens = 0, time.perf_counter(), prompt
         for _ in range(budget):

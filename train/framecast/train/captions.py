@@ -37,29 +37,21 @@ def canonical(scene: Scene, *, camera: bool = True) -> str:
     return ", ".join(words)
 
 
+_COLOURS, _LIGHTS = "|".join(COLOURS), "|".join(LIGHTS)
+_ACTIONS = "|".join(action.phrase for action in ACTIONS.values())
+_PLACES = "|".join(place.phrase for place in PLACES.values())
+_WEATHERS = "|".join(weather.phrase for weather in WEATHERS.values() if weather.phrase)
 _CANONICAL = re.compile(
     r"an? (?P<colour>\w+) (?P<subject>\w+)(?: with an? (?P<friend_colour>\w+) (?P<friend>\w+))?"
-    rf" (?P<action>{'|'.join(a.phrase for a in ACTIONS.values())})"
-    rf" (?P<place>{'|'.join(p.phrase for p in PLACES.values())})"
-    rf", (?P<light>{'|'.join(LIGHTS)})"
-    rf"(?:, (?P<weather>{'|'.join(w.phrase for w in WEATHERS.values() if w.phrase)}))?"
+    rf" (?P<action>{_ACTIONS}) (?P<place>{_PLACES}), (?P<light>{_LIGHTS})(?:, (?P<weather>{_WEATHERS}))?"
     rf"(?:, (?P<camera>{'|'.join(c for c in CAMERAS if c != 'static')}))?"
 )
 
 
 def form(subjects: str) -> str:
     """A regular expression, for grammars, of all canonical captions without a camera; `subjects` is that of nouns."""
-    actions, places, lights, weathers = (
-        "|".join(words)
-        for words in (
-            (action.phrase for action in ACTIONS.values()),
-            (place.phrase for place in PLACES.values()),
-            LIGHTS,
-            (weather.phrase for weather in WEATHERS.values() if weather.phrase),
-        )
-    )
-    thing = f"an? ({'|'.join(COLOURS)}) ({subjects})"
-    return f"^{thing}( with {thing})? ({actions}) ({places}), ({lights})(, ({weathers}))?$"
+    thing = f"an? ({_COLOURS}) ({subjects})"
+    return f"^{thing}( with {thing})? ({_ACTIONS}) ({_PLACES}), ({_LIGHTS})(, ({_WEATHERS}))?$"
 
 
 def parse(caption: str) -> Scene:

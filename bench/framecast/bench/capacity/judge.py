@@ -59,10 +59,9 @@ def judge(
     figures = summarised(found, warmup=0.1)
     duration = float(np.nanmax(found.ended, initial=times[-1])) - float(times[0])
     worked = found.busy["denoise"] + found.busy["decode"]
-    refused = figures["refused_rate"]
     return Judged(
         figures["latency_p95"],
         figures["ttff_p95"],
-        1.0 if refused is None else refused,
+        figures["refused_rate"] or 0.0,
         min(1.0, worked / (part * duration)) if duration else 0.0,
     )

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from framecast.bench.capacity.film import Film
@@ -91,7 +91,7 @@ def plan(
         judged: plays a fleet; left out, `judge` with its defaults.
     """
     rate, price = demand.videos_per_hour / 3600, price or Price()
-    played = judged or partial(judge, service, replica, films, rate)
+    played = cache(judged or partial(judge, service, replica, films, rate))
     bounds: Any = {"latency_bound": demand.latency_p95, "ttff_bound": demand.ttff_p95}
     if not demand.refused:  # in any fleet all may come at once
         return FleetPlan(None, predict(service, replica, films, rate, most), played(most))
@@ -124,16 +124,12 @@ def _keeps(demand: Demand, refused: float, latency: float | None, ttff: float | 
 
 def _fewest(serves: Callable[[int], bool], most: int) -> int | None:
     """The smallest number that serves, by doubling and bisection."""
-    high = 1
+    low, high = 0, 1
     while not serves(high):
         if high >= most:
             return None
-        high = min(2 * high, most)
-    low = high // 2 if high > 1 else 0  # does not serve
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if serves(middle) else (middle, high)
-    return high
+        low, high = high, min(2 * high, most)
+    return _bisected(serves, low, high)
 
 
 def _nearest(serves: Callable[[int], bool], start: int, most: int) -> int:
@@ -141,19 +137,18 @@ def _nearest(serves: Callable[[int], bool], start: int, most: int) -> int:
 
     `most` serves. Each question takes seconds, and between numbers that are nearer other draws would answer otherwise.
     """
-    high, low = (start, start) if serves(start) else (most, start)
-    if high == start:
-        while low and serves(low):
-            high, low = low, min(low - 1, 4 * low // 5)
-    else:
-        step = start
-        while step < most:
-            step = min(most, max(step + 1, 5 * step // 4))
-            if step == most or serves(step):
-                high = step
-                break
-            low = step
-    while high - low > max(1, high // 50):
+    low, high, number = 0, most, start
+    while low < number < high:
+        if serves(number):
+            high, number = number, 4 * number // 5
+        else:
+            low, number = number, max(number + 1, 5 * number // 4)
+    return _bisected(serves, low, high, share=0.02)
+
+
+def _bisected(serves: Callable[[int], bool], low: int, high: int, share: float = 0.0) -> int:
+    """A number that serves, at most `share` of it above one that does not; `low` does not, or is 0, and `high` does."""
+    while high - low > max(1, share * high):
         middle = (low + high) // 2
         low, high = (low, middle) if serves(middle) else (middle, high)
     return high

@@ -1,7 +1,6 @@
 """`framecast bench capacity predict`, `plan` and `simulate`: what a service model says of demands."""
 
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,7 +134,6 @@ def plan(
         fitted, films, replica = inputs(model, kinds(kind, mix), limit)
         with console.status("simulating") as status:
 
-            @cache
             def judged(replicas: int) -> Judged:
                 status.update(f"simulating {replicas:,} replicas")
                 rate = videos_per_hour / 3600
