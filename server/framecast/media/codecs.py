@@ -35,13 +35,14 @@ class Codec:
 ONE_GROUP = {"g": "100000"}
 
 _ALL = (
-    # A chunk is delivered whole, so looking ahead inside it delays nothing: without `tune=zerolatency` the bytes fall
-    # to a fifth at the same crf. No B-frames: decode order is display order, and no edit list is needed.
+    # No macroblock tree, though it saves a twentieth of the bytes: in x264 165 with AVX-512 it reads memory that nobody
+    # wrote, and the same planes gave other bytes (docs/log.md, 2026-11-28). No B-frames: decode order is display order,
+    # and no edit list is needed.
     Codec(
         "h264",
         "libx264",
         "yuv420p",
-        {"preset": "veryfast", "crf": "18", "bf": "0", "sc_threshold": "0", **ONE_GROUP},
+        {"preset": "veryfast", "crf": "19", "mbtree": "0", "bf": "0", "sc_threshold": "0", **ONE_GROUP},
     ),
     Codec(
         "vp9",
