@@ -2,14 +2,14 @@ import dataclasses
 
 import pytest
 
-from framecast.media.codecs import CODECS, DEFAULT_CODEC, find_codec
+from framecast.media.codecs import CODECS, find_codec
 from framecast.media.errors import UnknownCodec
 
 
 def test_the_registry() -> None:
     assert list(CODECS) == ["h264", "vp9", "av1", "jpeg", "png", "webp"]
     assert [name for name, codec in CODECS.items() if codec.is_video] == ["h264", "vp9", "av1"]
-    assert find_codec(DEFAULT_CODEC).encoder == "libx264"
+    assert find_codec("h264").encoder == "libx264"
 
 
 def test_an_unknown_name_gets_the_list() -> None:

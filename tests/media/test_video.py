@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -98,6 +99,15 @@ def test_what_was_encoded_before_leaves_no_trace(codec: str, cartoon: Cartoon, e
                 if planes is not noise:
                     seen[index].add(movie)
     assert [len(movies) for movies in seen] == [1] * len(sizes)
+
+
+@pytest.mark.parametrize("codec", VIDEO_CODECS)
+def test_a_still_picture_stays_still(codec: str, encode_video: EncodeVideo, decode: Decode) -> None:
+    busy = np.random.default_rng(2).integers(0, 256, (1, 128, 128, 3), dtype=np.uint8)
+    frames = decode(encode_video(rgb_to_yuv420(busy.repeat(24, 0)), (24,), codec)[0])
+    changes = [np.abs(a.to_ndarray().astype(int) - b.to_ndarray()).mean() for a, b in pairwise(frames)]
+    assert len(changes) == 23
+    assert sum(change > 0.5 for change in changes) == 0
 
 
 def test_threads_do_not_disturb_each_other(cartoon: Cartoon, encode_video: EncodeVideo) -> None:

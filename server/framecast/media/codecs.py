@@ -35,14 +35,14 @@ class Codec:
 ONE_GROUP = {"g": "100000"}
 
 _ALL = (
-    # No macroblock tree, though it saves a twentieth of the bytes: in x264 165 with AVX-512 it reads memory that nobody
-    # wrote, and the same planes gave other bytes (docs/log.md, 2026-11-28). No B-frames: decode order is display order,
-    # and no edit list is needed.
+    # One quantiser for all, not a crf: that needs the macroblock tree, or still pictures breathe; and in x264 165 with
+    # AVX-512 the tree reads memory that nobody wrote, so that the same planes gave other bytes (docs/log.md,
+    # 2026-11-28). No B-frames: decode order is display order, and no edit list is needed.
     Codec(
         "h264",
         "libx264",
         "yuv420p",
-        {"preset": "veryfast", "crf": "19", "mbtree": "0", "bf": "0", "sc_threshold": "0", **ONE_GROUP},
+        {"preset": "veryfast", "qp": "22", "bf": "0", "sc_threshold": "0", **ONE_GROUP},
     ),
     Codec(
         "vp9",
@@ -67,7 +67,6 @@ _ALL = (
 )
 
 CODECS: Mapping[str, Codec] = MappingProxyType({codec.name: codec for codec in _ALL})
-DEFAULT_CODEC = "h264"
 
 
 def find_codec(name: str) -> Codec:
