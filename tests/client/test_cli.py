@@ -134,7 +134,7 @@ def test_an_address_has_a_host_and_a_port(run, address, message):
 
 
 def test_the_story_may_come_from_a_file_or_stdin(run, tmp_path, fake):
-    (tmp_path / "story.txt").write_text("小猫\n", encoding="utf-8")
+    (tmp_path / "story.txt").write_text("小猫\n", encoding="utf-8-sig")  # as Windows writes it
     assert run("generate", "--story-file", "story.txt").exit_code == 0
     assert run("plan", "--story-file", "-", input="from stdin").stdout.startswith("1. from stdin 0 (2 s, zoom in)")
     assert fake.calls[0].messages[1].story.text == "小猫"

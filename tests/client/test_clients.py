@@ -188,6 +188,23 @@ def test_closing_the_client_ends_its_calls(fake):
         client.server_info()
 
 
+def test_a_client_that_is_closed_while_a_call_starts_says_so(fake):
+    class Closing(threading.Event):
+        """Another thread closes the client after the call has looked and before it starts."""
+
+        asked = 0
+
+        def is_set(self):
+            self.asked += 1
+            return self.asked > 1
+
+    client = VideoClient(fake.address)
+    client._channel.close()
+    client._closed = Closing()
+    with pytest.raises(Cancelled, match="client was closed"):
+        client.server_info()
+
+
 async def test_async_closing_the_client_ends_its_calls(fake):
     fake.script = [type(fake).hang]
     client = AsyncVideoClient(fake.address)

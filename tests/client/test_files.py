@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from framecast.client import Accepted, Chunk, Codec, InvalidArgument, Saved, VideoOptions, VideoWriter, save, save_async
+from framecast.client import (
+    Accepted,
+    Chunk,
+    Codec,
+    InvalidArgument,
+    Saved,
+    VideoOptions,
+    VideoWriter,
+    files,
+    save,
+    save_async,
+)
 from framecast.client.files import check_output
 
 
@@ -113,6 +124,28 @@ def test_two_videos_of_one_name_are_each_whole(tmp_path):
         assert {path.name for path in tmp_path.iterdir()} == {"a.mp4.part", "a.mp4.2.part"}
         assert (first.part.read_bytes(), second.part.read_bytes()) == (b"12", b"345")
     assert target.read_bytes() == b"12", "who ends last"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_part_that_gets_its_name_before_it_is_claimed_is_left_alone(tmp_path, monkeypatch):
+    """Another command opens the part file just before ours gives it its name, and locks it just after."""
+    target = tmp_path / "a.mp4"
+    first, second = VideoWriter(target), VideoWriter(target)
+    for event in video(Codec.H264, b"first"):
+        first.write(event)
+    claimed, ends = files._claimed, iter([first])
+
+    def late(file):
+        for writer in ends:
+            writer.__exit__(None, None, None)
+        return claimed(file)
+
+    monkeypatch.setattr(files, "_claimed", late)
+    for event in video(Codec.H264, b"second"):
+        second.write(event)
+    assert target.read_bytes() == b"first"
+    second.__exit__(None, None, None)
+    assert target.read_bytes() == b"second"
     assert list(tmp_path.iterdir()) == [target]
 
 

@@ -96,3 +96,26 @@ async def test_cancelling_the_reader_closes_the_source() -> None:
         await task
     await settle()
     assert source.closed
+
+
+async def test_a_reader_that_is_cancelled_while_it_closes_is_cancelled() -> None:
+    closing, may_close = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            closing.set()
+            await may_close.wait()
+
+    reader = ahead(slow(), 1)
+    assert await anext(reader) == 1
+    await settle()
+    task = asyncio.create_task(reader.aclose())
+    await closing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    may_close.set()
+    await settle()

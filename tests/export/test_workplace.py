@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from framecast.export.workplace import workplace
+from framecast.locks import held
 
 HOLD = """
 import sys
@@ -46,3 +47,17 @@ def test_a_killed_exports_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> N
         assert held.is_dir()
         living.communicate("")
     assert list(tmp_path.iterdir()) == [other]
+
+
+def test_one_that_ends_while_it_is_looked_at_disturbs_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / ".served-export-1"
+    left.mkdir()
+
+    def ended(folder: Path) -> bool:
+        folder.rmdir()
+        return held(folder)
+
+    monkeypatch.setattr("framecast.export.workplace.held", ended)
+    with workplace(tmp_path / "served") as folder:
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == []

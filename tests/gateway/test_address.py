@@ -1,5 +1,6 @@
 """Where the gateway may listen, and with what."""
 
+import errno
 import socket
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,19 @@ async def test_an_encrypted_gateway_answers_who_trusts_its_certificate_and_nobod
 )
 def test_who_is_let_in_without_a_token_is_said_where_others_reach_it(host: str, alone: bool) -> None:
     assert is_loopback(host) == alone
+
+
+def test_a_family_that_the_kernel_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lacking(socket.socket):
+        def __init__(self, family: int, kind: int) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, kind)
+
+    both = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0))]
+    monkeypatch.setattr(socket, "socket", Lacking)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    with pytest.raises(OSError, match="cannot listen on localhost:0: Address family not supported"):
+        require_free("localhost:0")
+    both.append((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)))  # type: ignore[arg-type]
+    require_free("localhost:0")

@@ -6,7 +6,8 @@ import grpc
 import pytest
 
 from framecast import errors
-from framecast.gateway.status import PUSHBACK_KEY, STATUS, status_of
+from framecast.client.errors import PUSHBACK_KEY
+from framecast.gateway.status import STATUS, status_of
 
 TREE = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.FramecastError)]
 

@@ -93,7 +93,8 @@ async def test_a_refused_client_waits_for_the_pushback_and_gets_its_place(serve,
         first = asyncio.create_task(film())
         await until(lambda: served.director.live == 1)
         second = asyncio.create_task(film())
-        await asyncio.sleep(0.1)  # refused by now, and waiting
+        refused = served.gateway.service.metrics.refusals.labels("overloaded")
+        await until(lambda: refused._value.get() == 1)
         hold.set()
         assert isinstance((await first)[-1], Done)
         assert isinstance((await second)[-1], Done)

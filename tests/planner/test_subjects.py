@@ -21,6 +21,8 @@ STORYBOOK = Subjects(planner_subjects())
         "一隻可愛的小貓在庭院裡玩耍",
         "Ａ　ｒｅｄ　ｃａｒ",
         "a hot-air balloon",
+        "一只kitten在庭院里玩耍",
+        "car在街上",
     ],
 )
 def test_what_it_knows(story: str) -> None:

@@ -285,6 +285,8 @@ def test_the_command(tmp_path: Path) -> None:
     found = json.loads(refused.stdout)
     assert {"action": "refuse", "category": "sexual", "words": "naked"}.items() <= found.items()
     assert run(app, ["review", "-"], input="A cat.").stdout == "passes\n"
+    told = run(app, ["review", "-"], input=b"\xff\xfe")
+    assert (told.exit_code, told.stderr) == (2, "framecast: standard input is not UTF-8 text\n")
     path = tmp_path / "own.json"
     path.write_text(json.dumps(_policy(terms={"en": ["cat"]}, action="note")), encoding="utf-8")
     noted = run(app, ["review", "A cat.", "--policy", str(path)])

@@ -59,7 +59,7 @@ class System:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.log.append(line)
-            if match := re.match(r"serving \S+ on (\S+)", line):
+            if match := re.match(r"serving .+ on (\S+)$", line):
                 self._addresses.put(match[1])
         self._addresses.put(None)  # it has ended
 

@@ -1,6 +1,7 @@
 """The embedded server alone: a repository that cannot load says why, and nothing stays behind."""
 
 import asyncio
+import errno
 import os
 import signal
 import stat
@@ -9,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -312,3 +314,23 @@ async def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true"
         await asyncio.sleep(0.02)
+
+
+async def test_a_repair_that_fails_is_tried_less_and_less_often() -> None:
+    embedded: Any = SimpleNamespace(pid=None, stubs=dict)
+    config = SupervisorConfig(poll=0.01, longest_pause=0.16)
+    supervisor = Supervisor("127.0.0.1:1", lambda serving: None, embedded=embedded, config=config)
+    asked: list[float] = []
+
+    async def full(dead: object) -> None:
+        asked.append(time.monotonic())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    supervisor._repair = full  # type: ignore[method-assign]
+    watch = asyncio.create_task(supervisor.watch())
+    while len(asked) < 6:
+        await asyncio.sleep(0.01)
+    watch.cancel()
+    await supervisor.client.close()
+    pauses = [after - before for before, after in pairwise(asked)]
+    assert all(pause >= least for pause, least in zip(pauses, (0.02, 0.04, 0.08, 0.16, 0.16), strict=True))

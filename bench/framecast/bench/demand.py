@@ -55,12 +55,11 @@ def read_kinds(path: Path) -> list[tuple[float, Kind]]:
     for weight, ask, fields in _mix(path, VideoOptions()):
         kind = ask.kind
         if kind.planned:
-            expected = fields.get("scene_seconds")
-            if not isinstance(expected, list) or not expected:
+            if "scene_seconds" not in fields:
                 raise ValueError(
                     f"{path}: a story's line needs scene_seconds, the lengths that the planner will give it"
                 )
-            kind = replace(kind, scene_seconds=tuple(map(float, expected)))
+            kind = replace(kind, scene_seconds=tuple(fields["scene_seconds"]))
         kinds.append((weight, kind))
     return kinds
 
@@ -76,7 +75,7 @@ def _lines(
     path: Path, number: str, missing: float | None, defaults: VideoOptions
 ) -> Iterator[tuple[float, Ask, Mapping[str, Any]]]:
     """(the field `number`, the video, all fields) of each line that is not empty."""
-    for row, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for row, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):  # a text may hold other line ends
         if not line.strip():
             continue
         try:
@@ -84,9 +83,10 @@ def _lines(
             _known(fields, (number, *_VIDEO))
             value = float(fields[number] if missing is None else fields.get(number, missing))
             ask = _ask(fields, defaults)
-            if not all(map(math.isfinite, (value, *(scene.seconds for scene in ask.scenes)))):
+            lengths = [*(scene.seconds for scene in ask.scenes), *_expected(fields)]
+            if not all(map(math.isfinite, (value, *lengths))):
                 raise ValueError("a number is not finite")
-            if any(scene.seconds < 0 for scene in ask.scenes):
+            if any(length < 0 for length in lengths):
                 raise ValueError("a scene is shorter than nothing")
         except KeyError as error:
             raise ValueError(f"{path}:{row}: a video's line has no {error.args[0]!r}") from None
@@ -101,6 +101,14 @@ def _known(fields: Any, known: Sequence[str]) -> None:
         raise ValueError(f"{fields!r:.40} is no video: a line is one JSON object")
     if unknown := sorted(set(fields) - set(known)):
         raise ValueError(f"{unknown[0]!r} means nothing here; known are {', '.join(known)}")
+
+
+def _expected(fields: Mapping[str, Any]) -> list[float]:
+    lengths: Any = fields.get("scene_seconds", [1.0])
+    numbers = isinstance(lengths, list) and all(type(length) in (int, float) for length in lengths)
+    if not numbers or not lengths:
+        raise ValueError(f"scene_seconds is {lengths!r:.40}, and not a list of one number or more")
+    return list(lengths)
 
 
 def _whole(name: str, value: Any) -> int:

@@ -166,7 +166,7 @@ def _story(argument: str | None, file: Path | None) -> str:
         return argument or ""
     try:
         raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return raw.decode("utf-8").strip()
+        return raw.decode("utf-8-sig").strip()
     except OSError as error:
         raise InvalidArgument(f"--story-file: {file}: {error.strerror}") from None
     except UnicodeDecodeError:

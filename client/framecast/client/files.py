@@ -83,13 +83,8 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is None:
-            return
-        self._file.close()
-        if kind is None:
-            self.part.replace(self._target)
-        elif not self._keep_partial:
-            self.part.unlink(missing_ok=True)
+        if self._file is not None:
+            _put_away(self._file, self.part, self._target if kind is None else None, keep=self._keep_partial)
 
     def _write_video(self, chunk: Chunk) -> None:
         if self._file is None:
@@ -103,24 +98,52 @@ class VideoWriter:
         target = self.path / f"{chunk.first_frame:06d}{_IMAGE_SUFFIXES[self._codec]}"
         file, part = _new_part(target)
         try:
-            with file:
-                file.write(chunk.data)
-            part.replace(target)
+            file.write(chunk.data)
+            file.flush()
         except BaseException:  # a full disk, or Ctrl-C: a picture is there whole or not at all
-            part.unlink(missing_ok=True)
+            _put_away(file, part, None)
             raise
+        _put_away(file, part, target)
 
 
 def _new_part(target: Path) -> tuple[IO[bytes], Path]:
     """An empty file beside `target`, and its path: one that nobody else writes, left over or new."""
     for count in itertools.count(1):
         part = target.with_name(f"{target.name}.part" if count == 1 else f"{target.name}.{count}.part")
-        file = part.open("ab")
-        if _claimed(file):
-            file.truncate(0)
-            return file, part
-        file.close()
+        while True:
+            file = part.open("ab")
+            if not _claimed(file):
+                file.close()
+                break
+            if _still_named(file, part):
+                file.truncate(0)
+                return file, part
+            file.close()  # its writer gave it another name, or removed it, before it could be claimed
     raise AssertionError("numbers do not end")
+
+
+def _still_named(file: IO[bytes], part: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), part.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _put_away(file: IO[bytes], part: Path, target: Path | None, *, keep: bool = False) -> None:
+    """Ends a part file: under the name `target`, or removed without one, unless it is kept.
+
+    Where files are locked it is closed last: until then nobody else takes it for one that is left over.
+    """
+    if fcntl is None:
+        file.close()  # where an open file keeps its name
+    try:
+        if target is not None:
+            file.flush()
+            part.replace(target)
+        elif not keep:
+            part.unlink(missing_ok=True)
+    finally:
+        file.close()
 
 
 def _claimed(file: IO[bytes]) -> bool:

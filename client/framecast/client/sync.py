@@ -165,6 +165,10 @@ class VideoClient:
                         replayable = replayable and not is_data(item)
                         yield item
                 return
+            except ValueError:  # gRPC's word for a channel that another thread has closed
+                if self._closed.is_set():
+                    raise Cancelled("the client was closed") from None
+                raise
             except grpc.RpcError as failure:
                 if request is not None and request.failure is not None:
                     raise request.failure from None

@@ -126,7 +126,10 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Stats:
-    """What a video cost. Seconds count from acceptance; `engine_seconds` is by stage, and stages overlap."""
+    """What a video cost.
+
+    Seconds count from when it had its place, without its wait; `engine_seconds` is by stage, and stages overlap.
+    """
 
     scenes: int
     segments: int

@@ -28,8 +28,9 @@ def workplace(output: Path) -> Iterator[Path]:
     prefix = f".{output.name}-export-"
     with _locked(output.parent):
         for left in output.parent.glob(f"{glob.escape(prefix)}*"):
-            if left.is_dir() and not left.is_symlink() and not held(left):
-                shutil.rmtree(left, ignore_errors=True)
+            with suppress(OSError):  # it has just ended and is gone, or is another user's
+                if left.is_dir() and not left.is_symlink() and not held(left):
+                    shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=output.parent))
         lock = _lock(folder)
     try:

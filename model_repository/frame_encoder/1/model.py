@@ -23,7 +23,10 @@ CHECKER = "safety_checker"
 
 
 class TritonPythonModel:
-    """Encodes one request at a time; keeps nothing between them."""
+    """Encodes one request at a time.
+
+    What it keeps saves work and changes no answer: the picture that was looked at last, and the mark in sizes.
+    """
 
     _length = 0  # frames of a chunk
     _mark = None

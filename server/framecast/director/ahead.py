@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -55,5 +54,6 @@ async def ahead(source: AsyncGenerator[T, None], items: int) -> AsyncGenerator[T
     finally:
         closing = True
         worker.cancel()
-        with suppress(asyncio.CancelledError):
-            await worker
+        await asyncio.wait({worker})  # not the worker itself: its cancellation and ours would look alike
+        if not worker.cancelled():
+            worker.result()

@@ -63,10 +63,10 @@ def require_pair(certificate: Path, key: Path) -> None:
 
 
 def _refused(family: int, where: object) -> OSError | None:
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a server before left waiting is no hindrance
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:  # a kernel may lack the family that names resolve to
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a server before left is no hindrance
             probe.bind(where)  # type: ignore[arg-type]
-        except OSError as error:
-            return error
+    except OSError as error:
+        return error
     return None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from framecast.planner.storyboard import MAX_SCENE_SECONDS
 from framecast.review.policy import Policy
 
 
@@ -31,6 +32,10 @@ class Limits:
     fps: int = 60
     guidance_scale: float = 30.0
     codecs: tuple[str, ...] = ("h264", "vp9", "av1", "jpeg", "png", "webp")
+
+    def story_scenes(self, planned: int) -> int:
+        """The most scenes of a story, where a model plans up to `planned`: however long they are, they are allowed."""
+        return min(planned, self.scenes, max(1, int(self.video_seconds // MAX_SCENE_SECONDS)))
 
     def within(self, side: int) -> "Limits":
         """With no width or height over `side` pixels, the most that the model makes."""

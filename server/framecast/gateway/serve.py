@@ -86,7 +86,7 @@ async def serve(config: ServeConfig) -> int:
         if config.triton_address is None:
             manifest = Manifest.load(config.repository)
             manifest.require_machine()
-            manifest.verify(config.repository)
+            await asyncio.to_thread(manifest.verify, config.repository)  # reads every file: signals are heard meanwhile
             embedded = EmbeddedTriton(
                 EmbeddedConfig(
                     config.repository.resolve(), log=config.triton_log, traces=traces_endpoint(), mark=config.mark
@@ -170,13 +170,15 @@ async def _until_done(command: Sequence[str], address: str, signals: asyncio.Que
             break
         with suppress(ProcessLookupError):
             end()
-    return await ended
+    code = await ended
+    return code if code >= 0 else 128 - code  # as a shell says that a signal ended it
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait({task})  # not the task itself: its cancellation and ours would look alike
+    if not task.cancelled():
+        task.result()
 
 
 def command(

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 SERVICE = video_pb2.DESCRIPTOR.services_by_name["Video"].full_name
 
+_OTHER_CALLS = 64  # of one connection at once: plans, health, and videos that are being refused
 # How long calls that have ended, or were just cancelled, may take to leave.
 SETTLE_SECONDS = 1.0
 
@@ -115,6 +116,9 @@ async def start_gateway(
             ("grpc.keepalive_timeout_ms", int(config.keepalive_timeout_seconds * 1000)),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+            # Calls whose callers do not read cannot even be told that they have ended: each keeps a chunk for as long
+            # as its connection, so that a connection has no more of them than there are places.
+            ("grpc.max_concurrent_streams", config.max_live_videos + config.max_queued_videos + _OTHER_CALLS),
         ],
     )
     service = VideoService(config, director, model, metrics, spans)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import grpc
 
+from framecast.client.errors import PUSHBACK_KEY
 from framecast.errors import (
     AtWork,
     Cancelled,
@@ -26,7 +27,6 @@ from framecast.errors import (
 
 logger = logging.getLogger(__name__)
 
-PUSHBACK_KEY = "grpc-retry-pushback-ms"
 _LONGEST = 600  # characters of a status: a header, of which gRPC takes 8 to 16 KiB with every character as up to 12
 REVIEW_KEY = "framecast-review"  # the category of what is not filmed
 

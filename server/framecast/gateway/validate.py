@@ -62,7 +62,7 @@ class Validator:
 
     def story(self, text: str, max_scenes: int, prefix: str = "story.") -> StoryRequest:
         """A story for the planner; `prefix` comes before the names of its fields."""
-        most = min(self._model.max_scenes, self._limits.scenes)
+        most = self._limits.story_scenes(self._model.max_scenes)
         story = StoryRequest(
             text=_text(prefix + "text", text, self._limits.story_characters),
             max_scenes=_whole_number(prefix + "max_scenes", max_scenes, 1, most, most),

@@ -76,7 +76,7 @@ def server_info(model: ServedModel, limits: Limits) -> pb.ServerInfo:
         max_scene_seconds=limits.scene_seconds,
         max_video_seconds=limits.video_seconds,
         max_story_characters=limits.story_characters,
-        max_story_scenes=min(model.max_scenes, limits.scenes),
+        max_story_scenes=limits.story_scenes(model.max_scenes),
         min_steps=min(model.step_counts),
         max_steps=max(model.step_counts),
         segment_seconds=model.segment_frames / model.fps,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from framecast.errors import InvalidRequest
 
 _NO_GAPS = re.compile(r"[⺀-鿿]")  # ideographs: words stand without gaps
+_LETTER = r"[^\W⺀-鿿]"  # of a word that ends where an ideograph begins
 
 
 class Subjects:
@@ -45,4 +46,4 @@ def _pattern(noun: str) -> str:
     if _NO_GAPS.search(noun):
         return re.escape(noun)
     stem, end = (noun[:-1], "(?:y|ies)") if noun.endswith("y") else (noun, "(?:e?s)?")
-    return rf"(?<!\w){re.escape(stem)}{end}(?!\w)"
+    return rf"(?<!{_LETTER}){re.escape(stem)}{end}(?!{_LETTER})"

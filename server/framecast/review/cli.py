@@ -22,7 +22,10 @@ def command(
         reviewer = Reviewer(Policy.load(policy))
     except InvalidRepository as error:
         fail(str(error), 2)
-    finding = reviewer.review(sys.stdin.read() if text == "-" else text)
+    try:
+        finding = reviewer.review(sys.stdin.buffer.read().decode("utf-8-sig") if text == "-" else text)
+    except UnicodeDecodeError:
+        fail("standard input is not UTF-8 text", 2)
     action = finding.category.action if finding else "pass"
     if json:
         found = {"category": finding.category.name, "words": finding.words} if finding else {}

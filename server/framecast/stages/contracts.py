@@ -149,8 +149,8 @@ def config_pbtxt(model: Model | Ensemble) -> str:
     lines = ["# Generated from framecast.stages.contracts; edit there.", f'name: "{model.name}"']
     lines.append('backend: "python"' if isinstance(model, Model) else 'platform: "ensemble"')
     lines.append("max_batch_size: 0")
-    lines += [_tensor("input", tensor) for tensor in model.inputs]
-    lines += [_tensor("output", tensor) for tensor in model.outputs]
+    lines += [described("input", tensor) for tensor in model.inputs]
+    lines += [described("output", tensor) for tensor in model.outputs]
     if isinstance(model, Ensemble):
         known = {tensor.name for tensor in model.inputs}
         lines += ["ensemble_scheduling {", *(_step(step, known) for step in model.steps), "}"]
@@ -161,7 +161,8 @@ def config_pbtxt(model: Model | Ensemble) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tensor(kind: str, tensor: Tensor) -> str:
+def described(kind: str, tensor: Tensor) -> str:
+    """A tensor in a model's configuration; `kind` is input or output."""
     optional = " optional: true" if kind == "input" and tensor.optional else ""
     return f'{kind} {{ name: "{tensor.name}" data_type: TYPE_{tensor.dtype} dims: {list(tensor.shape)}{optional} }}'
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framecast.stages.contracts import TEXT_ENCODER, VAE_DECODER, Model, Tensor, config_pbtxt
+from framecast.stages.contracts import TEXT_ENCODER, VAE_DECODER, Model, Tensor, config_pbtxt, described
 
 ENGINE = "engine"  # the parameter of a stage's config that names the Triton model with its graph
 STAGE_INSTANCES = 4  # a python stage holds one call to its graph at a time, so these are what can be batched
@@ -111,8 +111,8 @@ def native_config(native: NativeModel, flavour: str, sizes: NativeSizes) -> str:
         f'backend: "{flavour}"',
         f'default_model_filename: "{file}"',
         f"max_batch_size: {sizes.max_batch}",
-        *(_tensor("input", tensor) for tensor in native.inputs),
-        *(_tensor("output", tensor) for tensor in native.outputs),
+        *(described("input", tensor) for tensor in native.inputs),
+        *(described("output", tensor) for tensor in native.outputs),
         f"dynamic_batching {{ preferred_batch_size: {list(sizes.batches)} "
         f"max_queue_delay_microseconds: {QUEUE_DELAY} }}",
         f"instance_group {{ kind: {kind} count: 1 }}",
@@ -131,10 +131,6 @@ def write_stage_configs(repository: Path) -> None:
             path = repository / native.stage.name / "configs" / f"{flavour}.pbtxt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(stage_config(native), encoding="utf-8")
-
-
-def _tensor(kind: str, tensor: Tensor) -> str:
-    return f'{kind} {{ name: "{tensor.name}" data_type: TYPE_{tensor.dtype} dims: {list(tensor.shape)} }}'
 
 
 def _shapes(sizes: NativeSizes) -> str:

@@ -49,7 +49,8 @@ class Scratch:
 
 def sweep() -> None:
     """Removes what servers of this user that were killed have left: their temporary folders and shared memory."""
-    for found in (*Path(tempfile.gettempdir()).glob("framecast-triton-*"), *SHARED_MEMORY.glob("framecast_*")):
+    regions = sorted(SHARED_MEMORY.glob("framecast_*"), key=lambda path: path.name.endswith("_lock"))  # locks go last
+    for found in (*Path(tempfile.gettempdir()).glob("framecast-triton-*"), *regions):
         named = _NAMES.match(found.name)
         if named is None:
             continue

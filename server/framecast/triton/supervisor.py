@@ -43,6 +43,7 @@ class SupervisorConfig:
             process is ended.
         stuck: the same for one that does something.
         poll: between looks.
+        longest_pause: before another repair, when one after the other fails; each time it is twice as long.
         starts: how often, not seconds, a server of ours is started that a signal ends before it is ready.
     """
 
@@ -52,6 +53,7 @@ class SupervisorConfig:
     frozen: float = 5.0
     stuck: float = 60.0
     poll: float = 0.25
+    longest_pause: float = 30.0
     starts: int = 3
 
 
@@ -105,8 +107,10 @@ class Supervisor:
 
     async def watch(self) -> None:
         """Looks after Triton until cancelled."""
+        pause = self._config.poll
         while True:
-            await asyncio.sleep(self._config.poll)
+            await asyncio.sleep(pause)
+            pause, failing = self._config.poll, pause
             try:
                 if self._embedded is None:
                     self._announce(await all_ready(self._client) and not self._broken())
@@ -122,7 +126,8 @@ class Supervisor:
                 else:
                     self._announce(True)  # it serves after all, though a repair had given it up
             except Exception:  # noqa: BLE001 - whatever it was (a full disk, a server that will not start): try again
-                _log.exception("Triton could not be repaired")
+                pause = min(2 * failing, self._config.longest_pause)
+                _log.exception("Triton could not be repaired; trying again in %.1f s", pause)
 
     async def stop(self) -> None:
         """Stops Triton if it is ours."""

@@ -175,7 +175,12 @@ def test_the_formula_says_where_it_is_off(tmp_path: Path) -> None:
         ('{"scenes": [{"prompt": "a"}], "width": -256}', "width is -256, which is no whole number"),
         ('{"scenes": [{"prompt": "a", "seconds": -1}]}', "a scene is shorter than nothing"),
         ('{"scenes": [{"seconds": 1}]}', "a video's line has no 'prompt'"),
-        ('{"story": "a", "scene_seconds": 2}', "a story's line needs scene_seconds"),
+        ('{"story": "a"}', "a story's line needs scene_seconds"),
+        ('{"story": "a", "scene_seconds": 2}', "scene_seconds is 2, and not a list"),
+        ('{"story": "a", "scene_seconds": []}', "scene_seconds is [], and not a list"),
+        ('{"story": "a", "scene_seconds": ["x"]}', "scene_seconds is ['x'], and not a list"),
+        ('{"story": "a", "scene_seconds": [1e400]}', "a number is not finite"),
+        ('{"story": "a", "scene_seconds": [-3]}', "a scene is shorter than nothing"),
         ('["x"]', "['x'] is no video: a line is one JSON object"),
     ],
 )

@@ -20,7 +20,7 @@ def refusals(kind: Kind, served: ServedModel, limits: Limits | None = None) -> l
         found.append(f"a scene of {longest:g} s, where {limits.scene_seconds:g} are the most")
     if whole > limits.video_seconds:
         found.append(f"{whole:g} s in all, where {limits.video_seconds:g} are the most")
-    scenes = min(served.max_scenes, limits.scenes) if kind.planned else limits.scenes
+    scenes = limits.story_scenes(served.max_scenes) if kind.planned else limits.scenes
     if len(kind.scene_seconds) > scenes:
         found.append(f"{len(kind.scene_seconds)} scenes, where {scenes} are the most")
     if kind.fps > limits.fps:

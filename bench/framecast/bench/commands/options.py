@@ -97,7 +97,11 @@ def target(
     url: str = "",
     timeout: float | None = None,
 ) -> Target:
-    """The server under test, its process and metrics as far as they are given or can be found. Raises OSError."""
+    """The server under test, its process and metrics as far as they are given or can be found.
+
+    Raises:
+        BadParameter, InvalidArgument: `pid`, `url` or `ca_file` is none.
+    """
     return Target(address, *server(pid, url), timeout, token, ChannelOptions.secured(tls, ca_file))
 
 
@@ -115,9 +119,4 @@ def server(pid: int, url: str) -> tuple[int | None, str | None]:
         with sentences():
             require_page(url)
     found = pid or serving_parent()
-    return found, url or (metrics_of(found) if found else None)
-
-
-def metrics_of(pid: int) -> str | None:
-    """The metrics page of the Triton below `pid`."""
-    return find_metrics(pid)
+    return found, url or (find_metrics(found) if found else None)

@@ -74,6 +74,6 @@ def serving(repository: Path, environment: Mapping[str, str] | None = None) -> I
 def _read(process: "subprocess.Popen[str]", lines: list[str], found: "queue.Queue[str]") -> None:
     for line in process.stderr or ():
         lines.append(line)
-        if match := re.match(r"serving \S+ on (\S+)", line):
+        if match := re.match(r"serving .+ on (\S+)$", line):
             found.put(match[1])
     found.put("")  # it has ended

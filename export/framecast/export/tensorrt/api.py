@@ -37,10 +37,6 @@ class IOptimizationProfile(Protocol):
         """Of one input. ValueError when they are not ordered."""
         ...
 
-    def get_shape(self, input: str) -> Sequence[Sequence[int]]:
-        """Minimum, optimum and maximum."""
-        ...
-
 
 class IHostMemory(Protocol):
     """Bytes that TensorRT owns; `bytes(memory)` copies them."""
