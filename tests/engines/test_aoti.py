@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -80,6 +81,18 @@ def test_the_package_has_no_cpp_library_of_its_own(package: tuple[Path, dict[str
     needed = subprocess.run(["readelf", "-d", library], check=True, capture_output=True, text=True).stdout
     assert "NEEDED" in needed
     assert "[libstdc++.so.6]" in needed
+    symbols = subprocess.run(["nm", "-C", library], check=True, capture_output=True, text=True).stdout
+    defined = [line for line in symbols.splitlines() if " U " not in line]
+    assert len(defined) > 100
+    assert not [line for line in defined if "std::locale::" in line or "std::ctype<char>::" in line]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 4), (1, 1, 4, 4), (2, 5, 4, 4), (2, 4, 4, 4, 4), (4, 4, 4), (0,)])
+def test_a_shape_of_another_model_is_refused(package: tuple[Path, dict[str, object]], shape: tuple[int, ...]) -> None:
+    """The package itself would read beyond what it is given."""
+    engine = load_engine("aoti", package[0])
+    with pytest.raises(InvalidRequest, match=re.escape(f"latents: has shape {list(shape)}; the package takes [")):
+        engine.run({"latents": np.zeros(shape, np.float32)})
 
 
 def test_a_denoise_step_takes_axes_of_one_and_any_number_of_images(tmp_path: Path) -> None:

@@ -149,6 +149,28 @@ def test_compiles_without_a_break(case: Case, backend: str) -> None:
     assert [str(call) for call in graphs[0] if "framecast" in str(call)] == [str(case.overload)]
 
 
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_gradients_are_those_of_plain_torch(case: Case, compiled: bool) -> None:
+    """A model's parameters require them whether anybody asks or not; planes of bytes have none."""
+    if case.op == "yuv420":
+        return
+    torch._dynamo.reset()
+
+    def found(function: Callable[..., Any]) -> tuple[list[Tensor], tuple[Tensor | None, ...]]:
+        tensors = [x.clone().requires_grad_() for x in case.tensors]
+        results = [out for out in _flat(function(*tensors, *case.rest)) if out.requires_grad]
+        total = sum((out * torch.arange(out.numel()).view(out.shape).cos()).sum() for out in results)
+        return results, torch.autograd.grad(total, tensors, allow_unused=True)  # type: ignore[arg-type]
+
+    ours = torch.compile(case.function, fullgraph=True, backend="aot_eager") if compiled else case.function
+    results, gradients = found(ours)
+    with switches.off("all"):
+        plain, expected = found(case.function)
+    for pair in (*zip(results, plain, strict=True), *zip(gradients, expected, strict=True)):
+        assert pair[0] is not None
+        torch.testing.assert_close(*pair)
+
+
 def test_off_is_plain_torch(case: Case) -> None:
     def targets() -> list[str]:
         torch._dynamo.reset()
@@ -185,6 +207,10 @@ def test_empty_inputs(case: Case) -> None:
     for function in (case.function, case.overload):
         for out in _flat(function(*tensors, *case.rest)):
             assert out.numel() == 0
+    with switches.off("all"):
+        assert [out.shape for out in _flat(case.function(*tensors, *case.rest))] == [
+            out.shape for out in _flat(case.overload(*tensors, *case.rest))
+        ]
     torch.library.opcheck(case.overload, (*tensors, *case.rest))
 
 
@@ -230,14 +256,14 @@ Q, S, C = torch.zeros(8, 3, 20), torch.zeros(2, 5), torch.zeros(2, 4)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: group_norm_silu(X, W, W, 5), "groups: 5 does not divide 12"),
+        (lambda: group_norm_silu(X, W, W, 5), "groups: 5 does not divide 12 channels; give a divisor"),
         (lambda: group_norm_silu(X, W[:4], W, 4), "weight: shape"),
         (lambda: group_norm_silu(X.int(), W, W, 4), "x: torch.int32"),
         (lambda: group_norm_silu(W, W, W, 4), "x: shape"),
         (lambda: add_group_norm_silu(X, X[:, :, :2], W, W, 4), "residual: shape"),
         (lambda: add_group_norm_silu(X, X.half(), W, W, 4), "residual: torch.float16"),
         (lambda: temporal_attention(Q, Q, Q, 3, 2), "frames: 3 does not divide"),
-        (lambda: temporal_attention(Q, Q, Q, 64, 2), "frames: 64 is not in"),
+        (lambda: temporal_attention(Q, Q, Q, 64, 2), "frames: 64 is not in 1 … 32; attend to fewer at once"),
         (lambda: temporal_attention(Q, Q[:4], Q, 4, 2), "k: "),
         (lambda: temporal_attention(Q, Q, Q, 4, 3), "heads: 3 does not divide"),
         (lambda: temporal_attention(Q, Q, Q, 4, 2, position=torch.zeros(3, 5, 20)), "position: shape"),
@@ -245,14 +271,14 @@ Q, S, C = torch.zeros(8, 3, 20), torch.zeros(2, 5), torch.zeros(2, 4)
         (lambda: geglu(torch.zeros(3, 5)), "x: shape"),
         (lambda: guided_step(S, S, S, torch.zeros(3), C), "guidance: shape"),
         (lambda: guided_step(S, S, S, torch.zeros(2), C[:, :3]), "coefficients: shape"),
-        (lambda: guided_step(S, S[:1], S, torch.zeros(2), C), "unconditional: "),
+        (lambda: guided_step(S, S[:1], S, torch.zeros(2), C), "unconditional: .* give it the same"),
         (lambda: guided_step(S, S, S, torch.zeros(2).half(), C), "guidance: torch.float16"),
         (lambda: shift_group_norm_silu(X, X.half(), W, W, 4), "shift: torch.float16"),
         (lambda: upsample_conv(X, pack(torch.zeros(8, 12, 3, 3)), W), "weight: shape"),
         (lambda: upsample_conv(X, pack(torch.zeros(12, 12, 3, 3)).half(), W), "weight: torch.float16"),
         (lambda: upsample_conv(X, pack(torch.zeros(12, 12, 3, 3)), W.half()), "bias: torch.float16"),
         (lambda: pack(torch.zeros(8, 12, 1, 1)), "weight: "),
-        (lambda: yuv420(torch.zeros(1, 3, 5, 4)), "x: 5 × 4"),
+        (lambda: yuv420(torch.zeros(1, 3, 5, 4)), "x: 5 × 4 pixels are not even; crop or pad them"),
         (lambda: yuv420(torch.zeros(1, 4, 4, 4)), "x: shape"),
     ],
 )

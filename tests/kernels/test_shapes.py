@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet3DConditionModel, UNetMotionModel
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from framecast.kernels.count import count
 from framecast.kernels.group_norm_silu.config import GroupNormConfig
@@ -103,3 +104,12 @@ def test_merging_statistics_costs_little() -> None:
 def test_unknown_family() -> None:
     with pytest.raises(ValueError, match="family: sora"):
         shapes("sora")
+
+
+def test_a_length_that_is_only_known_as_a_graph_runs_has_rows_of_the_middle_class() -> None:
+    """A package is traced at a few pixels and runs at any: what is fixed at export may not be meant for a few."""
+    length = ShapeEnv().create_unbacked_symint()
+    config = GroupNormConfig.choose(32, 128, length)  # type: ignore[arg-type]
+    assert (config.rows, config.groups, config.width) == (512, 32, 4)
+    assert GroupNormConfig.choose(32, 128, 24).rows == 64
+    assert GroupNormConfig.choose(32, 128, 512 * 512).rows == 2048

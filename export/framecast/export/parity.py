@@ -10,6 +10,8 @@ from framecast.engines.engine import Array, Engine
 from framecast.errors import FramecastError
 from framecast.export.precision import FP32, Precision
 
+_NEIGHBOURS = 5e-5
+
 
 class ParityError(FramecastError):
     """An exported graph does not compute what its module does."""
@@ -58,15 +60,18 @@ def compare(
 def batch_independence(engine: Engine, case: Mapping[str, Array], output: str) -> dict[str, float]:
     """The largest difference between row i of a batch and row i run alone; every input has the batch first.
 
+    It may be as large as `_NEIGHBOURS` of the largest value: libraries choose other kernels for other batches, which
+    round otherwise. A row that truly depends on its neighbours is off by much more.
+
     Raises:
         ParityError: a row depends on its neighbours.
     """
     whole = engine.run(case)[output]
-    worst = 0.0
+    worst, largest = 0.0, max(1.0, float(np.abs(whole).max(initial=0.0)))
     for i in range(len(whole)):
         alone = engine.run({name: value[i : i + 1] for name, value in case.items()})[output]
         worst = max(worst, float(np.abs(whole[i] - alone[0]).max()))
-    if worst > 1e-5:
+    if worst > _NEIGHBOURS * largest:
         raise ParityError(f"A sample changes by {worst:.2e} with its neighbours in the batch.")
     return {"max_abs_difference": worst}
 

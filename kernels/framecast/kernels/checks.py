@@ -20,8 +20,14 @@ def require(condition: bool, message: str) -> None:
 
 def require_float(name: str, x: Tensor) -> None:
     """Raises ValueError unless x is float32, float16 or bfloat16 (float64 too on the CPU, as a reference)."""
+    _require_tensor(name, x)
     allowed = (*FLOATS, torch.float64) if x.device.type == "cpu" else FLOATS
     require(x.dtype in allowed, f"{name}: {x.dtype} is not float32, float16 or bfloat16.")
+
+
+def _require_tensor(name: str, x: object) -> None:
+    if not isinstance(x, Tensor):
+        raise ValueError(f"{name}: {x!r:.40} is no tensor; give one.")
 
 
 def require_like(name: str, x: Tensor, other_name: str, other: Tensor) -> None:
@@ -29,12 +35,13 @@ def require_like(name: str, x: Tensor, other_name: str, other: Tensor) -> None:
     require(
         x.shape == other.shape and x.dtype == other.dtype and x.device == other.device,
         f"{name}: {tuple(x.shape)} {x.dtype} on {x.device} differs from {other_name}, "
-        f"{tuple(other.shape)} {other.dtype} on {other.device}.",
+        f"{tuple(other.shape)} {other.dtype} on {other.device}; give it the same.",
     )
 
 
 def require_shape(name: str, x: Tensor, shape: tuple[int, ...]) -> None:
-    """Raises ValueError unless x has this shape."""
+    """Raises ValueError unless x is a tensor of this shape."""
+    _require_tensor(name, x)
     require(tuple(x.shape) == shape, f"{name}: shape {tuple(x.shape)} is not {shape}.")
 
 

@@ -1,7 +1,8 @@
 """Makes a diffusers model use our ops, in place: UNetMotionModel, UNet3DConditionModel, AutoencoderKL and their kin.
 
 Parameters, classes and state dicts stay as they are; only the ``forward`` of single modules is replaced, so a pipeline,
-a checkpoint loader or an exporter sees the same model. For inference only: the ops have no backward.
+a checkpoint loader or an exporter sees the same model. For inference: what is derived from weights is
+derived once, and does not follow a training.
 """
 
 from collections.abc import Sequence

@@ -131,8 +131,8 @@ class AotInductorEngine:
         """See `Engine.run`.
 
         Raises:
-            InvalidRequest: an input is missing, unknown, or of another dtype.
-            StageFailed: the package refused, for example a shape that it was not compiled for.
+            InvalidRequest: an input is missing, unknown, or of another dtype or shape.
+            StageFailed: the package refused, for example a size that it was not compiled for.
         """
         import torch
 
@@ -142,6 +142,7 @@ class AotInductorEngine:
         for info in self.inputs:
             if inputs[info.name].dtype != np.dtype(info.dtype):
                 raise InvalidRequest(info.name, f"is {inputs[info.name].dtype}; the package takes {info.dtype}")
+            _require_shape(info, inputs[info.name].shape)
         with torch.inference_mode():
             try:
                 results = self._package(**{name: self._tensor(inputs[name]) for name in names})
@@ -160,6 +161,15 @@ def require_torch(what: str) -> None:
     """Raises InvalidRepository that says how to get torch where it is missing; it is not imported."""
     if importlib.util.find_spec("torch") is None:
         raise InvalidRepository(f"{what} needs torch, which is missing; run: pip install torch.")
+
+
+def _require_shape(info: TensorInfo, shape: tuple[int, ...]) -> None:
+    """Packages look at no shape themselves, and read beyond an array that is smaller than theirs."""
+    fits = len(shape) == len(info.shape) and all(
+        size == known for size, known in zip(shape, info.shape, strict=True) if isinstance(known, int)
+    )
+    if not fits:
+        raise InvalidRequest(info.name, f"has shape {list(shape)}; the package takes {list(info.shape)}")
 
 
 def _line(error: Exception) -> str:

@@ -18,7 +18,7 @@ from framecast.bench.gpu import ablation
 from framecast.bench.gpu.command import main
 from framecast.bench.gpu.denoise import ModelJob
 from framecast.bench.gpu.job import Job
-from framecast.bench.gpu.jobs import COMPILED_LADDERS, JOBS, LADDERS, job_named
+from framecast.bench.gpu.jobs import COMPILED_LADDERS, JOBS, LADDERS, job_named, rounds_of
 from framecast.bench.gpu.planner import PlannerJob
 from framecast.bench.gpu.pool import side_by_side
 from framecast.bench.gpu.rows import Deadline, Emit
@@ -184,6 +184,18 @@ def test_rungs_that_are_compiled_are_jobs_and_a_ladder_takes_few_at_once(monkeyp
     assert (compiled["ladder"], compiled["of_first"]) == ("all but one, compiled", 1.0)
     assert found[4]["of_first"] == 2.0
     assert skipped == {"what": "jobs", "job": "+ fp8: decode", "skipped": "not compiled in time"}
+
+
+def test_jobs_begin_when_the_gpu_has_room_for_them() -> None:
+    """9/10 of an H200 takes all at once, of an H100 two rounds, of a small card a job at a time."""
+    for jobs in (JOBS, LADDERS):
+        assert rounds_of(jobs, 135.0) == [list(jobs)]
+        for room in (75.0, 40.0, 10.0):
+            rounds = rounds_of(jobs, room)
+            assert [job for some in rounds for job in some] == list(jobs)
+            assert all(len(some) == 1 or sum(job.gigabytes for job in some) <= room for some in rounds)
+    assert len(rounds_of(JOBS, 75.0)) == 2
+    assert rounds_of([], 75.0) == []
 
 
 def test_a_job_that_is_not_ready_in_time_is_left_out() -> None:

@@ -84,3 +84,29 @@ def test_a_mean_far_from_zero_loses_no_digits(check: Callable[..., None]) -> Non
     kernel, _ = launch(x, None, weight, bias, 2, 1e-5, False)
     reference = group_norm_silu(x.double(), weight, bias, 2, 1e-5, False)
     assert (kernel - reference).abs().max() < 1e-3  # sums of squares in float32 would be wrong by 0.1 and more
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mean", "deviation"),
+    [
+        (torch.float32, 100.0, 0.01),
+        (torch.float32, 1000.0, 1e-3),
+        (torch.float16, 1000.0, 1e-3),
+        (torch.bfloat16, 1e4, 0.1),
+        (torch.float32, 10000.3, 0.0),
+    ],
+)
+@pytest.mark.parametrize("length", [300, 5000])
+def test_nor_where_blocks_are_merged(
+    dtype: torch.dtype,
+    mean: float,
+    deviation: float,
+    length: int,
+    check: Callable[..., None],
+    exact: Callable[[Any], Any],
+) -> None:
+    x = (torch.randn(2, length, 8) * deviation + mean).to(dtype).movedim(-1, 1)
+    weight, bias = torch.randn(8).to(dtype), torch.randn(8).to(dtype)
+    kernel, _ = launch(x, None, weight, bias, 2, 1e-5, False)
+    plain = group_norm_silu(x, weight, bias, 2, 1e-5, False)
+    check(kernel, plain, group_norm_silu(x.double(), weight.double(), bias.double(), 2, 1e-5, False))

@@ -64,8 +64,11 @@ def test_rescaling_gives_the_deviation_of_the_conditional_output() -> None:
     assert out.std().item() == pytest.approx(conditional.std().item(), rel=1e-5)
 
 
-def test_a_constant_output_is_not_rescaled() -> None:
-    x, constant = torch.randn(1, 50), torch.full((1, 50), 2.0)
-    arguments = (x, constant, constant, torch.ones(1), torch.tensor([[0.0, 1.0, 0.0, 0.0]]), None, None, torch.ones(1))
-    assert torch.equal(launch(*arguments)[0], constant)
-    assert torch.equal(guided_step(*arguments)[0], constant)
+@pytest.mark.parametrize(("value", "count"), [(2.0, 50), (1.7, 4096), (1.7, 9001), (-2.345, 20000)])
+def test_a_constant_output_is_not_rescaled(value: float, count: int) -> None:
+    """However the sums of such values are rounded."""
+    x, constant, other = torch.randn(1, count), torch.full((1, count), value), torch.full((1, count), 0.37 * value)
+    rest = (torch.tensor([7.5]), torch.tensor([[0.0, 1.0, 0.0, 0.0]]), None, None, torch.ones(1))
+    guided = other + 7.5 * (constant - other)
+    for compute in (launch, guided_step):
+        torch.testing.assert_close(compute(x, other, constant, *rest)[0], guided, rtol=1e-5, atol=0)

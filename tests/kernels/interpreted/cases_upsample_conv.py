@@ -43,3 +43,19 @@ def test_a_tap_that_reads_a_pixel_too_far_is_seen() -> None:
     for part, (line, column) in zip(pack(weight), PLACES, strict=True):
         launch(channels_last(x), part, None, bias, wrong[:, :, line::2, column::2], 2, (line - 1, column))
     assert (wrong - upsample_conv(x, weight, bias)).abs().max() > 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_strides_and_addresses(dtype: torch.dtype, check: Callable[..., None], exact: Callable[[Any], Any]) -> None:
+    """A bias that is every second or one value, weights that are a slice, a picture that begins between 16 bytes."""
+    x = torch.randn(2 * 16 * 3 * 5 + 1).to(dtype)[1:].view(2, 3, 5, 16).movedim(-1, 1)
+    weight = (torch.randn(24, 16, 3, 3) / 12).to(dtype)
+    for bias in (torch.randn(48).to(dtype)[::2], torch.tensor([0.5]).to(dtype).expand(24)):
+        check(by_kernel(x, weight, bias), upsample_conv(x, weight, bias), upsample_conv(*map(exact, (x, weight, bias))))
+    packed = pack(weight)
+    apart = torch.zeros(*packed.shape, 2, dtype=dtype)
+    apart[..., 0] = packed
+    out = empty(x, 24, dtype, enlarged=2)
+    for part, (line, column) in zip(apart[..., 0], PLACES, strict=True):
+        launch(x, part, None, bias, out[:, :, line::2, column::2], 2, (line - 1, column - 1))
+    assert torch.equal(out, by_kernel(x, weight, bias))

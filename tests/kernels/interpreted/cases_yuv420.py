@@ -36,3 +36,12 @@ def test_clamps_and_keeps_to_the_limited_range() -> None:
     assert y.tolist() == [[[16, 16, 235, 235]] * 2]
     assert u.unique().tolist() == [128]
     assert v.unique().tolist() == [128]
+
+
+def test_channels_may_be_far_apart() -> None:
+    """Twice their distance is more than 32 bits hold."""
+    memory = torch.UntypedStorage(2 * ((1 << 31) + 64))  # of which the system gives only what is touched
+    x = torch.tensor([], dtype=torch.float16).set_(memory, 0, (1, 3, 4, 4), (16, 1 << 30, 4, 1))
+    x.copy_(torch.rand(1, 3, 4, 4) * 2 - 1)
+    for ours, plain in zip(launch(x), yuv420(x.float()), strict=True):
+        assert (ours.int() - plain.int()).abs().max() <= 1

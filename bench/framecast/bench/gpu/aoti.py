@@ -1,5 +1,6 @@
 """AOTInductor packages with our kernels compiled into them: the decoder's, timed, and small ones as they are served."""
 
+import importlib.util
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from framecast.bench.gpu.scale import TINY, Scale
 from framecast.bench.gpu.switches import Switches, applied
 from framecast.bench.gpu.timing import measure
 
+_TO_EXPORT = ("onnx", "onnxruntime", "onnxscript")
 _NOTHING = "nothing is compiled here; the tests of the engine compile a package"
 
 
@@ -24,6 +26,7 @@ class AotiJob:
 
     name: str = "aoti"
     seconds: float = 4.0
+    gigabytes: float = 13.0
 
     def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
         """See `Job.run`."""
@@ -53,17 +56,23 @@ class AotiJob:
 class ServedAotiJob:
     """What ``framecast export --engine aoti`` does, on a small decoder and a small denoise step, each a row.
 
-    The package is loaded by the engine that serves it and compared with its module in float32; needs onnxscript too.
+    The package is loaded by the engine that serves it and compared with its module in float32. An export writes ONNX
+    and checks it before anything else, so that it needs what does.
     """
 
     name: str = "aoti as served"
     seconds: float = 1.0
+    gigabytes: float = 1.5
 
     def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
         """See `Job.run`. Raises ParityError where a package computes something else."""
         if not scale.compile:
             turn()
             emit(what=self.name, skipped=_NOTHING)
+            return
+        if missing := [name for name in _TO_EXPORT if importlib.util.find_spec(name) is None]:
+            turn()
+            emit(what=self.name, skipped=f"an export needs {' and '.join(missing)}, which is not here")
             return
         from diffusers import UNet3DConditionModel
 

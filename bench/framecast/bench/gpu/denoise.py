@@ -54,6 +54,8 @@ def decoding(scale: Scale) -> Workload:
 
 
 WORKLOADS: dict[str, Callable[[Scale], Workload]] = {"step": stepping, "distilled": distilled, "decode": decoding}
+#: What each holds: the peaks of 2026-11-27's suite on an H200 and a CUDA context.
+GIGABYTES = {"step": 5.5, "distilled": 4.5, "decode": 13.0}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ class ModelJob:
     def seconds(self) -> float:
         """Samples, energy, clips and a profile."""
         return 8.0 * len(self.workloads)
+
+    @property
+    def gigabytes(self) -> float:
+        """Of all its workloads, which are there together."""
+        return sum(GIGABYTES[name] for name in self.workloads)
 
     def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
         """See `Job.run`: rows of times, energy, clips and heaviest kernels."""

@@ -20,6 +20,10 @@ class Job(Protocol):
     def seconds(self) -> float:
         """That measuring takes on a GPU, about; preparing comes on top."""
 
+    @property
+    def gigabytes(self) -> float:
+        """Of a GPU's memory that it holds at full scale from when it is prepared until its end, about."""
+
     def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
         """Prepares and checks, waits for its turn, and measures.
 

@@ -1,6 +1,9 @@
 """What the suite and the ablation compare, a job each."""
 
+import math
 from collections.abc import Sequence
+
+import torch
 
 from framecast.bench.gpu.aoti import AotiJob, ServedAotiJob
 from framecast.bench.gpu.denoise import ModelJob
@@ -52,12 +55,32 @@ def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
 
 
 def measure_all(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadline) -> None:
-    """In this process where nothing is compiled, else side by side."""
+    """In this process where nothing is compiled, else side by side, as many at once as the GPU's memory holds."""
     if scale.compile:
-        side_by_side(jobs, scale, emit, deadline)
+        rounds = rounds_of(jobs, _room(scale))
+        for index, some in enumerate(rounds):
+            share = len(some) / sum(map(len, rounds[index:]))
+            side_by_side(some, scale, emit, Deadline(deadline.left * share))
         return
     for job in jobs:
         try:
             job.run(scale, emit, lambda: None)
         except Exception as error:  # noqa: BLE001 - recorded, and the next job is another program
             emit(what="jobs", job=job.name, failed=reason(error))
+
+
+def rounds_of(jobs: Sequence[Job], room: float) -> list[list[Job]]:
+    """The jobs in their order, cut into rounds that hold at most `room` GB together, or are one job."""
+    rounds: list[list[Job]] = []
+    for job in jobs:
+        if not rounds or sum(each.gigabytes for each in (*rounds[-1], job)) > room:
+            rounds.append([])
+        rounds[-1].append(job)
+    return rounds
+
+
+def _room(scale: Scale) -> float:
+    """GB of the GPU that jobs may have: nine tenths, for what compilers try out."""
+    if scale.device != "cuda" or not torch.cuda.is_available():
+        return math.inf
+    return float(torch.cuda.get_device_properties(0).total_memory) / 1e9 * 0.9

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from framecast.bench.gpu.denoise import WORKLOADS
+from framecast.bench.gpu.denoise import GIGABYTES, WORKLOADS
 from framecast.bench.gpu.job import Turn
 from framecast.bench.gpu.module import ready, timed
 from framecast.bench.gpu.rows import Emit, reason
@@ -31,6 +31,11 @@ class LadderJob:
     def seconds(self) -> float:
         """So many rungs."""
         return _RUNG_SECONDS * sum(not rung.switches.compile for rung in (*climbing(), *leaving_out(compiled=False)))
+
+    @property
+    def gigabytes(self) -> float:
+        """Of its one model."""
+        return GIGABYTES[self.workload]
 
     def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
         """See `Job.run`: a row for each rung, of those that fail or are wrong too."""

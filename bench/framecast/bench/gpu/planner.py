@@ -26,6 +26,7 @@ class PlannerJob:
 
     name: str = "planner"
     seconds: float = 20.0
+    gigabytes: float = 4.0
 
     def run(self, scale: Scale, emit: Emit, turn: Turn) -> None:
         """See `Job.run`."""

@@ -1,4 +1,4 @@
-"""``framecast::geglu``; inference only, no backward."""
+"""``framecast::geglu``; its backward is the reference's."""
 
 import math
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
+from framecast.kernels.backward import register_backward
 from framecast.kernels.checks import on_its_device, require, require_float
 from framecast.kernels.geglu import naive
 from framecast.kernels.geglu.config import constants
@@ -46,6 +47,7 @@ def _geglu_fake(x: Tensor) -> Tensor:
 
 
 _geglu.register_fake(_geglu_fake)
+register_backward(_geglu, naive.geglu)
 
 
 @on_its_device

@@ -135,13 +135,15 @@ def apply_kernel(
     part = tl.arange(0, BLOCK_PARTIALS)
     partial_ptr += sample * blocks * (2 * GROUPS)
     elements = length * 1.0 * WIDTH  # a length of 1 is a constant to Triton, and has no `to`
-    mean = tl.zeros((BLOCK_GROUPS,), tl.float32)
+    near = tl.load(partial_ptr + group, mask=known, other=0.0)  # blocks are merged about the first one's mean
+    mean = near
     for start in range(0, blocks, BLOCK_PARTIALS):
         at = start + part
         count = (tl.minimum(length - at * ROWS, ROWS) * WIDTH).to(tl.float32)
         here = (at < blocks)[:, None] & known[None, :]
         means = tl.load(partial_ptr + at[:, None] * (2 * GROUPS) + group[None, :], mask=here, other=0.0)
-        mean += tl.sum(means * (count / elements)[:, None], axis=0)
+        apart = tl.where(here, means - near[None, :], 0.0)
+        mean += tl.sum(apart * (count / elements)[:, None], axis=0)
     squares = tl.zeros((BLOCK_GROUPS,), tl.float32)
     for start in range(0, blocks, BLOCK_PARTIALS):
         at = start + part

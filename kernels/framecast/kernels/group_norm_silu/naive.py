@@ -19,3 +19,10 @@ def add_group_norm_silu(
     """(group_norm_silu(x + residual), x + residual); `residual` broadcasts to x."""
     total = x + residual
     return group_norm_silu(total, weight, bias, groups, eps, silu), total
+
+
+def shift_group_norm_silu(
+    x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float = 1e-5, silu: bool = True
+) -> Tensor:
+    """group_norm_silu(x + shift); `shift` broadcasts to x."""
+    return group_norm_silu(x + shift, weight, bias, groups, eps, silu)

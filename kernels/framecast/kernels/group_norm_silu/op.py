@@ -1,9 +1,10 @@
-"""``framecast::group_norm_silu`` and its forms that add first; inference only, no backward."""
+"""``framecast::group_norm_silu`` and its forms that add first; its backward is the reference's."""
 
 import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
+from framecast.kernels.backward import register_backward
 from framecast.kernels.checks import (
     on_its_device,
     require,
@@ -71,7 +72,7 @@ def shift_group_norm_silu(
         out: Tensor = _shift_group_norm_silu(x, shift, weight, bias, groups, eps, silu)
         return out
     check(x, weight, bias, groups, shift, "shift")
-    return naive.add_group_norm_silu(x, shift, weight, bias, groups, eps, silu)[0]
+    return naive.shift_group_norm_silu(x, shift, weight, bias, groups, eps, silu)
 
 
 @triton_op("framecast::group_norm_silu", mutates_args=())
@@ -103,6 +104,7 @@ def _group_norm_silu_fake(x: Tensor, weight: Tensor, bias: Tensor, groups: int, 
 
 
 _group_norm_silu.register_fake(_group_norm_silu_fake)
+register_backward(_group_norm_silu, naive.group_norm_silu)
 
 
 def _add_group_norm_silu_fake(
@@ -113,6 +115,7 @@ def _add_group_norm_silu_fake(
 
 
 _add_group_norm_silu.register_fake(_add_group_norm_silu_fake)
+register_backward(_add_group_norm_silu, naive.add_group_norm_silu)
 
 
 @triton_op("framecast::shift_group_norm_silu", mutates_args=())
@@ -123,7 +126,7 @@ def _shift_group_norm_silu(
     if x.numel() == 0:
         return image_of(empty_rows(x), x)
     if x.device.type != "cuda":
-        return channels_last(naive.add_group_norm_silu(x, shift, weight, bias, groups, eps, silu)[0])
+        return channels_last(naive.shift_group_norm_silu(x, shift, weight, bias, groups, eps, silu))
     return launch(x, shift, weight, bias, groups, eps, silu, keep=False)[0]
 
 
@@ -135,6 +138,7 @@ def _shift_group_norm_silu_fake(
 
 
 _shift_group_norm_silu.register_fake(_shift_group_norm_silu_fake)
+register_backward(_shift_group_norm_silu, naive.shift_group_norm_silu)
 
 
 @on_its_device
@@ -214,7 +218,9 @@ def check(
     require(x.dim() >= 2, f"x: shape {tuple(x.shape)} is not [N, C, …].")
     require_float("x", x)
     channels = x.shape[1]
-    require(groups >= 1 and channels % groups == 0, f"groups: {groups} does not divide {channels} channels.")
+    require(
+        groups >= 1 and channels % groups == 0, f"groups: {groups} does not divide {channels} channels; give a divisor."
+    )
     require(
         channels // groups <= MAX_WIDTH, f"groups: {channels // groups} channels in a group are more than {MAX_WIDTH}."
     )

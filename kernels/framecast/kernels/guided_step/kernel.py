@@ -39,27 +39,35 @@ def moments_kernel(
         weight,
     )
     count = tl.minimum(length - block * BLOCK, BLOCK).to(tl.float32)
-    conditional_mean = tl.sum(conditional, axis=0) / count
-    guided_mean = tl.sum(guided, axis=0) / count
-    conditional_apart = tl.where(mask, conditional - conditional_mean, 0.0)
-    guided_apart = tl.where(mask, guided - guided_mean, 0.0)
+    # About the block's first element: what is the same everywhere has no deviation, not that of its sum's rounding.
+    is_first = at == block * BLOCK
+    first = tl.sum(tl.where(is_first, conditional, 0.0), axis=0)
+    first_guided = tl.sum(tl.where(is_first, guided, 0.0), axis=0)
     partial_ptr += (sample * tl.num_programs(0) + block) * 4
-    tl.store(partial_ptr, conditional_mean)
-    tl.store(partial_ptr + 1, tl.sum(conditional_apart * conditional_apart, axis=0))
-    tl.store(partial_ptr + 2, guided_mean)
-    tl.store(partial_ptr + 3, tl.sum(guided_apart * guided_apart, axis=0))
+    conditional = tl.where(mask, conditional - first, 0.0)
+    apart = tl.sum(conditional, axis=0) / count
+    conditional = tl.where(mask, conditional - apart, 0.0)
+    tl.store(partial_ptr, first + apart)
+    tl.store(partial_ptr + 1, tl.sum(conditional * conditional, axis=0))
+    guided = tl.where(mask, guided - first_guided, 0.0)
+    apart = tl.sum(guided, axis=0) / count
+    guided = tl.where(mask, guided - apart, 0.0)
+    tl.store(partial_ptr + 2, first_guided + apart)
+    tl.store(partial_ptr + 3, tl.sum(guided * guided, axis=0))
 
 
 @triton.jit
 def _squares(partial_ptr, blocks, length, BLOCK: tl.constexpr, BLOCK_PARTIALS: tl.constexpr):
-    """Squared deviation from the mean of a whole sample, from those of its blocks."""
+    """Squared deviation of a whole sample from its mean, of those of its blocks, merged about the first one's mean."""
     part = tl.arange(0, BLOCK_PARTIALS)
+    near = tl.load(partial_ptr)
     mean = tl.zeros((BLOCK_PARTIALS,), tl.float32)
     for start in range(0, blocks, BLOCK_PARTIALS):
         at = start + part
         share = tl.minimum(length - at * BLOCK, BLOCK).to(tl.float32) / (length * 1.0)  # 1 is a constant, without `to`
-        mean += tl.load(partial_ptr + at * 4, mask=at < blocks, other=0.0) * share
-    centre = tl.sum(mean, axis=0)
+        apart = tl.where(at < blocks, tl.load(partial_ptr + at * 4, mask=at < blocks, other=0.0) - near, 0.0)
+        mean += apart * share
+    centre = near + tl.sum(mean, axis=0)
     squares = tl.zeros((BLOCK_PARTIALS,), tl.float32)
     for start in range(0, blocks, BLOCK_PARTIALS):
         at = start + part

@@ -26,8 +26,7 @@ def guided_step(
     guided = unconditional + weight * (conditional - unconditional)
     if rescale is not None:
         amount = rescale.to(x.dtype).reshape(shape)
-        axes = tuple(range(1, x.dim()))
-        wanted, found = (torch.var(value, dim=axes, correction=0, keepdim=True) for value in (conditional, guided))
+        wanted, found = _variance(conditional), _variance(guided)
         factor = torch.where(found > 0, (wanted / torch.where(found > 0, found, 1)).sqrt(), 1)
         guided = amount * (guided * factor) + (1 - amount) * guided
     out = a * x + b * guided
@@ -36,3 +35,11 @@ def guided_step(
     if previous is not None:
         out = out + d * previous
     return out, guided
+
+
+def _variance(x: Tensor) -> Tensor:
+    """Of a whole sample, about its first element: what is the same everywhere has none, however its sum is rounded."""
+    axes = tuple(range(1, x.dim()))
+    apart = x - x[(slice(None), *(slice(0, 1),) * len(axes))]
+    apart = apart - apart.mean(axes, keepdim=True)
+    return (apart * apart).mean(axes, keepdim=True)

@@ -1,9 +1,10 @@
-"""``framecast::guided_step``; inference only, no backward."""
+"""``framecast::guided_step``; its backward is the reference's."""
 
 import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
+from framecast.kernels.backward import register_backward
 from framecast.kernels.checks import (
     on_its_device,
     require,
@@ -93,6 +94,7 @@ def _guided_step_fake(
 
 
 _guided_step.register_fake(_guided_step_fake)
+register_backward(_guided_step, naive.guided_step)
 
 
 @on_its_device

@@ -5,17 +5,24 @@ from torch.nn import functional as F
 
 
 def temporal_attention(
-    q: Tensor, k: Tensor, v: Tensor, frames: int, heads: int, scale: float, position: Tensor | None = None
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    frames: int,
+    heads: int,
+    scale: float | None = None,
+    position: Tensor | None = None,
 ) -> Tensor:
     """softmax(scale · q kᵀ) v over frames (Vaswani et al. 2017), for every pixel and head alone.
 
-    q, k, v [B · frames, P, C]; `position` [3, frames, C] is added to q, k and v. In the dtype of q.
+    q, k, v [B · frames, P, C]; `position` [3, frames, C] is added to q, k and v. `scale` is
+    1 / √(C / heads) if not given. In the dtype of q.
     """
     tables = (None, None, None) if position is None else position.to(q.dtype).unbind()
     query, key, value = (_sequences(x, frames, heads, table) for x, table in zip((q, k, v), tables, strict=True))
     mixed = F.scaled_dot_product_attention(query, key, value, scale=scale)  # [B · P, heads, frames, width]
     batch, pixels = q.shape[0] // frames, q.shape[1]
-    return mixed.reshape(batch, pixels, heads, frames, -1).permute(0, 3, 1, 2, 4).reshape(q.shape)
+    return mixed.reshape(batch, pixels, heads, frames, q.shape[2] // heads).permute(0, 3, 1, 2, 4).reshape(q.shape)
 
 
 def _sequences(x: Tensor, frames: int, heads: int, table: Tensor | None) -> Tensor:

@@ -1,9 +1,10 @@
-"""``framecast::temporal_attention``; inference only, no backward."""
+"""``framecast::temporal_attention``; its backward is the reference's."""
 
 import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
+from framecast.kernels.backward import register_backward
 from framecast.kernels.checks import on_its_device, require, require_device, require_float, require_like, require_shape
 from framecast.kernels.switches import enabled
 from framecast.kernels.temporal_attention import naive
@@ -66,6 +67,7 @@ def _temporal_attention_fake(
 
 
 _temporal_attention.register_fake(_temporal_attention_fake)
+register_backward(_temporal_attention, naive.temporal_attention)
 
 
 @on_its_device
@@ -116,7 +118,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, frames: int, heads: int, position: T
     require_float("q", q)
     require_like("k", k, "q", q)
     require_like("v", v, "q", q)
-    require(1 <= frames <= MAX_FRAMES, f"frames: {frames} is not in 1 … {MAX_FRAMES}.")
+    require(1 <= frames <= MAX_FRAMES, f"frames: {frames} is not in 1 … {MAX_FRAMES}; attend to fewer at once.")
     require(q.shape[0] % frames == 0, f"frames: {frames} does not divide the first axis of q, {q.shape[0]}.")
     require(heads >= 1 and q.shape[2] % heads == 0, f"heads: {heads} does not divide {q.shape[2]} channels.")
     require(

@@ -8,6 +8,8 @@ from torch import Tensor
 from framecast.kernels.checks import on_its_device
 from framecast.kernels.upsample_conv.config import ConvConfig, block_in
 
+_ALIGNED = 16  # bytes, as the copy engine's addresses are
+
 
 @on_its_device
 def launch(
@@ -34,6 +36,10 @@ def launch(
 
     images, _, height, width = x.shape
     outputs = weight.shape[0]
+    weight, bias = weight.contiguous(), bias.contiguous()
+    scale = None if scale is None else scale.contiguous()
+    if x.data_ptr() % _ALIGNED:
+        x = x.clone(memory_format=torch.preserve_format)
     programs, shared = _resources(x.device)
     config = ConvConfig.choose(height, width, block_in(x.element_size()), shared)
     tile = [config.images, config.rows, config.wide]

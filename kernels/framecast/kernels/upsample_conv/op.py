@@ -3,7 +3,7 @@
 Where every pixel stands four times, the nine taps of an output read four pixels only. Which four, and which taps fall
 together, depends on whether its line and column are even or odd: four convolutions of 2 × 2 whose weights are sums of
 the nine, each for a quarter of the outputs. Four ninths of the arithmetic, and the picture is neither written nor read.
-Inference only, no backward.
+Its backward is torch's.
 """
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.library import custom_op
 from torch.nn import functional as F
 
+from framecast.kernels.backward import register_backward
 from framecast.kernels.checks import require, require_device, require_float, require_shape
 from framecast.kernels.layout import channels_last
 from framecast.kernels.switches import enabled
@@ -85,6 +86,7 @@ def _upsample_conv_fake(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 _upsample_conv.register_fake(_upsample_conv_fake)
+register_backward(_upsample_conv, _plain)
 
 
 def _check(x: Tensor, weight: Tensor, bias: Tensor) -> None:

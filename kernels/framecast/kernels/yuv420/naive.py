@@ -9,6 +9,9 @@ from framecast.kernels.yuv420.config import MATRIX, OFFSET
 
 def planes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Planes before rounding, in the dtype of x: y [N, H, W]; u, v [N, H/2, W/2]."""
+    if x.numel() == 0:
+        half = (x.shape[0], x.shape[2] // 2, x.shape[3] // 2)
+        return x[:, 0], x.new_empty(half), x.new_empty(half)
     rgb = (x / 2 + 0.5).clamp(0, 1)
     matrix = torch.tensor(MATRIX, dtype=x.dtype, device=x.device).reshape(3, 3, 1, 1)
     offset = torch.tensor(OFFSET, dtype=x.dtype, device=x.device).reshape(1, 3, 1, 1)

@@ -55,6 +55,8 @@ def _yuv420_fake(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 _yuv420.register_fake(_yuv420_fake)
 
+_FARTHEST = (1 << 30) - 1  # elements between channels: the kernel doubles them in 32 bits
+
 
 @on_its_device
 def launch(
@@ -63,6 +65,8 @@ def launch(
     """Runs the kernel on a checked argument; other tiles (height, width) and warps are for measuring."""
     samples, _, height, width = x.shape
     require_samples("x", samples)
+    if x.stride(1) > _FARTHEST:
+        x = x.contiguous()
     planar = x.stride(1) != 1
     block = block or ((BLOCK_HEIGHT, BLOCK_WIDTH) if planar else BLOCK_OF_PIXELS)
     y, u, v = _planes(x)
@@ -94,5 +98,8 @@ def _planes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _check(x: Tensor) -> None:
     require(x.dim() == 4 and x.shape[1] == 3, f"x: shape {tuple(x.shape)} is not [N, 3, H, W].")
-    require(x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0, f"x: {x.shape[2]} × {x.shape[3]} pixels are not even.")
+    require(
+        x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0,
+        f"x: {x.shape[2]} × {x.shape[3]} pixels are not even; crop or pad them.",
+    )
     require_float("x", x)
