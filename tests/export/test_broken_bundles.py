@@ -133,6 +133,30 @@ CASES: list[tuple[Callable[[Path], object], str]] = [
         r"knows no word of 'a red car': its vocabulary is missing",
     ),
     (lambda b: _wordpiece(b), r"cannot be held to the storyboard's grammar"),
+    (lambda b: _config(b, "framecast.json", fps=10**9), r"fps is 1000000000; it must be at most 60"),
+    (lambda b: _config(b, "framecast.json", guidance_scale=-3), r"guidance_scale is -3; it must be at least 0"),
+    (lambda b: _config(b, "framecast.json", planner_max_new_tokens=0), r"planner_max_new_tokens is 0; .* at least 1"),
+    (lambda b: _config(b, "framecast.json", segment_latents=100_000), r"segment_latents is 100000; it must be at most"),
+    (lambda b: _config(b, "framecast.json", hold=10**6), r"hold is 1000000; it must be at most 240"),
+    (
+        lambda b: _config(b, "tokenizer/tokenizer_config.json", model_max_length="48"),
+        r"has model_max_length '48', which is no whole number",
+    ),
+    (lambda b: _config(b, "planner/config.json", rope_parameters="x"), r"has a value of the wrong type: "),
+    (lambda b: _config(b, "planner/config.json", rope_scaling="x"), r"cannot be loaded: "),
+    (lambda b: _config(b, "unet/config.json", _class_name=["a"]), r"has a value of the wrong type|holds a \['a'\]"),
+    (
+        lambda b: shutil.copy(b / "planner" / "tokenizer.json", b / "tokenizer" / "tokenizer.json"),
+        r"tokenizer that cannot read 'a red car': .*; is it the text encoder's own|names no pad_token|vocabulary",
+    ),
+    (
+        lambda b: _config(b, "model_index.json", safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"]),
+        r"names a safety_checker, but .*safety_checker is no folder: bring it, or export without it",
+    ),
+    (
+        lambda b: (b / "safety_checker").symlink_to("nowhere"),
+        r"names a safety_checker, but .*safety_checker is no folder",
+    ),
 ]
 
 

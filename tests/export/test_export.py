@@ -102,6 +102,18 @@ def test_a_bundle_without_a_part_is_refused_by_name(tiny_bundle: Path, tmp_path:
         Bundle.open(copy)
 
 
+def test_a_folder_with_another_manifest_is_somebodys(tiny_bundle: Path, tmp_path: Path) -> None:
+    options = ExportOptions(models=packaged_models())
+    (tmp_path / "manifest.json").write_text('{"name": "an extension of a browser", "manifest_version": 3}')
+    (tmp_path / "background.js").write_text("alert()")
+    with pytest.raises(InvalidRepository, match="exists and is not a served repository; choose another --output"):
+        export_bundle(Bundle.open(tiny_bundle), tmp_path, options)
+    assert (tmp_path / "background.js").read_text() == "alert()"
+    with pytest.raises(InvalidRepository, match="served is inside the bundle; choose another --output"):
+        export_bundle(Bundle.open(tiny_bundle), tiny_bundle / "served", options)
+    assert not (tiny_bundle / "served").exists()
+
+
 def test_pickled_weights_are_never_loaded(tiny_bundle: Path, tmp_path: Path) -> None:
     copy = tmp_path / "bundle"
     shutil.copytree(tiny_bundle, copy)

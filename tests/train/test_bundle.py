@@ -42,6 +42,11 @@ def written(tokenizers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bundles") / "tiny"
     (out / "unet").mkdir(parents=True)
     (out / "unet" / "stale.safetensors").write_bytes(b"old")
+    with pytest.raises(ValueError, match=r"tiny exists and is no bundle; name another folder"):
+        bundle.write(runs, out, CONFIG, {})
+    assert (out / "unet" / "stale.safetensors").read_bytes() == b"old"
+    for name in ("model_index.json", "framecast.json", "notes.txt"):
+        (out / name).write_text("{}")
     size = bundle.write(runs, out, CONFIG, {"commit": "none", "command": "test", "date": "2026-01-01"})
     assert size == sum(p.stat().st_size for p in out.rglob("*.safetensors"))
     return out
@@ -123,6 +128,8 @@ def test_files(written: Path) -> None:
     ):
         assert (written / name).is_file(), name
     assert not list(written.rglob("stale*"))
+    assert (written / "notes.txt").read_text() == "{}", "what is no part of a bundle is somebody's"
+    assert [path.name for path in written.parent.iterdir()] == ["tiny"]
     assert not [p for p in written.rglob("*") if p.suffix in (".bin", ".pt", ".ckpt", ".pkl")]
     serving = json.loads((written / "framecast.json").read_text())
     assert serving["fold"] == {"frames": 4, "rows": 16, "columns": 16}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 from typer.testing import CliRunner
@@ -82,6 +83,34 @@ def test_a_checkpoint_survives_being_killed_anywhere(tmp_path: Path, killed: str
     keeper.save(3)
     assert keeper.load()[0] == 3
     assert not old.exists()
+
+
+def test_a_checkpoint_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    Checkpoint(tmp_path, {"layer": nn.Linear(2, 1)}).save(1)
+    with pytest.raises(ValueError, match=r"layer.safetensors is of another architecture or vocabulary: move its run"):
+        Checkpoint(tmp_path, {"layer": nn.Linear(3, 1)}).load()
+    weights = tmp_path / "last" / "layer.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-3])
+    with pytest.raises(ValueError, match=r"layer.safetensors is damaged \("):
+        Checkpoint(tmp_path, {"layer": nn.Linear(2, 1)}).load()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="of Linux")
+def test_a_checkpoint_on_a_full_disk_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(tensors: object, path: Path) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("framecast.train.checkpoint.save_file", full)
+    with pytest.raises(OSError, match=r"cannot write .*layer.safetensors: .*No space left"):
+        Checkpoint(tmp_path, {"layer": nn.Linear(2, 1)}).save(1)
+
+
+def test_a_cache_has_its_place_on_the_disk_from_the_start(tmp_path: Path) -> None:
+    """Where a file has none, a disk that is full later on ends the process without a word."""
+    path = tmp_path / "latents.npy"
+    array = latents.rows(path, np.float16, (4, 1000, 1000), 0)
+    assert array.shape == (4, 1000, 1000)
+    assert path.stat().st_blocks * 512 >= 8_000_000
 
 
 def test_a_cache_grows_and_refuses_what_was_drawn_otherwise(tmp_path: Path) -> None:

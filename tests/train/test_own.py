@@ -178,7 +178,15 @@ def test_its_drafts_are_of_its_frames_and_tuning_says_what_it_needs(folder: Path
         (lambda f: write(f / "clips.jsonl", [{"file": "no.mp4", "caption": "a"}]), "no.mp4 is no film and no picture"),
         (lambda f: write(f / "clips.jsonl", [{"file": "corpus.txt", "caption": "a"}]), "is no film and no picture"),
         (lambda f: write(f / "stories.jsonl", [{"story": "a", "scenes": []}]), "has 1 to 6 scenes, not 0"),
-        (lambda f: _story(f, prompt=""), "a scene's prompt has 1 to 300 characters"),
+        (lambda f: _story(f, prompt=""), "stories.jsonl:1: scene 1: its prompt has 1 to 300 characters"),
+        (lambda f: _story(f, prompt=" "), "stories.jsonl:1: scene 1: its prompt has 1 to 300 characters"),
+        (lambda f: _story(f, second=3), "scene 1 has 'second', which means nothing here; known are prompt, seconds"),
+        (lambda f: write(f / "stories.jsonl", [{"story": "a", "scenes": ["b"]}]), "scene 1 is no object like"),
+        (
+            lambda f: (f / "clips.jsonl").write_text('{"file": "red.png", "caption": "\\ud800"}'),
+            "clips.jsonl:1: 'utf-8'",
+        ),
+        (lambda f: (f / "clips.jsonl").write_text("[" * 100_000), "clips.jsonl:1: "),
         (lambda f: _story(f, seconds=2.55), "seconds are 0.5 to 8.0 in tenths, not 2.55"),
         (lambda f: _story(f, seconds=True), "seconds are 0.5 to 8.0 in tenths, not True"),
         (lambda f: _story(f, camera="drone"), "camera is 'drone'; it is one of static"),
@@ -206,8 +214,84 @@ def test_a_story_that_the_planner_cannot_read_is_named(folder: Path, tmp_path: P
     write(copy / "stories.jsonl", [{"story": "1 " * 2000, "scenes": SCENES}])
     data = own.OwnData(copy)
     tokenizer = tokenizers.train_planner_tokenizer(tmp_path / "planner", data=data)
-    with pytest.raises(ValueError, match=r"the story '1 1 .* tokens; the planner reads 1024"):
-        planner.finetuning_batch(PLANNER, tokenizer, 0, data)
+    with pytest.raises(ValueError, match=r"stories.jsonl:1: the story .* tokens, and the planner reads 1024; shorten"):
+        planner.train(PLANNER, tokenizer, tmp_path / "planner", data=data)
+
+
+def test_files_may_begin_with_a_mark_and_lines_be_long(folder: Path, tmp_path: Path) -> None:
+    copy = copied(folder, tmp_path)
+    for name in ("clips.jsonl", "stories.jsonl", "corpus.txt"):
+        (copy / name).write_text((copy / name).read_text(encoding="utf-8"), encoding="utf-8-sig")
+    (copy / "corpus.txt").write_text("ab" * 3000, encoding="utf-8-sig")
+    data = own.OwnData(copy)
+    assert (len(data.clips), len(data.stories)) == (3, 12)
+    assert list(map(len, data.corpus)) == [2000, 2000, 2000]
+    assert data.corpus[0].startswith("ab")
+
+
+def movie(path: Path, *options: str) -> bytes:
+    """Six seconds of a test picture, a key frame every second."""
+    source = ["-f", "lavfi", "-i", "testsrc2=duration=6:size=320x240:rate=24", "-g", "24", "-pix_fmt", "yuv420p"]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *options, str(path)], check=True)
+    return path.read_bytes()
+
+
+def test_a_film_that_is_cut_short_is_told(folder: Path, tmp_path: Path) -> None:
+    copy = copied(folder, tmp_path)
+    whole = movie(copy / "film.mp4", "-movflags", "+faststart")
+    write(copy / "clips.jsonl", [{"file": "film.mp4", "caption": "a"}])
+    assert own.OwnData(copy).clips[0].seconds == pytest.approx(6.0)
+    (copy / "film.mp4").write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(ValueError, match=r"clips.jsonl:1: .*film.mp4 is cut short: of 6.0 s [0-5]\.\d can be read"):
+        own.OwnData(copy)
+
+
+def test_a_film_is_read_around_what_is_broken_in_it(tmp_path: Path) -> None:
+    whole = bytearray(movie(tmp_path / "film.mp4"))
+    at = whole.index(b"mdat") + 4
+    middle = at + (len(whole) - at) // 2
+    whole[middle : middle + 20_000] = bytes(20_000)
+    (tmp_path / "film.mp4").write_bytes(whole)
+    clip = own.Clip(tmp_path / "film.mp4", "a", 6.0)
+    for start in (0.0, 2.9, 3.5, 5.5):
+        assert clip.frames(start, 12).shape == (12, 256, 256, 3)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.5, 2.0])
+def test_a_camcorders_film_is_read_from_where_it_begins(tmp_path: Path, start: float) -> None:
+    """To seek in a transport stream leads behind its only key frame."""
+    movie(tmp_path / "film.ts", "-g", "1000")
+    movie(tmp_path / "film.mkv", "-g", "1000")
+    ts, mkv = (own.Clip(tmp_path / name, "a", 6.0).frames(start, 12).astype(int) for name in ("film.ts", "film.mkv"))
+    assert len({frame.tobytes() for frame in ts}) > 6
+    assert np.abs(ts - mkv).mean() < 8
+
+
+def test_clips_that_have_changed_are_another_cache(folder: Path, tmp_path: Path) -> None:
+    copy, runs = copied(folder, tmp_path), tmp_path / "runs"
+    run, small = CliRunner().invoke, ["--samples", "2", "--runs", str(runs)]
+    assert run(app, ["data", str(copy), "--runs", str(runs)]).exit_code == 0
+    vae.linear_code(VAE, runs / "vae", own.OwnData(copy))
+    assert run(app, ["cache", *small]).exit_code == 0
+    assert run(app, ["cache", *small]).exit_code == 0
+    write(copy / "clips.jsonl", [{"file": "red.png", "caption": "something else"}])
+    told = run(app, ["cache", *small])
+    assert told.exit_code == 2
+    assert "cache was drawn with data" in " ".join(told.stderr.split())
+
+
+def test_nothing_is_worked_out_of_the_world_before_its_time(folder: Path, tmp_path: Path) -> None:
+    run, runs = CliRunner().invoke, ["--runs", str(tmp_path)]
+    assert run(app, ["data", str(folder), *runs]).exit_code == 0
+    assert run(app, ["tokenizers", *runs]).exit_code == 0
+    told = run(app, ["unet", *runs])
+    assert (told.exit_code, "no code of latents" in told.stderr) == (1, True)
+    assert not (tmp_path / "vae").exists()
+    (tmp_path / "planner" / "last").mkdir(parents=True)
+    told = run(app, ["tokenizers", *runs])
+    assert (told.exit_code, "has learnt with the tokenizers that are there" in told.stderr) == (2, True)
+    told = run(app, ["bundle", *runs])
+    assert (told.exit_code, "--out: name a folder for your bundle" in " ".join(told.stderr.split())) == (2, True)
 
 
 def test_the_tokenizer_of_a_caption_is_clips(folder: Path, tmp_path: Path) -> None:

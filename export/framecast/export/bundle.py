@@ -33,6 +33,19 @@ class Fold:
         return 3 * self.frames * self.rows * self.columns
 
 
+# What a video may ask for (`framecast.gateway.config.Limits`), where a default is one's, and else what no model needs.
+_MOST = {
+    "fps": 60,
+    "guidance_scale": 30.0,
+    "hold": 240,
+    "width": 8192,
+    "height": 8192,
+    "steps": 1000,
+    "segment_latents": 1024,
+    "chunk_latents": 1024,
+    "planner_max_scenes": 64,
+    "planner_max_new_tokens": 65536,
+}
 _KINDS: dict[type, str] = {int: "a whole number", float: "a number"}
 
 
@@ -91,10 +104,12 @@ class Conventions:
             raise ValueError(f"camera is {self.camera!r}; it must be {' or '.join(WAYS)}")
         if not 0 <= self.guidance_rescale <= 1:
             raise ValueError(f"guidance_rescale is {self.guidance_rescale}; it must be between 0 and 1")
-        counts = ("fps", "hold", "width", "height", "steps", "segment_latents", "chunk_latents", "planner_max_scenes")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, most in _MOST.items():
+            value, least = getattr(self, name), 0 if name == "guidance_scale" else 1
+            if value < least:
+                raise ValueError(f"{name} is {value}; it must be at least {least}")
+            if value > most:
+                raise ValueError(f"{name} is {value}; it must be at most {most}")
         if self.max_side and self.max_side < max(self.width, self.height):
             raise ValueError(f"max_side is {self.max_side}; it must not be below width and height")
         if SUBJECTS in self.planner_prompts and not self.planner_subjects:
@@ -169,10 +184,15 @@ class Bundle:
             InvalidRepository: what is wrong, and where.
         """
         path = path.resolve()
-        check_parts(path)
-        conventions = Conventions.load(path / "framecast.json", native_sides(path))
-        check_fold(path, conventions.fold.channels)
-        check_length(path, conventions.segment_latents)
+        try:
+            check_parts(path)
+            conventions = Conventions.load(path / "framecast.json", native_sides(path))
+            check_fold(path, conventions.fold.channels)
+            check_length(path, conventions.segment_latents)
+        except (AttributeError, KeyError, IndexError, TypeError) as error:  # JSON, but of other types
+            raise InvalidRepository(
+                f"A config.json or an index in {path} has a value of the wrong type: {error}."
+            ) from error
         return cls(path, conventions)
 
     @property

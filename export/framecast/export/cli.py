@@ -112,6 +112,8 @@ def command(
 def _export(bundle: Path, output: Path, options: ExportOptions, force: bool, console: Console) -> Manifest:
     if not options.models.is_dir():
         raise InvalidRepository(f"--models {options.models} is not a directory; give the path of model_repository/.")
+    if not (options.models / "denoiser" / "1" / "model.py").is_file():
+        raise InvalidRepository(f"--models {options.models} has no denoiser; give the path of model_repository/.")
     source = Bundle.open(bundle)
     compiler = compiler_for(options, console)
     report = Report(console)

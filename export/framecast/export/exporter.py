@@ -10,7 +10,7 @@ from typing import Any
 from framecast.denoiser.conditioning import TextEncoder
 from framecast.denoiser.samplers import SamplerTable
 from framecast.engines.engine import Engine
-from framecast.engines.manifest import FILE, Graph, Manifest, sha256
+from framecast.engines.manifest import Graph, Manifest, sha256
 from framecast.errors import FramecastError, InvalidRepository
 from framecast.export.bundle import Bundle
 from framecast.export.compilers import ONNXRUNTIME, Compiler
@@ -66,7 +66,7 @@ def export_bundle(
         FramecastError: a graph cannot be compiled.
     """
     output = output.resolve()  # a link to a repository goes on pointing to it
-    _refuse_foreign(output)
+    _refuse_foreign(bundle, output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with workplace(output) as folder:
         root = folder / output.name
@@ -88,8 +88,11 @@ def is_current(bundle: Bundle, output: Path, options: ExportOptions, compiler: C
     return manifest.source == source_digest(bundle, options, compiler.identity if compiler else {})
 
 
-def _refuse_foreign(output: Path) -> None:
-    if output.exists() and not (output / FILE).is_file() and (not output.is_dir() or any(output.iterdir())):
+def _refuse_foreign(bundle: Bundle, output: Path) -> None:
+    if output.is_relative_to(bundle.path):
+        raise InvalidRepository(f"{output} is inside the bundle; choose another --output.")
+    new = not output.exists() or (output.is_dir() and not any(output.iterdir()))
+    if not new and not Manifest.is_one(output):
         raise InvalidRepository(f"{output} exists and is not a served repository; choose another --output.")
 
 

@@ -28,7 +28,9 @@ def load_models(bundle: Bundle) -> tuple[Any, Any, Any]:
         folder = bundle.part("planner")
         planner = whole_model(transformers.AutoModelForCausalLM, folder)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
+    except InvalidRepository:
+        raise
+    except Exception as error:  # what their libraries raise has no common class
         reason = " ".join(str(error).split())
         raise InvalidRepository(f"The bundle {bundle.path} cannot be loaded: {reason[:400]}") from error
     for name, part in (("unet", pipeline.unet), ("vae", pipeline.vae)):  # what is missing has no values in diffusers

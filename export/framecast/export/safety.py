@@ -66,6 +66,12 @@ def load_safety_checker(bundle: Bundle) -> SafetyChecker | None:
     """
     folder = bundle.part(CHECKER)
     if not folder.is_dir():
+        named = read_json(bundle.path / "model_index.json").get(CHECKER)
+        if folder.is_symlink() or folder.exists() or (isinstance(named, list) and any(named)):
+            raise InvalidRepository(
+                f"The bundle names a {CHECKER}, but {folder} is no folder: bring it, or export without it, with "
+                "--no-safety-checker."
+            )
         return None
     try:
         check_weights(folder)

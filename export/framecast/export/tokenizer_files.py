@@ -58,12 +58,21 @@ def check_grammar(text: str, planner: Any, tokenizer: Any, folder: Path, convent
 def check_prompts(tokenizer: Any, text_encoder: Any, folder: Path) -> None:
     """Prompts of the tokenizer's length fit the text encoder. Raises InvalidRepository."""
     length, positions = tokenizer.model_max_length, text_encoder.config.max_position_embeddings
+    if not isinstance(length, int):
+        raise InvalidRepository(
+            f"{folder} has model_max_length {length!r}, which is no whole number; write {positions}."
+        )
     if length > positions:
         said = "names no model_max_length" if length > 10**9 else f"has model_max_length {length}"
         raise InvalidRepository(
             f"{folder} {said}, and the text encoder {positions} positions; write {positions} there."
         )
-    words = tokenizer(_ORDINARY, add_special_tokens=False).input_ids
+    try:
+        words = tokenizer(_ORDINARY, add_special_tokens=False).input_ids
+    except Exception as error:
+        raise InvalidRepository(
+            f"{folder} has a tokenizer that cannot read {_ORDINARY!r}: {error}; is it the text encoder's own?"
+        ) from error
     if set(words) <= {tokenizer.unk_token_id}:
         raise InvalidRepository(
             f"{folder} has a tokenizer that knows no word of {_ORDINARY!r}: its vocabulary is missing, a {FILE} or "

@@ -62,6 +62,15 @@ class Manifest:
     files: Mapping[str, str]
     format: int = FORMAT
 
+    @staticmethod
+    def is_one(root: Path) -> bool:
+        """Whether `root` holds a served repository, of whichever version: others have a manifest.json too."""
+        try:
+            found = json.loads((root / FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(found, dict) and {"source", "bundle", "graphs", "files"} <= set(found)
+
     def save(self, root: Path) -> None:
         """Writes `root`/manifest.json."""
         (root / FILE).write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

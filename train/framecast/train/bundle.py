@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import diffusion, planner, text, vae
 from framecast.train.captions import form
 from framecast.train.characters import traditional
+from framecast.train.checkpoint import reached, restore
 from framecast.train.folding import FOLD, to_pixels, unfold
 from framecast.train.models import Pipeline, Planner, TextEncoder, Unet, Vae, make_pipeline
 from framecast.train.own import noted
@@ -28,6 +28,7 @@ from framecast.train.tokenizers import planner_tokenizer, text_tokenizer
 from framecast.train.world.vocabulary import SUBJECTS
 
 SEGMENT_LATENTS = 12
+_CONVENTIONS = "framecast.json"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _restore(module: nn.Module, path: Path) -> bool:
     """Loads the weights when a run has written them."""
     if not path.exists():
         return False
-    module.load_state_dict(load_file(path))
+    restore(module, path)
     return True
 
 
@@ -66,7 +67,7 @@ def load_vae(runs: Path, config: vae.VaeConfig, *, scale: float = 1.0) -> Vae:
         raise FileNotFoundError(f"no VAE in {runs / 'vae'}: run `framecast train vae` first")
     model = vae.build(config)
     if not _restore(model, runs / "vae" / "last" / "average.safetensors"):
-        start(model, vae.linear_code(config, runs / "vae"))
+        start(model, vae.kept_code(runs / "vae"))
     model.register_to_config(scaling_factor=scale)
     return model.eval()
 
@@ -123,7 +124,7 @@ def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) 
 
     Args:
         runs: where the parts were trained.
-        out: the bundle's directory; stale files in it are removed.
+        out: the bundle's directory: a new one, an empty one or a bundle, of whose parts stale files are removed.
         config: serving values.
         made_by: commit, command, date and figures, kept under "trained".
 
@@ -132,12 +133,29 @@ def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) 
 
     Raises:
         FileNotFoundError: a part has not been trained.
-        ValueError: the VAE's code is not the one that the cached latents are in.
+        ValueError: `out` is something else, or the VAE's code is not the one that the cached latents are in.
     """
+    out = out.resolve()
+    _require_ours(out)
     fresh = out.with_name(f".{out.name}.fresh")
     shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        _write(runs, fresh, config, made_by)
+        return publish(fresh, out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _require_ours(out: Path) -> None:
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists() and not all((out / name).is_file() for name in ("model_index.json", _CONVENTIONS)):
+        raise ValueError(f"--out {out} exists and is no bundle; name another folder")
+
+
+def _write(runs: Path, fresh: Path, config: BundleConfig, made_by: dict[str, Any]) -> None:
     pipe = pipeline(runs, config)
-    code = vae.linear_code(config.vae, runs / "vae")
+    code = vae.kept_code(runs / "vae")
     if not torch.allclose(read(pipe.vae).components, code.components, atol=0.01):
         raise ValueError(f"the VAE in {runs / 'vae'} speaks another code than the UNet was trained on: train it anew")
     # Half precision halves the bundle; what reads it computes in single.
@@ -148,8 +166,7 @@ def write(runs: Path, out: Path, config: BundleConfig, made_by: dict[str, Any]) 
     model.save_pretrained(fresh / "planner")
     tokenizer.save_pretrained(fresh / "planner")
     serving = json.dumps(_serving(config, runs, made_by), indent=2, ensure_ascii=False) + "\n"
-    (fresh / "framecast.json").write_text(serving, encoding="utf-8")
-    return publish(fresh, out)
+    (fresh / _CONVENTIONS).write_text(serving, encoding="utf-8")
 
 
 def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[str, Any]:
@@ -160,9 +177,10 @@ def _serving(config: BundleConfig, runs: Path, made_by: dict[str, Any]) -> dict[
     parts: dict[str, dict[str, Any]] = {}
     tuned = runs / "tune" / "tune.json"
     for name in ("vae", "planner", "unet", *(["tune"] if tuned.exists() else [])):
-        if rows := read_curve(runs / name):  # what was not trained is as it began
+        steps = reached(runs / name)
+        if rows := [row for row in read_curve(runs / name) if row["step"] <= steps]:  # a killed run's go on beyond it
             losses = {k: round(v, 4) for k, v in _tail_means(rows).items()}
-            parts[name] = {"steps": int(rows[-1]["step"]), "losses": losses}
+            parts[name] = {"steps": steps, "losses": losses}
     if "tune" in parts:
         held_out = json.loads(tuned.read_text(encoding="utf-8"))
         parts["tune"]["losses"] |= {f"held-out {when}": round(held_out[when], 4) for when in ("before", "after")}
@@ -199,15 +217,19 @@ def _tail_means(rows: list[dict[str, float]], count: int = 50) -> dict[str, floa
 
 
 def publish(fresh: Path, out: Path) -> int:
-    """Moves every file of `fresh` over `out`, removes what `out` has beyond them; returns the bytes of weights."""
+    """Moves every file of `fresh` over `out` and removes what the same folders of `out` have beyond them.
+
+    Returns:
+        Bytes of all weights.
+    """
     wanted = {p.relative_to(fresh) for p in fresh.rglob("*") if p.is_file()}
     for name in sorted(wanted):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (fresh / name).chmod(0o644)
         os.replace(fresh / name, out / name)
-    for path in [p for p in out.rglob("*") if p.is_file() and p.relative_to(out) not in wanted]:
-        path.unlink()
-    shutil.rmtree(fresh)
+    for part in {name.parts[0] for name in wanted if len(name.parts) > 1}:
+        for path in [p for p in (out / part).rglob("*") if p.is_file() and p.relative_to(out) not in wanted]:
+            path.unlink()
     return sum(p.stat().st_size for p in out.rglob("*.safetensors"))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -28,7 +29,11 @@ class Checkpoint:
         self.optimizers = optimizers or {}
 
     def save(self, step: int, **extra: Any) -> None:
-        """Writes everything; whenever it is killed, `load` finds this checkpoint or the one before it, whole."""
+        """Writes everything; whenever it is killed, `load` finds this checkpoint or the one before it, whole.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         fresh, last, old = (self.directory / name for name in ("fresh", "last", "old"))
         self._mend()
         shutil.rmtree(fresh, ignore_errors=True)
@@ -36,12 +41,12 @@ class Checkpoint:
         state: dict[str, Any] = {"step": step, "extra": extra, "optimizers": {}}
         for name, module in self.modules.items():
             weights = {k: v.contiguous().clone() for k, v in module.state_dict().items()}
-            save_file(weights, fresh / f"{name}.safetensors")
+            _save(weights, fresh / f"{name}.safetensors")
         for name, optimizer in self.optimizers.items():
             tensors, rest = _split(optimizer.state_dict())
-            save_file(tensors, fresh / f"{name}.optimizer.safetensors")
+            _save(tensors, fresh / f"{name}.optimizer.safetensors")
             state["optimizers"][name] = rest
-        save_file({"torch": torch.get_rng_state()}, fresh / "random.safetensors")
+        _save({"torch": torch.get_rng_state()}, fresh / "random.safetensors")
         (fresh / "state.json").write_text(json.dumps(state), encoding="utf-8")
         if last.exists():
             os.replace(last, old)
@@ -63,24 +68,52 @@ class Checkpoint:
         Weights alone, as `framecast train begin` leaves them, are a start at step 0.
 
         Raises:
-            RuntimeError: the checkpoint is of another architecture.
+            ValueError: the checkpoint is damaged, or of another architecture or vocabulary.
         """
         last = self.directory / "last"
         self._mend()
         if not (last / "state.json").exists():
             for name, module in self.modules.items():
                 if (last / f"{name}.safetensors").exists():
-                    module.load_state_dict(load_file(last / f"{name}.safetensors"))
+                    restore(module, last / f"{name}.safetensors")
             return 0, {}
         state = json.loads((last / "state.json").read_text(encoding="utf-8"))
         for name, module in self.modules.items():
-            module.load_state_dict(load_file(last / f"{name}.safetensors"))
+            restore(module, last / f"{name}.safetensors")
         for name, optimizer in self.optimizers.items():
             if name in state["optimizers"]:
-                tensors = load_file(last / f"{name}.optimizer.safetensors")
+                tensors = _load(last / f"{name}.optimizer.safetensors")
                 optimizer.load_state_dict(_join(tensors, state["optimizers"][name]))
-        torch.set_rng_state(load_file(last / "random.safetensors")["torch"])
+        torch.set_rng_state(_load(last / "random.safetensors")["torch"])
         return int(state["step"]), dict(state["extra"])
+
+
+def restore(module: nn.Module, path: Path) -> None:
+    """Loads a module's weights. Raises ValueError where they are damaged, or not its own."""
+    try:
+        module.load_state_dict(_load(path))
+    except RuntimeError as error:
+        raise ValueError(f"{path} is of another architecture or vocabulary: move its run away to begin anew") from error
+
+
+def reached(directory: Path) -> int:
+    """Steps of the run's checkpoint; 0 without one."""
+    state = directory / "last" / "state.json"
+    return int(json.loads(state.read_text(encoding="utf-8"))["step"]) if state.exists() else 0
+
+
+def _load(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error}): move it away, or bring a whole one") from error
+
+
+def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:  # a full disk, and no OSError
+        raise OSError(f"cannot write {path}: {error}") from error
 
 
 def _split(state: dict[str, Any]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -23,6 +23,7 @@ from framecast.train.options import (
     own_data,
     practised,
     require_bundle,
+    require_untrained,
     use_threads,
 )
 from framecast.train.showing import evaluate, judge, sheet
@@ -125,7 +126,13 @@ def begin(
 
 @app.command()
 def data(
-    folder: Annotated[Path, typer.Argument(help="clips.jsonl, stories.jsonl and perhaps corpus.txt; see own.py.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help='clips.jsonl, a line {"file": "…", "caption": "…"} a clip or picture; stories.jsonl, a line '
+            '{"story": "…", "scenes": [{"prompt": "…", "seconds": 2, "camera": "static"}]} a story; perhaps corpus.txt.'
+        ),
+    ],
     runs: Runs = Path("runs"),
 ) -> None:
     """Has every recipe in --runs learn from your own clips and stories in the place of the world's."""
@@ -149,6 +156,7 @@ def tokenizers(runs: Runs = Path("runs")) -> None:
     """Trains both tokenizers."""
     from framecast.train import tokenizers as recipe
 
+    require_untrained(runs)
     own = own_data(runs)
     planner_tokenizer = recipe.train_planner_tokenizer(runs / "tokenizers" / "planner", data=own)
     text_tokenizer = recipe.train_text_tokenizer(runs / "tokenizers" / "text", data=own)
@@ -216,9 +224,7 @@ def cache(
 
     use_threads(threads)
     own = own_data(runs)
-    config = latents.CacheConfig(
-        samples=samples, practised=practised(practise or []), data=str(own.folder) if own else ""
-    )
+    config = latents.CacheConfig(samples=samples, practised=practised(practise or []), data=own.identity if own else "")
     config = replace(config, **given(seed=seed, moving_camera=moving_camera))
     code = vae.linear_code(vae.VaeConfig(), runs / "vae", own)
     latents.build(config, code, runs / "cache", crew=Crew(), data=own)
@@ -255,8 +261,8 @@ def unet(
     from framecast.train.tokenizers import text_tokenizer
 
     use_threads(threads)
-    code = vae.linear_code(vae.VaeConfig(), runs / "vae")
     tokenizer = text_tokenizer(runs)
+    code = vae.kept_code(runs / "vae")
     config = replace(
         diffusion.DiffusionConfig(),
         **given(
@@ -304,7 +310,7 @@ def tune(
     config = recipe.BundleConfig()
     unet, encoder, tokenizer = recipe.load_diffusion(runs, config.diffusion, config.vae.latent_channels, tuned=False)
     model, story_tokenizer = recipe.load_planner(runs, config.planner)
-    measure = Measure.of(vae.linear_code(config.vae, runs / "vae"))
+    measure = Measure.of(vae.kept_code(runs / "vae"))
     crew = Crew()
     tuning.train(
         replace(tuning.TuneConfig(), **given(stories=stories, steps=steps, rate=rate)),
@@ -324,7 +330,9 @@ def tune(
 
 @app.command()
 def bundle(
-    out: Annotated[Path, typer.Option(help="The bundle's directory.")] = Path("bundles/storybook"),
+    out: Annotated[
+        Path | None, typer.Option(help="The bundle's directory; bundles/storybook where the world was learnt.")
+    ] = None,
     runs: Runs = Path("runs"),
     commit: Annotated[str, typer.Option(help="Commit that trained it; asked of git when not given.")] = "",
     command: Annotated[str, typer.Option(help="Commands that trained it, for its history.")] = "not recorded",
@@ -334,7 +342,11 @@ def bundle(
     from datetime import datetime, timezone
 
     from framecast.train import bundle as recipe
+    from framecast.train.own import noted
 
+    if out is None and noted(runs):
+        raise typer.BadParameter("--out: name a folder for your bundle; without your data it is bundles/storybook")
+    out = out or Path("bundles/storybook")
     if not commit:
         asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
         commit = asked.stdout.strip() if asked.returncode == 0 else "uncommitted"

@@ -36,7 +36,7 @@ class CacheConfig:
         moving_camera: share of samples with a moving camera. When it is served a view moves, and the weights never
             told one direction from the other (docs/log.md), so there are none.
         practised: words whose scenes are drawn three times as often as the others.
-        data: folder of somebody's own clips; empty: the world's.
+        data: folder of somebody's own clips and what they are, `OwnData.identity`; empty: the world's.
     """
 
     samples: int = 6000
@@ -211,15 +211,25 @@ def rows(path: Path, dtype: Any, shape: tuple[int, ...], done: int) -> Any:
     """An array in a file, with room for all rows; those that are done are kept."""
     open_memmap: Any = npy.open_memmap
     if not done:
-        return open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        return _reserved(path, dtype, shape)
     found = open_memmap(path, mode="r+")
     if len(found) >= shape[0]:
         return found
-    larger = open_memmap(path.with_suffix(".larger"), mode="w+", dtype=dtype, shape=shape)
+    larger = _reserved(path.with_suffix(".larger"), dtype, shape)
     larger[: len(found)] = found
     larger.flush()
     os.replace(path.with_suffix(".larger"), path)
     return larger
+
+
+def _reserved(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
+    """A new array in a file that has its place on the disk: one that is full later on would end the process."""
+    open_memmap: Any = npy.open_memmap
+    array = open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def _opened(part: Path, name: str) -> Any:

@@ -70,6 +70,13 @@ def require_bundle(bundle: Path) -> None:
         raise FileNotFoundError(f"{bundle} is no bundle: it has no framecast.json")
 
 
+def require_untrained(runs: Path) -> None:
+    """Raises ValueError where weights have learnt with the tokenizers that are there: others mean something else."""
+    for part in ("planner", "unet"):
+        if (runs / part / "last").exists():
+            raise ValueError(f"{runs / part} has learnt with the tokenizers that are there: move it away first")
+
+
 def use_threads(count: int) -> None:
     """Of torch, for computing."""
     import torch

@@ -11,9 +11,11 @@ A folder with
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,11 @@ HELD = 10
 """Every so many stories one is kept for the score."""
 _NOTE = "data.json"
 _MICROSECONDS = 1_000_000
+_MISSING = 0.5
+"""Seconds of a film's end that may be missing: containers round."""
+_PIECE = 2000
+"""Characters of a long line that the planner reads at once."""
+_SCENE = ("prompt", "seconds", "camera")
 
 Pictures = npt.NDArray[np.uint8]
 
@@ -46,25 +53,49 @@ class Clip:
     def frames(self, start: float, count: int) -> Pictures:
         """`count` frames of 24 a second from `start` seconds on, uint8 [count, 256, 256, 3]: the middle square.
 
-        The last picture is held where the film ends before.
+        The last picture is held where the film ends before, or cannot be read on; ValueError where there is none.
         """
-        import av
-
         found: list[Pictures] = []
         shown: Any = None
-        with av.open(str(self.file)) as film:
-            start += (film.start_time or 0) / _MICROSECONDS
-            if start > 0:
-                film.seek(round(start * _MICROSECONDS))  # to a key frame before it
+        for time, frame in _decoded(self.file, start):
+            # Some containers round times to milliseconds.
+            while shown and len(found) < count and time > start + (len(found) + 0.05) / FPS:
+                found.append(_square(shown))
+            shown = frame
+            if len(found) == count:
+                break
+        if shown is None:
+            raise ValueError(f"{self.file} has no picture that can be read")
+        return np.stack(found + [_square(shown)] * (count - len(found)))
+
+
+def _decoded(file: Path, start: float) -> Iterator[tuple[float, Any]]:
+    """(seconds into the film, frame) from a key frame before `start` on, up to where it cannot be read.
+
+    From the beginning where a container knows no key frame before: to seek in some ends behind `start`, or nowhere.
+    """
+    import av
+
+    for seeking in (True, False) if start > 0 else (False,):
+        came = False
+        with av.open(str(file)) as film, suppress(av.error.FFmpegError):
+            first = (film.start_time or 0) / _MICROSECONDS
+            if seeking:
+                film.seek(round((first + start) * _MICROSECONDS))
             for frame in film.decode(video=0):
-                # Some containers round times to milliseconds.
-                while shown and len(found) < count and (frame.time or 0.0) > start + (len(found) + 0.05) / FPS:
-                    found.append(_square(shown))
-                shown = frame
-                if len(found) == count:
+                time = (frame.time or 0.0) - first
+                if seeking and not came and time > start + 1 / FPS:
                     break
-            found += [_square(shown)] * (count - len(found))
-        return np.stack(found)
+                came = True
+                yield time, frame
+        if came:
+            return
+
+
+def _end(shown: tuple[float, Any]) -> float:
+    """Seconds into the film at which a frame ends."""
+    time, frame = shown
+    return time + float((frame.duration or 0) * frame.time_base)
 
 
 def _square(frame: Any) -> Pictures:
@@ -88,10 +119,11 @@ def _seconds(film: Any) -> float:
 
 @dataclass(frozen=True)
 class Told:
-    """A story, and the storyboard that the planner is to answer, minified JSON."""
+    """A story, and the storyboard that the planner is to answer, minified JSON; `place` is its line in a file."""
 
     text: str
     board: str
+    place: str = ""
 
 
 class OwnData:
@@ -110,7 +142,8 @@ class OwnData:
         self.clips = [self._clip(place, line) for place, line in _lines(self.folder / "clips.jsonl")]
         self.stories = [_told(place, line) for place, line in _lines(self.folder / "stories.jsonl")]
         corpus = self.folder / "corpus.txt"
-        self.corpus = [line for line in _text(corpus).splitlines() if line.strip()] if corpus.exists() else []
+        lines = [line for line in _text(corpus).splitlines() if line.strip()] if corpus.exists() else []
+        self.corpus = [line[at : at + _PIECE] for line in lines for at in range(0, len(line), _PIECE)]
 
     def _clip(self, place: str, line: Mapping[str, Any]) -> Clip:
         import av
@@ -124,9 +157,19 @@ class OwnData:
                 next(film.decode(video=0))
             with av.open(str(file)) as film:
                 seconds = _seconds(film)
+            readable = max(map(_end, _decoded(file, max(0.0, seconds - 1.0))), default=0.0)
         except (OSError, StopIteration, LookupError, ValueError, EOFError, av.error.FFmpegError) as error:
             raise ValueError(f"{place}: {file} is no film and no picture: {error}") from error
+        if readable < seconds - _MISSING:
+            raise ValueError(f"{place}: {file} is cut short: of {seconds:.1f} s {readable:.1f} can be read")
         return Clip(file, caption.strip(), seconds)
+
+    @property
+    def identity(self) -> str:
+        """The folder, and a digest of its clips: of their lines, and the sizes of their files."""
+        told = hashlib.sha256((self.folder / "clips.jsonl").read_bytes())
+        told.update(repr([clip.file.stat().st_size for clip in self.clips]).encode())
+        return f"{self.folder} as {told.hexdigest()[:12]}"
 
     def draw(self, rng: random.Random, count: int) -> Pictures:
         """`count` frames in a row of any clip."""
@@ -152,7 +195,10 @@ class OwnData:
 def noted(runs: Path) -> Path | None:
     """The folder that the recipes in `runs` learn from; None: the world."""
     note = runs / _NOTE
-    return Path(json.loads(note.read_text(encoding="utf-8"))["folder"]) if note.exists() else None
+    try:
+        return Path(json.loads(note.read_text(encoding="utf-8"))["folder"]) if note.exists() else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{note} is damaged: run `framecast train data` again") from error
 
 
 def of(runs: Path) -> OwnData | None:
@@ -163,7 +209,7 @@ def of(runs: Path) -> OwnData | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text") from error
 
@@ -178,7 +224,8 @@ def _lines(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
             continue
         try:
             line = json.loads(text)
-        except ValueError as error:
+            json.dumps(line, ensure_ascii=False).encode()  # half a character is none
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}:{count}: {error}") from error
         if not isinstance(line, dict):
             raise ValueError(f"{path}:{count}: expected an object")
@@ -194,17 +241,22 @@ def _told(place: str, line: Mapping[str, Any]) -> Told:
         raise ValueError(f'{place}: expected {{"story": "…", "scenes": […]}}')
     if not 1 <= len(scenes) <= MAX_SCENES:
         raise ValueError(f"{place}: a story has 1 to {MAX_SCENES} scenes, not {len(scenes)}")
-    return Told(story.strip(), json.dumps({"scenes": [_scene(place, s) for s in scenes]}, **_MINIFIED))
+    board = json.dumps({"scenes": [_scene(f"{place}: scene {n}", s) for n, s in enumerate(scenes, 1)]}, **_MINIFIED)
+    return Told(story.strip(), board, place)
 
 
 _MINIFIED: Any = {"separators": (",", ":"), "ensure_ascii": False}
 
 
 def _scene(place: str, scene: Any) -> dict[str, Any]:
-    fields = scene if isinstance(scene, dict) else {}
+    if not isinstance(scene, dict):
+        raise ValueError(f'{place} is no object like {{"prompt": "…", "seconds": 2, "camera": "static"}}')
+    fields: dict[str, Any] = scene
+    if unknown := sorted(set(fields) - set(_SCENE)):
+        raise ValueError(f"{place} has {unknown[0]!r}, which means nothing here; known are {', '.join(_SCENE)}")
     prompt, seconds, camera = fields.get("prompt"), fields.get("seconds", 2), fields.get("camera", "static")
-    if not isinstance(prompt, str) or not 0 < len(prompt) <= MAX_PROMPT_CHARACTERS:
-        raise ValueError(f"{place}: a scene's prompt has 1 to {MAX_PROMPT_CHARACTERS} characters")
+    if not isinstance(prompt, str) or not prompt.strip() or len(prompt) > MAX_PROMPT_CHARACTERS:
+        raise ValueError(f"{place}: its prompt has 1 to {MAX_PROMPT_CHARACTERS} characters")
     if isinstance(seconds, bool) or seconds not in lengths():
         raise ValueError(f"{place}: seconds are {MIN_SCENE_SECONDS} to {MAX_SCENE_SECONDS} in tenths, not {seconds!r}")
     if camera not in CAMERAS:

@@ -106,11 +106,6 @@ def finetuning_batch(
         told = _draw(config, rng, excluded, data)
         asked = tokenizer(prompt(told.text)).input_ids
         answer = [*tokenizer(told.board).input_ids, int(tokenizer.eos_token_id)]
-        if len(asked) + len(answer) > config.positions:
-            raise ValueError(
-                f"the story {told.text[:40]!r}… and its storyboard are {len(asked) + len(answer)} tokens; the planner"
-                f" reads {config.positions}"
-            )
         pairs.append((asked, answer))
     # Twice the batch is drawn and sorted by length, so that a batch carries little padding.
     pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
@@ -143,7 +138,11 @@ def train(
     """Pre-trains and then fine-tunes in one run of `pretrain_steps + finetune_steps`; resumes from `directory`.
 
     On stories of the world, or on those of `data`.
+
+    Raises:
+        ValueError: a story of `data` is longer than the planner reads.
     """
+    _require_short(config, tokenizer, data)
     torch.manual_seed(config.seed)
     model = build(config, tokenizer)
     optimizer = Muon(model.parameters(), config.rate, plain=[model.model.embed_tokens.weight], weight_decay=0.02)
@@ -170,6 +169,16 @@ def train(
             if last:
                 break
     return model.eval()
+
+
+def _require_short(config: PlannerConfig, tokenizer: PreTrainedTokenizerFast, data: OwnData | None) -> None:
+    for told in data.stories if data else ():
+        length = len(tokenizer(prompt(told.text) + told.board).input_ids) + 1
+        if length > config.positions:
+            raise ValueError(
+                f"{told.place}: the story and its storyboard are {length} tokens, and the planner reads"
+                f" {config.positions}; shorten it"
+            )
 
 
 def rate_at(config: PlannerConfig, step: int) -> float:

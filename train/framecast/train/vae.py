@@ -89,6 +89,14 @@ def linear_code(config: VaeConfig, directory: Path, data: OwnData | None = None)
         code = principal(patches, config.latent_channels)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(asdict(code), path)
+    return kept_code(directory)
+
+
+def kept_code(directory: Path) -> Principal:
+    """The code that latents are in, as `linear_code` has kept it. Raises FileNotFoundError."""
+    path = directory / "principal.safetensors"
+    if not path.exists():
+        raise FileNotFoundError(f"no code of latents in {directory}: run `framecast train vae`, or `cache`, first")
     return Principal(**load_file(path))
 
 
@@ -219,7 +227,7 @@ def train(
                 critic_optimizer.step()
                 numbers["critic"] = judged.item()
             blend(average, vae, min(config.ema, (step + 1) / (step + 10)))
-            if (step + 1) % 50 == 0 and crew.leads:
+            if (step + 1) % 50 == 0 and crew.leads and data is None:  # what is measured is of the world
                 numbers.update(measure(average, scenes=12))
             journal.log(step + 1, **numbers)
             last_step = stop.due() or step + 1 == end
