@@ -149,6 +149,24 @@ def test_a_part_that_gets_its_name_before_it_is_claimed_is_left_alone(tmp_path, 
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_where_files_have_no_locks_the_same_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)
+    save(video(Codec.H264, b"head", b"tail"), tmp_path / "a.mp4")
+    assert (tmp_path / "a.mp4").read_bytes() == b"headtail"
+    save(video(Codec.PNG, b"one"), tmp_path / "frames")
+    assert (tmp_path / "frames" / "000000.png").read_bytes() == b"one"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["000000.png", "a.mp4", "frames"]
+
+
+def test_a_picture_that_cannot_take_its_name_leaves_nothing(tmp_path):
+    (tmp_path / "frames" / "000000.png").mkdir(parents=True)
+    writer = VideoWriter(tmp_path / "frames")
+    writer._codec = Codec.PNG
+    with pytest.raises(OSError, match="000000"):
+        writer.write(Chunk(0, 0, 0, 1, True, b"one", ""))
+    assert [path.name for path in (tmp_path / "frames").iterdir()] == ["000000.png"]
+
+
 def test_a_pipe_is_no_file_and_stays_one(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for codec in (Codec.H264, Codec.PNG):

@@ -18,7 +18,7 @@ from tests.support.tiny_families import tiny_vae
 
 from framecast.engines import aoti
 from framecast.engines.aoti import AotInductorEngine, Contract, Target
-from framecast.engines.engine import EngineOptions
+from framecast.engines.engine import EngineOptions, TensorInfo
 from framecast.engines.load import load_engine, require_machine
 from framecast.engines.manifest import Graph, Manifest, sha256
 from framecast.errors import InvalidRepository, InvalidRequest
@@ -93,6 +93,13 @@ def test_a_shape_of_another_model_is_refused(package: tuple[Path, dict[str, obje
     engine = load_engine("aoti", package[0])
     with pytest.raises(InvalidRequest, match=re.escape(f"latents: has shape {list(shape)}; the package takes [")):
         engine.run({"latents": np.zeros(shape, np.float32)})
+
+
+def test_axes_of_one_name_are_as_long_in_every_input() -> None:
+    inputs = (TensorInfo("x", "float32", ("s0", 4, "8*s1")), TensorInfo("y", "float32", ("s0", 4)))
+    aoti._require_shapes(inputs, {"x": (3, 4, 16), "y": (3, 4)})
+    with pytest.raises(InvalidRequest, match=r"y: has shape \[2, 4\]; the package takes \['s0', 4\]"):
+        aoti._require_shapes(inputs, {"x": (3, 4, 16), "y": (2, 4)})
 
 
 def test_a_denoise_step_takes_axes_of_one_and_any_number_of_images(tmp_path: Path) -> None:

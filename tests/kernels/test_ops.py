@@ -171,6 +171,19 @@ def test_gradients_are_those_of_plain_torch(case: Case, compiled: bool) -> None:
         torch.testing.assert_close(*pair)
 
 
+def test_gradients_of_nothing_and_of_gradients() -> None:
+    empty = torch.zeros(0, 16, 4, 6, requires_grad=True)
+    upsample_conv(empty, pack(torch.randn(32, 16, 3, 3)), torch.randn(32)).sum().backward()
+    assert empty.grad is not None
+    assert empty.grad.shape == empty.shape
+    x = torch.randn(2, 8, 4, requires_grad=True)
+    (once,) = torch.autograd.grad(
+        group_norm_silu(x, torch.ones(8), torch.zeros(8), 2).square().sum(), x, create_graph=True
+    )
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        once.sum().backward()
+
+
 def test_off_is_plain_torch(case: Case) -> None:
     def targets() -> list[str]:
         torch._dynamo.reset()

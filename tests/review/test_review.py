@@ -278,6 +278,15 @@ def test_what_is_no_policy_is_refused(tmp_path: Path, content: Any, said: str) -
         Policy.load(tmp_path / "missing.json")
 
 
+@pytest.mark.parametrize("text", ["kill bloody mary time", "kill killer whale time", "kill murder mystery time"])
+def test_what_a_harmless_phrase_parts_does_not_become_another(text: str) -> None:
+    """`kill time` is one, and so is what stands between its words."""
+    finding = Reviewer(Policy.load()).review(text)
+    assert finding is not None
+    assert finding.refused
+    assert finding.words == "kill"
+
+
 def test_the_command(tmp_path: Path) -> None:
     run = CliRunner().invoke
     refused = run(app, ["review", "A naked man", "--json"])

@@ -90,7 +90,7 @@ def _lines(
                 raise ValueError("a scene is shorter than nothing")
         except KeyError as error:
             raise ValueError(f"{path}:{row}: a video's line has no {error.args[0]!r}") from None
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"{path}:{row}: {error}") from None
         yield value, ask, fields
 

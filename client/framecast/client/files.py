@@ -100,10 +100,10 @@ class VideoWriter:
         try:
             file.write(chunk.data)
             file.flush()
+            _put_away(file, part, target)
         except BaseException:  # a full disk, or Ctrl-C: a picture is there whole or not at all
             _put_away(file, part, None)
             raise
-        _put_away(file, part, target)
 
 
 def _new_part(target: Path) -> tuple[IO[bytes], Path]:
@@ -134,11 +134,12 @@ def _put_away(file: IO[bytes], part: Path, target: Path | None, *, keep: bool = 
 
     Where files are locked it is closed last: until then nobody else takes it for one that is left over.
     """
-    if fcntl is None:
-        file.close()  # where an open file keeps its name
     try:
         if target is not None:
             file.flush()
+        if fcntl is None:
+            file.close()  # where an open file keeps its name
+        if target is not None:
             part.replace(target)
         elif not keep:
             part.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import importlib.util
 import json
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,7 +142,7 @@ class AotInductorEngine:
         for info in self.inputs:
             if inputs[info.name].dtype != np.dtype(info.dtype):
                 raise InvalidRequest(info.name, f"is {inputs[info.name].dtype}; the package takes {info.dtype}")
-            _require_shape(info, inputs[info.name].shape)
+        _require_shapes(self.inputs, {name: inputs[name].shape for name in names})
         with torch.inference_mode():
             try:
                 results = self._package(**{name: self._tensor(inputs[name]) for name in names})
@@ -163,13 +163,21 @@ def require_torch(what: str) -> None:
         raise InvalidRepository(f"{what} needs torch, which is missing; run: pip install torch.")
 
 
-def _require_shape(info: TensorInfo, shape: tuple[int, ...]) -> None:
-    """Packages look at no shape themselves, and read beyond an array that is smaller than theirs."""
-    fits = len(shape) == len(info.shape) and all(
-        size == known for size, known in zip(shape, info.shape, strict=True) if isinstance(known, int)
-    )
-    if not fits:
-        raise InvalidRequest(info.name, f"has shape {list(shape)}; the package takes {list(info.shape)}")
+def _require_shapes(inputs: Sequence[TensorInfo], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Packages look at no shape themselves, and read beyond an array that is smaller than theirs.
+
+    Fixed axes are as the graph has them, and axes of one name as long in every input.
+    """
+    named: dict[str, int] = {}
+    for info in inputs:
+        shape = shapes[info.name]
+        fits = len(shape) == len(info.shape) and all(
+            size == (named.setdefault(axis, size) if isinstance(axis, str) and axis.isidentifier() else axis)
+            or not (isinstance(axis, int) or axis.isidentifier())
+            for size, axis in zip(shape, info.shape, strict=True)
+        )
+        if not fits:
+            raise InvalidRequest(info.name, f"has shape {list(shape)}; the package takes {list(info.shape)}")
 
 
 def _line(error: Exception) -> str:

@@ -75,15 +75,13 @@ class _Terms:
 
     def blanked(self, read: str) -> str:
         """A text that is `plain` without them."""
-        for word, pattern in self._patterns:
-            if word in read:
-                read = pattern.sub(" ", read)
-        return read
+        there = [pattern.pattern for word, pattern in self._patterns if word in read]
+        return re.sub("|".join(there), " ", read) if there else read  # all at once: what parts them is not theirs
 
 
 def _pattern(term: str) -> str:
     stem = plain(term.rstrip("*"))
-    before, after = next((before, after) for script, before, after in _SCRIPTS if re.fullmatch(script, stem))
+    before, after = next((before, after) for script, before, after in _SCRIPTS if re.fullmatch(script, stem, re.DOTALL))
     if term.endswith("*"):
         after = r"\w*"
     return before + re.escape(stem).replace(r"\ ", r"\W+") + after

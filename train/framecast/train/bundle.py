@@ -227,7 +227,7 @@ def publish(fresh: Path, out: Path) -> int:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (fresh / name).chmod(0o644)
         os.replace(fresh / name, out / name)
-    for part in {name.parts[0] for name in wanted if len(name.parts) > 1}:
+    for part in {name.parts[0] for name in wanted if len(name.parts) > 1 and not (out / name.parts[0]).is_symlink()}:
         for path in [p for p in (out / part).rglob("*") if p.is_file() and p.relative_to(out) not in wanted]:
             path.unlink()
     return sum(p.stat().st_size for p in out.rglob("*.safetensors"))

@@ -138,7 +138,7 @@ def data(
     """Has every recipe in --runs learn from your own clips and stories in the place of the world's."""
     from framecast.train.own import OwnData
 
-    found = OwnData(folder)
+    found = OwnData(folder, whole=True)
     found.note(runs)
     typer.echo(f"{runs} learns from {len(found.clips)} clips and {len(found.stories)} stories in {folder}")
 

@@ -131,14 +131,16 @@ class OwnData:
 
     Args:
         folder: see above.
+        whole: whether every film is looked at up to its end, which takes a while of many long ones.
 
     Raises:
         ValueError: a line is not what it should be, or a film cannot be read; says where.
         FileNotFoundError: a file is missing.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, whole: bool = False) -> None:
         self.folder = folder.resolve()
+        self._whole = whole
         self.clips = [self._clip(place, line) for place, line in _lines(self.folder / "clips.jsonl")]
         self.stories = [_told(place, line) for place, line in _lines(self.folder / "stories.jsonl")]
         corpus = self.folder / "corpus.txt"
@@ -157,7 +159,8 @@ class OwnData:
                 next(film.decode(video=0))
             with av.open(str(file)) as film:
                 seconds = _seconds(film)
-            readable = max(map(_end, _decoded(file, max(0.0, seconds - 1.0))), default=0.0)
+            near = _decoded(file, max(0.0, seconds - 1.0)) if self._whole else ()
+            readable = max(map(_end, near), default=0.0 if self._whole else seconds)
         except (OSError, StopIteration, LookupError, ValueError, EOFError, av.error.FFmpegError) as error:
             raise ValueError(f"{place}: {file} is no film and no picture: {error}") from error
         if readable < seconds - _MISSING:
