@@ -158,7 +158,8 @@ def test_sheets(written: Path, tokenizers: Path, tmp_path: Path) -> None:
     from framecast.train.world.scene import Scene
 
     sheet.world_sheet([Scene("ball", "red", "snow", "jump")], tmp_path / "world.png")
-    sheet.vae_sheet(bundle.load_vae(tokenizers, VAE), [Scene("ball", "red", "snow", "jump")], tmp_path / "vae.png")
+    shown = [("a red ball", render(Scene("ball", "red", "snow", "jump"), 0, 4))]
+    sheet.vae_sheet(bundle.load_vae(tokenizers, VAE), shown, tmp_path / "vae.png")
     with Image.open(tmp_path / "world.png") as page:
         assert page.size == (960, 176)
     assert (tmp_path / "vae.png").exists()

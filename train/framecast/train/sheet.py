@@ -52,14 +52,14 @@ def world_sheet(scenes: list[Scene], path: Path, *, columns: int = 6) -> None:
 
 
 @torch.no_grad()
-def vae_sheet(vae: Vae, scenes: list[Scene], path: Path) -> None:
-    """Drawn frames and their reconstructions, side by side."""
+def vae_sheet(vae: Vae, shown: list[tuple[str, npt.NDArray[np.uint8]]], path: Path) -> None:
+    """Four frames of each (caption, uint8 [4, H, W, 3]) and their reconstructions, side by side."""
     rows = []
-    for seed, scene in enumerate(scenes):
-        frames = torch.from_numpy(render(scene, seed, 4, start=0.4))
+    for caption, pictures in shown:
+        frames = torch.from_numpy(pictures)
         decoded = vae.decode(vae.encode(fold(to_floats(frames))).latent_dist.mode()).sample
         back = to_pixels(unfold(decoded))
-        rows.append((str(scene), torch.stack([frames[0], back[0], frames[3], back[3]]).numpy()))
+        rows.append((caption, torch.stack([frames[0], back[0], frames[3], back[3]]).numpy()))
     draw_sheet(rows, path, tile=256)
 
 

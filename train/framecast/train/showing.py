@@ -7,35 +7,39 @@ from typing import Annotated
 
 import typer
 
-from framecast.train.options import Runs, StopAt, Threads, require_bundle, use_threads
+from framecast.train.options import Runs, StopAt, Threads, own_data, require_bundle, use_threads
 
 
 def sheet(
     kind: Annotated[str, typer.Argument(help="world, vae or clips.")],
-    out: Path = Path("runs/sheet.png"),
+    out: Annotated[Path | None, typer.Option(help="The PNG; sheet.png in --runs when not given.")] = None,
     runs: Runs = Path("runs"),
     steps: int = 8,
     guidance: float = 2.5,
     latents: int = 12,
     threads: Threads = 1,
 ) -> None:
-    """Draws a contact sheet of the world, of reconstructions, or of generated clips."""
+    """Draws a contact sheet of the world, of reconstructions or of generated clips; your own, where --runs has data."""
     import random
 
     from framecast.train import bundle as recipe
     from framecast.train import sheet as sheets
+    from framecast.train.world.render import render
     from framecast.train.world.scene import sample_scene
 
     use_threads(threads)
-    rng = random.Random(3)
+    rng, own, out = random.Random(3), own_data(runs), out or runs / "sheet.png"
     scenes = [sample_scene(rng, seen=False) for _ in range(6)]
     if kind == "world":
         sheets.world_sheet(scenes, out)
     elif kind == "vae":
-        sheets.vae_sheet(recipe.load_vae(runs, recipe.BundleConfig().vae), scenes, out)
+        drawn = [(str(scene), render(scene, seed, 4, start=0.4)) for seed, scene in enumerate(scenes)]
+        shown = [(clip.caption, clip.frames(0.0, 4)) for clip in own.clips[: len(scenes)]] if own else drawn
+        sheets.vae_sheet(recipe.load_vae(runs, recipe.BundleConfig().vae), shown, out)
     elif kind == "clips":
+        prompts = tuple(dict.fromkeys(clip.caption for clip in own.clips))[:8] if own else sheets.PROMPTS
         pipe = recipe.pipeline(runs, recipe.BundleConfig())
-        sheets.clip_sheet(pipe, out, steps=steps, guidance=guidance, latents=latents)
+        sheets.clip_sheet(pipe, out, prompts=prompts, steps=steps, guidance=guidance, latents=latents)
     else:
         raise typer.BadParameter(f"expected world, vae or clips, got {kind!r}")
     typer.echo(str(out))
