@@ -1,4 +1,4 @@
-"""A limit on waiting that keeps every cancellation: before Python 3.12 `asyncio.wait_for` loses some (bpo-37658)."""
+"""Waits that keep every cancellation: before Python 3.12 `asyncio.wait_for` loses some (bpo-37658)."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -21,3 +21,11 @@ async def within(seconds: float, work: Awaitable[T]) -> T:
         return task.result()
     finally:
         task.cancel()
+
+
+async def cancelled(task: "asyncio.Task[None]") -> None:
+    """Cancels `task` and waits until it has ended; what else it ended with is raised."""
+    task.cancel()
+    await asyncio.wait({task})  # not the task itself: its cancellation and the caller's would look alike
+    if not task.cancelled():
+        task.result()

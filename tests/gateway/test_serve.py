@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from framecast.gateway.serve import _cancelled, _until_done
+from framecast.gateway.serve import _until_done
+from framecast.within import cancelled
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("exit 0", 0)])
@@ -24,7 +25,7 @@ async def test_a_cancellation_of_who_waits_is_not_lost() -> None:
 
     task = asyncio.create_task(slow())
     await asyncio.sleep(0)
-    waits = asyncio.create_task(_cancelled(task))
+    waits = asyncio.create_task(cancelled(task))
     await closing.wait()
     waits.cancel()
     with pytest.raises(asyncio.CancelledError):

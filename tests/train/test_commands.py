@@ -95,7 +95,6 @@ def test_a_checkpoint_that_does_not_fit_is_told(tmp_path: Path) -> None:
         Checkpoint(tmp_path, {"layer": nn.Linear(2, 1)}).load()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="of Linux")
 def test_a_checkpoint_on_a_full_disk_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(tensors: object, path: Path) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")

@@ -104,7 +104,10 @@ def _known(fields: Any, known: Sequence[str]) -> None:
 
 
 def _expected(fields: Mapping[str, Any]) -> list[float]:
-    lengths: Any = fields.get("scene_seconds", [1.0])
+    """What a story's planner is expected to write, where the line says it. Raises ValueError for what is no lengths."""
+    if "scene_seconds" not in fields:
+        return []
+    lengths: Any = fields["scene_seconds"]
     numbers = isinstance(lengths, list) and all(type(length) in (int, float) for length in lengths)
     if not numbers or not lengths:
         raise ValueError(f"scene_seconds is {lengths!r:.40}, and not a list of one number or more")

@@ -12,6 +12,7 @@ from typing import Any
 from framecast.director.camera import BY_VIEW, WAYS
 from framecast.errors import InvalidRepository
 from framecast.export.checks import check_fold, check_length, check_parts, native_sides
+from framecast.gateway.config import Limits
 from framecast.planner.grammar import SUBJECTS
 
 
@@ -33,17 +34,17 @@ class Fold:
         return 3 * self.frames * self.rows * self.columns
 
 
-# What a video may ask for (`framecast.gateway.config.Limits`), where a default is one's, and else what no model needs.
+# What a video may ask for, where a default is one's, and else what no model needs.
 _MOST = {
-    "fps": 60,
-    "guidance_scale": 30.0,
+    "fps": Limits.fps,
+    "guidance_scale": Limits.guidance_scale,
     "hold": 240,
     "width": 8192,
     "height": 8192,
     "steps": 1000,
     "segment_latents": 1024,
     "chunk_latents": 1024,
-    "planner_max_scenes": 64,
+    "planner_max_scenes": Limits.scenes,
     "planner_max_new_tokens": 65536,
 }
 _KINDS: dict[type, str] = {int: "a whole number", float: "a number"}

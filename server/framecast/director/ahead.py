@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TypeVar
 
+from framecast.within import cancelled
+
 T = TypeVar("T")
 
 
@@ -53,7 +55,4 @@ async def ahead(source: AsyncGenerator[T, None], items: int) -> AsyncGenerator[T
             yield item
     finally:
         closing = True
-        worker.cancel()
-        await asyncio.wait({worker})  # not the worker itself: its cancellation and ours would look alike
-        if not worker.cancelled():
-            worker.result()
+        await cancelled(worker)

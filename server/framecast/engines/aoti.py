@@ -168,15 +168,17 @@ def _require_shapes(inputs: Sequence[TensorInfo], shapes: Mapping[str, tuple[int
 
     Fixed axes are as the graph has them, and axes of one name as long in every input.
     """
-    named: dict[str, int] = {}
+    named: dict[int | str, int] = {}
+
+    def expected(axis: int | str, size: int) -> int:
+        if isinstance(axis, int):
+            return axis
+        return named.setdefault(axis, size) if axis.isidentifier() else size  # what is reckoned of others is not known
+
     for info in inputs:
         shape = shapes[info.name]
-        fits = len(shape) == len(info.shape) and all(
-            size == (named.setdefault(axis, size) if isinstance(axis, str) and axis.isidentifier() else axis)
-            or not (isinstance(axis, int) or axis.isidentifier())
-            for size, axis in zip(shape, info.shape, strict=True)
-        )
-        if not fits:
+        pairs = zip(info.shape, shape, strict=False)
+        if len(shape) != len(info.shape) or any(expected(axis, size) != size for axis, size in pairs):
             raise InvalidRequest(info.name, f"has shape {list(shape)}; the package takes {list(info.shape)}")
 
 

@@ -33,6 +33,7 @@ from framecast.stages.triton import TritonStages
 from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
 from framecast.triton.served_model import read_served_model
 from framecast.triton.supervisor import Supervisor
+from framecast.within import cancelled
 
 _log = logging.getLogger(__name__)
 _DEFAULTS = GatewayConfig  # the class: an instance would read the policy as this module is imported
@@ -106,7 +107,7 @@ async def serve(config: ServeConfig) -> int:
         gateway = await start_gateway(config.gateway, director, model, observers.metrics, observers.spans)
         stack.push_async_callback(gateway.stop)
         watch = asyncio.create_task(supervisor.watch())
-        stack.push_async_callback(_cancelled, watch)
+        stack.push_async_callback(cancelled, watch)
         host = config.gateway.address.rpartition(":")[0]
         typer.echo(f"serving {model.bundle} on {host}:{gateway.port}", err=True)
         if not (config.gateway.tokens or is_loopback(host)):
@@ -146,7 +147,7 @@ async def _unless(signals: asyncio.Queue[int], work: object) -> None:
     await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     if not task.done():
-        await _cancelled(task)
+        await cancelled(task)
         raise KeyboardInterrupt
     task.result()
 
@@ -172,13 +173,6 @@ async def _until_done(command: Sequence[str], address: str, signals: asyncio.Que
             end()
     code = await ended
     return code if code >= 0 else 128 - code  # as a shell says that a signal ended it
-
-
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait({task})  # not the task itself: its cancellation and ours would look alike
-    if not task.cancelled():
-        task.result()
 
 
 def command(
