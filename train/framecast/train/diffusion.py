@@ -147,7 +147,7 @@ class Batch:
     """What a step sees.
 
     Attributes:
-        latents: [B, C, F, h, w].
+        latents: [B, C, F, h, w]; drawn in half precision, as they are kept, and used in single.
         cover: where the subjects are, 0..1, [B, 1, F, h, w].
         tokens: token ids [B, L].
         context: how many first latents of each are given clean, [B].
@@ -159,8 +159,9 @@ class Batch:
     context: torch.Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """On `device`."""
-        return Batch(*(t.to(device) for t in (self.latents, self.cover, self.tokens, self.context)))
+        """On `device`, in single precision."""
+        latents = self.latents.to(device).float()  # after the way there, which is half as long so
+        return Batch(latents, *(t.to(device) for t in (self.cover, self.tokens, self.context)))
 
 
 def draw_batch(
@@ -184,7 +185,7 @@ def draw_batch(
         index = rng.choice(told_indices) if told else rng.randrange(len(cache))
         sample = cache.samples[index]
         first = rng.choice((0, rng.randrange(CLIP - window + 1))) if window > 1 else rng.randrange(CLIP)
-        clip, cover = cache.clip(index, slice(first, first + window))
+        clip, cover = cache.stored(index, slice(first, first + window))
         latents.append(clip.transpose(0, 1))
         covers.append(cover[None])
         caption = told[index] if told else sample.words(rng)
@@ -348,5 +349,4 @@ def rate_at(config: DiffusionConfig, step: int) -> float:
 @torch.no_grad()
 def blend(average: nn.Module, model: nn.Module, keep: float) -> None:
     """Exponential moving average of the weights, in place."""
-    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-        slow.lerp_(fast, 1.0 - keep)
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1.0 - keep)

@@ -283,6 +283,11 @@ class LatentCache:
 
     def clip(self, index: int, moments: slice = slice(None)) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents float32 [moments, C, h, w] and the subjects' cover float32 [moments, h, w] in 0..1."""
+        latents, cover = self.stored(index, moments)
+        return latents.float(), cover
+
+    def stored(self, index: int, moments: slice = slice(None)) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `clip`, with the latents in half precision, as they are kept."""
         part, row = self._places[index]
-        latents = torch.from_numpy(self._latents[part][row, moments].astype(np.float32))
+        latents = torch.from_numpy(np.array(self._latents[part][row, moments]))
         return latents, torch.from_numpy(self._covers[part][row, moments].astype(np.float32) / 255)

@@ -17,16 +17,16 @@ from torch import nn
 from framecast.train.precision import width
 
 
-def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Newton–Schulz: moves every singular value of [m, n] to about one, without a decomposition."""
+def orthogonalise(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    """Newton–Schulz: moves every singular value of each of [..., m, n] to about one, without a decomposition."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    result: torch.Tensor = x.T if tall else x
+    result: torch.Tensor = x.mT if tall else x
     return result
 
 
@@ -68,35 +68,52 @@ class Muon(torch.optim.Optimizer):
         """One update; `closure` is not supported by either half and is only called for its value."""
         value = closure() if closure else None
         for group in self.param_groups:
-            update = self._matrix if group["matrices"] else self._plain
+            alike: dict[torch.Size, list[torch.Tensor]] = {}
             for p in group["params"]:
                 if p.grad is not None:
-                    update(p, group)
+                    alike.setdefault(p.flatten(1).shape if group["matrices"] else torch.Size(), []).append(p)
+            # Together: a UNet has hundreds of small ones, which one by one are thousands of calls that a GPU waits for.
+            for members in alike.values():
+                (self._matrices if group["matrices"] else self._plain)(members, group)
         return value
 
-    def _matrix(self, p: nn.Parameter, group: dict[str, Any]) -> None:
-        state, gradient = self.state[p], p.grad
-        if gradient is None:
-            return
-        if not state:
-            state["momentum"] = torch.zeros_like(p)
-        state["momentum"].lerp_(gradient, 1 - group["momentum"])
-        wanted = gradient.lerp(state["momentum"], group["momentum"]).flatten(1)
-        size = 0.2 * math.sqrt(max(wanted.shape))
-        if group["weight_decay"]:
-            p.mul_(1 - group["lr"] * group["weight_decay"])
-        # The iteration only has to come near one: half precision does.
-        p.add_(orthogonalise(wanted.to(width(p.device.type))).view_as(p), alpha=-group["lr"] * size)
+    def _kept(self, members: list[torch.Tensor], name: str) -> list[torch.Tensor]:
+        for p in members:
+            if name not in self.state[p]:
+                self.state[p][name] = torch.zeros_like(p)
+        return [self.state[p][name] for p in members]
 
-    def _plain(self, p: nn.Parameter, group: dict[str, Any]) -> None:
-        state, gradient = self.state[p], p.grad
-        if gradient is None:
-            return
-        if not state:
-            state.update(step=0, mean=torch.zeros_like(p), square=torch.zeros_like(p))
-        state["step"] += 1
-        state["mean"].lerp_(gradient, 0.1)
-        state["square"].lerp_(gradient.square(), 0.01)
-        mean = state["mean"] / (1 - 0.9 ** state["step"])
-        square = state["square"] / (1 - 0.99 ** state["step"])
-        p.addcdiv_(mean, square.sqrt().add_(1e-8), value=-group["lr"] * group["ratio"])
+    def _matrices(self, members: list[torch.Tensor], group: dict[str, Any]) -> None:
+        """An update of parameters that are matrices of one shape once they are flattened."""
+        gradients, momenta = [_gradient(p) for p in members], self._kept(members, "momentum")
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        wanted = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        matrices = torch.stack([w.flatten(1) for w in wanted])
+        size = 0.2 * math.sqrt(max(matrices.shape[1:]))
+        if group["weight_decay"]:
+            torch._foreach_mul_(members, 1 - group["lr"] * group["weight_decay"])
+        # The iteration only has to come near one: half precision does.
+        updates = orthogonalise(matrices.to(width(matrices.device.type))).to(matrices.dtype)
+        steps = [update.view_as(p) for update, p in zip(updates, members, strict=True)]
+        torch._foreach_add_(members, steps, alpha=-group["lr"] * size)
+
+    def _plain(self, members: list[torch.Tensor], group: dict[str, Any]) -> None:
+        """AdamW's update, without its decay."""
+        gradients = [_gradient(p) for p in members]
+        means, squares = self._kept(members, "mean"), self._kept(members, "square")
+        for p in members:
+            self.state[p]["step"] = self.state[p].get("step", 0) + 1
+        taken = [self.state[p]["step"] for p in members]
+        torch._foreach_lerp_(means, gradients, 0.1)
+        torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 0.01)
+        directions = torch._foreach_div(means, [1 - 0.9**count for count in taken])
+        scales = torch._foreach_div(squares, [1 - 0.99**count for count in taken])
+        torch._foreach_sqrt_(scales)
+        torch._foreach_add_(scales, 1e-8)
+        torch._foreach_addcdiv_(members, directions, scales, value=-group["lr"] * group["ratio"])
+
+
+def _gradient(p: torch.Tensor) -> torch.Tensor:
+    if p.grad is None:
+        raise ValueError("a parameter without a gradient has no update")
+    return p.grad

@@ -251,8 +251,7 @@ def _share(config: VaeConfig, step: int) -> float:
 @torch.no_grad()
 def blend(average: torch.nn.Module, module: torch.nn.Module, keep: float) -> None:
     """Exponential moving average of the weights, in place."""
-    for slow, fast in zip(average.parameters(), module.parameters(), strict=True):
-        slow.lerp_(fast, 1.0 - keep)
+    torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1.0 - keep)
 
 
 @torch.no_grad()
