@@ -13,7 +13,7 @@ from framecast.director.camera import BY_VIEW, WAYS
 from framecast.errors import InvalidRepository
 from framecast.export.checks import check_fold, check_length, check_parts, native_sides
 from framecast.gateway.config import Limits
-from framecast.planner.grammar import SUBJECTS
+from framecast.planner.prompts import SUBJECTS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import llguidance
 
 from framecast.errors import InvalidRepository
 from framecast.export.bundle import Conventions
-from framecast.planner.grammar import Constraint, prompts_about
+from framecast.planner.grammar import Constraint
+from framecast.planner.prompts import prompts_about
 
 FILE = "tokenizer.json"
 _ORDINARY = "a red car"

@@ -1,8 +1,6 @@
 """The grammar that keeps a planner's output a storyboard, by llguidance."""
 
 import json
-import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -15,14 +13,6 @@ from framecast.planner.storyboard import schema
 
 # Minified: a weak model would spend its tokens on blanks.
 _MINIFIED: Any = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
-
-
-SUBJECTS = "{subjects}"
-
-
-def prompts_about(form: str, subjects: Iterable[str]) -> str:
-    """The regular expression `form` of prompts with these subjects where it has `SUBJECTS`."""
-    return form.replace(SUBJECTS, "|".join(map(re.escape, subjects)))
 
 
 @lru_cache(maxsize=256)

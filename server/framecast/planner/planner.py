@@ -13,7 +13,8 @@ from tokenizers.decoders import DecodeStream
 from framecast.engines.engine import Engine
 from framecast.errors import Cancelled, InvalidRepository, InvalidRequest, PlanningFailed
 from framecast.planner.decoder import CachedDecoder
-from framecast.planner.grammar import Constraint, prompts_about
+from framecast.planner.grammar import Constraint
+from framecast.planner.prompts import prompts_about
 from framecast.planner.storyboard import Scene, StoryboardReader
 from framecast.planner.subjects import Subjects
 

@@ -1,5 +1,6 @@
 """The GPU suite, run for real at tiny sizes on the CPU: every section, every row, every table."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -250,26 +251,51 @@ def test_a_job_that_a_signal_ends_says_where_it_was(children_run: Callable[[str]
 
 
 MISSING = ("typer", "rich", "grpc", "psutil", "pynvml", "onnxruntime", "onnx", "matplotlib")
-NOT_THERE = f"""
+# Packages of ours that are on no such machine, even where it has what an export needs.
+OURS_ALONE = ("av", "grpc_health", "grpc_reflection", "llguidance", "pytriton", "skia", "tritonclient", "pydantic")
+NOT_THERE = """
 import sys
 from importlib.machinery import PathFinder
 
 class Finder(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        return None if name.partition(".")[0] in {MISSING} else super().find_spec(name, path, target)
+        return None if name.partition(".")[0] in %s else super().find_spec(name, path, target)
 
 sys.meta_path[:] = [Finder if finder is PathFinder else finder for finder in sys.meta_path]
 """
 
 
+def hide(packages: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children do not find them."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(NOT_THERE % (packages,), encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
 @pytest.fixture
 def borrowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Children find what a borrowed machine has: torch, triton, numpy and transformers, and diffusers."""
-    folder = tmp_path / "missing"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(NOT_THERE, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    hide(MISSING, tmp_path / "missing", monkeypatch)
+
+
+def test_packages_as_served_need_nothing_that_only_we_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are compiled where an export can be made; here up to torch's compiler, which `tests/export` runs."""
+    hide(OURS_ALONE, tmp_path / "missing", monkeypatch)
+    program = """
+from dataclasses import replace
+import torch
+from framecast.bench.gpu.aoti import ServedAotiJob
+from framecast.bench.gpu.scale import TINY
+
+def compiler(program, **options):
+    raise SystemExit(f"compiles {len(program.graph.nodes)} nodes")
+
+torch._inductor.aoti_compile_and_package = compiler
+ServedAotiJob().run(replace(TINY, compile=True), print, lambda: None)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=400, check=False)
+    assert re.fullmatch(r"compiles \d\d+ nodes", ran.stderr.splitlines()[-1]), ran.stderr
 
 
 def test_sections_are_processes_that_need_little(tmp_path: Path, borrowed: None) -> None:
