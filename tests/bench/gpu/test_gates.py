@@ -96,6 +96,23 @@ def test_a_step_that_is_wrong_has_no_time() -> None:
     assert "call_us" not in rows[0]
 
 
+def test_a_wrong_result_says_where() -> None:
+    """One frame of four has the half of its luma wrong, by two: a byte may fall to either side, not to the next."""
+    work = WORKLOADS["decode"](TINY)
+    y, u, v = (plane.clone() for plane in work.reference)
+    y[1, ::2] += 2
+    assert work.beyond((y, u, v)) == {
+        "rows_0": 0.25,
+        "values_0": 0.125,
+        "rows_1": 0,
+        "values_1": 0,
+        "rows_2": 0,
+        "values_2": 0,
+    }
+    assert work.wrong((y, u, v)) == "off by 2, allowed is 1"
+    assert work.wrong(work.reference) == ""
+
+
 def test_switches_are_set_and_taken_back() -> None:
     module = models.step(TINY)
     weight = next(parameter for parameter in module.parameters() if parameter.dim() == 4 and parameter.shape[2] > 1)

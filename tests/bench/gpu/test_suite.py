@@ -19,7 +19,7 @@ from framecast.bench.gpu import ablation
 from framecast.bench.gpu.command import main
 from framecast.bench.gpu.denoise import ModelJob
 from framecast.bench.gpu.job import Job
-from framecast.bench.gpu.jobs import COMPILED_LADDERS, JOBS, LADDERS, job_named, rounds_of
+from framecast.bench.gpu.jobs import COMPILED_LADDERS, DIAGNOSES, JOBS, LADDERS, job_named, rounds_of
 from framecast.bench.gpu.planner import PlannerJob
 from framecast.bench.gpu.pool import side_by_side
 from framecast.bench.gpu.rows import Deadline, Emit
@@ -277,6 +277,16 @@ def hide(packages: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatc
 def borrowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Children find what a borrowed machine has: torch, triton, numpy and transformers, and diffusers."""
     hide(MISSING, tmp_path / "missing", monkeypatch)
+
+
+def test_jobs_that_look_for_a_wrong_op_run_when_named(tmp_path: Path) -> None:
+    assert not {job.name for job in DIAGNOSES} & {job.name for job in JOBS}
+    arguments = [argument for job in DIAGNOSES for argument in ("--job", job.name)]
+    path = tmp_path / "suite.json"
+    assert main(["suite", "--dry-run", "--only", "models", *arguments, "--output-file", str(path)]) == 0
+    record = Record.load(path)
+    assert len(rows(record, "models", what="aoti")) == len(DIAGNOSES) - 1
+    assert [row["rung"] for row in rows(record, "models", what="vae decode")] == ["ours in one piece"]
 
 
 def test_packages_as_served_need_nothing_that_only_we_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """AOTInductor packages with our kernels compiled into them: the decoder's, timed, and small ones as they are served."""
 
 import importlib.util
+import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from framecast.bench.gpu.rows import Emit
 from framecast.bench.gpu.scale import TINY, Scale
 from framecast.bench.gpu.switches import Switches, applied
 from framecast.bench.gpu.timing import measure
+from framecast.kernels.switches import OPS
 
 _TO_EXPORT = ("onnx", "onnxruntime", "onnxscript")
 _NOTHING = "nothing is compiled here; the tests of the engine compile a package"
@@ -22,9 +24,14 @@ _NOTHING = "nothing is compiled here; the tests of the engine compile a package"
 
 @dataclass(frozen=True)
 class AotiJob:
-    """Exports the decoder for this clip's size, packages it, loads the package and calls it."""
+    """Exports the decoder for this clip's size, packages it, loads the package and calls it.
+
+    Attributes:
+        ops: ours that are inside. `upsample_conv` cannot be: its launch is Python.
+    """
 
     name: str = "aoti"
+    ops: tuple[str, ...] = ("group_norm_silu", "yuv420")
     seconds: float = 4.0
     gigabytes: float = 13.0
 
@@ -37,19 +44,25 @@ class AotiJob:
             emit(what="aoti", skipped=_NOTHING)
             return
         work = decoding(scale)
-        switches = replace(Switches(), compile=False, upsample_conv=False)  # that op's launch is Python
+        switches = replace(Switches(), compile=False, **{op: op in self.ops for op in OPS})
+        os.environ["AOTI_RUNTIME_CHECK_INPUTS"] = "1"  # a tensor laid out otherwise than was traced is an error then
         with tempfile.TemporaryDirectory() as folder, torch.no_grad(), applied(work.module, switches) as module:
+            plain = tuple(module(*work.inputs))
+            if wrong := work.wrong(plain):
+                turn()
+                emit(what="aoti", job=self.name, refused=f"before it is compiled: {wrong}", **work.beyond(plain))
+                return
             path = Path(folder) / "vae.pt2"
             write_package(torch.export.export(module, work.inputs, strict=False), path)
             size = path.stat().st_size
             package = torch._inductor.aoti_load_package(str(path))
-            wrong = work.wrong(tuple(package(*work.inputs)))
+            found = tuple(package(*work.inputs))
             turn()
-            if wrong:
-                emit(what="aoti", refused=wrong)
+            if wrong := work.wrong(found):
+                emit(what="aoti", job=self.name, refused=wrong, **work.beyond(found))
                 return
             timing = measure(lambda: package(*work.inputs), torch.device(scale.device), 4 * scale.seconds)
-        emit(what="aoti", graph=work.name, file_mb=size / 2**20, **timing.record("call"))
+        emit(what="aoti", job=self.name, graph=work.name, file_mb=size / 2**20, **timing.record("call"))
 
 
 @dataclass(frozen=True)

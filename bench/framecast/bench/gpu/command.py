@@ -108,11 +108,11 @@ def _section(options: argparse.Namespace) -> int:
 
 
 def _job(options: argparse.Namespace) -> int:
-    from framecast.bench.gpu.jobs import COMPILED_LADDERS, JOBS, LADDERS, job_named
+    from framecast.bench.gpu.jobs import COMPILED_LADDERS, DIAGNOSES, JOBS, LADDERS, job_named
     from framecast.bench.gpu.pool import child
 
     child(
-        job_named(options.name, (*JOBS, *LADDERS, *COMPILED_LADDERS)),
+        job_named(options.name, (*JOBS, *DIAGNOSES, *LADDERS, *COMPILED_LADDERS)),
         replace(SCALES[options.scale], dtype=options.dtype),
     )
     return 0

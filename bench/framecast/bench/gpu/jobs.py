@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -35,23 +36,30 @@ JOBS: tuple[Job, ...] = (
     ModelJob(UNCOMPILED, _BOTH),
     ModelJob(EAGER, _BOTH),
 )
+#: Only when named: which op is wrong in a package, if one is.
+DIAGNOSES: tuple[Job, ...] = (
+    AotiJob("aoti: none of ours", ops=()),
+    AotiJob("aoti: group_norm_silu", ops=("group_norm_silu",)),
+    AotiJob("aoti: yuv420", ops=("yuv420",)),
+    ModelJob(Rung("ours in one piece", replace(OURS.switches, regional=False, upsample_conv=False)), ("decode",)),
+)
 #: Of the ablation; what compiles nothing comes first, for the others are told in its terms.
 LADDERS: tuple[Job, ...] = (*map(LadderJob, _BOTH), *_compiled(climbing()))
 #: The second ladder once more, every rung compiled.
 COMPILED_LADDERS = _compiled(leaving_out(compiled=True))
 
 
-def job_named(name: str, among: Sequence[Job] = JOBS) -> Job:
+def job_named(name: str, among: Sequence[Job] = (*JOBS, *DIAGNOSES)) -> Job:
     """Raises ValueError where there is none."""
     found = [job for job in among if job.name == name]
     if not found:
-        raise ValueError(f"--job {name} is no job; choose of {'; '.join(job.name for job in JOBS)}")
+        raise ValueError(f"--job {name} is no job; choose of {'; '.join(job.name for job in among)}")
     return found[0]
 
 
 def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
     """The suite's section: `JOBS`, or those that the scale names."""
-    measure_all([job for job in JOBS if not scale.jobs or job.name in scale.jobs], scale, emit, deadline)
+    measure_all([job_named(name) for name in scale.jobs] or JOBS, scale, emit, deadline)
 
 
 def measure_all(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadline) -> None:

@@ -73,11 +73,24 @@ class Workload:
             found = self.decibels(outputs)
             return f"{found:.1f} dB, at least {LOSSY_DB:g} are wanted" if found < LOSSY_DB else ""
         error = _worst(outputs, self.reference)
+        allowed = self.allowed
+        return f"off by {error:.3g}, allowed is {allowed:.3g}" if error > allowed else ""
+
+    @property
+    def allowed(self) -> float:
+        """Largest error of a result that is right."""
         largest = max(float(out.float().abs().max()) for out in self.reference)
         allowed = 2 * self.plain_error + 1e-5 * largest
-        if outputs[0].dtype is torch.uint8:
-            allowed = max(allowed, 1.0)  # a value halfway between two bytes falls to either side
-        return f"off by {error:.3g}, allowed is {allowed:.3g}" if error > allowed else ""
+        # A value halfway between two bytes falls to either side.
+        return max(allowed, 1.0) if self.reference[0].dtype is torch.uint8 else allowed
+
+    def beyond(self, outputs: Tensors) -> dict[str, float]:
+        """Where outputs are wrong: the share of each one's rows along its first axis, and of its values."""
+        row: dict[str, float] = {}
+        for index, (out, reference) in enumerate(zip(outputs, self.reference, strict=True)):
+            off = ((out.float() - reference.float()).abs() > self.allowed).flatten(1)
+            row |= {f"rows_{index}": float(off.any(1).float().mean()), f"values_{index}": float(off.float().mean())}
+        return row
 
 
 @dataclass(frozen=True)
