@@ -42,22 +42,22 @@ def test_updates_are_those_of_one_parameter_at_a_time() -> None:
         for index, (p, gradient) in enumerate(zip(together, gradients, strict=True)):
             p.grad = None if (step, index) == (1, 1) else gradient
         optimizer.step()
-        for index, (p, gradient) in enumerate(zip(alone, gradients, strict=True)):
+        for index, (own, gradient) in enumerate(zip(alone, gradients, strict=True)):
             if (step, index) == (1, 1):
                 continue
             state = kept[index]
-            if p.dim() > 1 and index < len(alone) - 1:
-                momentum = state["m"] = 0.95 * state.get("m", torch.zeros_like(p)) + 0.05 * gradient
+            if own.dim() > 1 and index < len(alone) - 1:
+                momentum = state["m"] = 0.95 * state.get("m", torch.zeros_like(own)) + 0.05 * gradient
                 wanted = (0.05 * gradient + 0.95 * momentum).flatten(1)
-                p *= 1 - rate * decay
-                update = orthogonalise(wanted.to(width())).float().view_as(p)
-                p -= rate * 0.2 * math.sqrt(max(wanted.shape)) * update
+                own *= 1 - rate * decay
+                update = orthogonalise(wanted.to(width())).float().view_as(own)
+                own -= rate * 0.2 * math.sqrt(max(wanted.shape)) * update
             else:
                 counts[index] += 1
-                mean = state["mean"] = 0.9 * state.get("mean", torch.zeros_like(p)) + 0.1 * gradient
-                square = state["square"] = 0.99 * state.get("square", torch.zeros_like(p)) + 0.01 * gradient**2
+                mean = state["mean"] = 0.9 * state.get("mean", torch.zeros_like(own)) + 0.1 * gradient
+                square = state["square"] = 0.99 * state.get("square", torch.zeros_like(own)) + 0.01 * gradient**2
                 mean, square = mean / (1 - 0.9 ** counts[index]), square / (1 - 0.99 ** counts[index])
-                p -= rate * plain_rate * mean / (square.sqrt() + 1e-8)
+                own -= rate * plain_rate * mean / (square.sqrt() + 1e-8)
     for mine, reference in zip(together, alone, strict=True):
         torch.testing.assert_close(mine.detach(), reference, atol=2e-3 if width() is torch.bfloat16 else 1e-5, rtol=0.0)
 
