@@ -8,14 +8,25 @@ from typing import Any
 import pytest
 import torch
 
-from framecast.bench.gpu import kernels, models
+from framecast.bench.gpu import kernels, models, switches
 from framecast.bench.gpu.cases import Case, cases, shrunk
 from framecast.bench.gpu.denoise import WORKLOADS
-from framecast.bench.gpu.module import Workload, ready
+from framecast.bench.gpu.module import Workload, missing, ops_called, ready
 from framecast.bench.gpu.profile import table
 from framecast.bench.gpu.rows import reason
 from framecast.bench.gpu.scale import TINY
-from framecast.bench.gpu.switches import EAGER, UNCOMPILED, Rung, Switches, applied, climbing, leaving_out
+from framecast.bench.gpu.switches import (
+    EAGER,
+    FP8,
+    OURS,
+    UNCOMPILED,
+    Rung,
+    Switches,
+    applied,
+    climbing,
+    leaving_out,
+    noting,
+)
 from framecast.bench.gpu.timing import Timing
 from framecast.kernels import switches as kernel_switches
 from framecast.kernels.shapes import shapes
@@ -111,6 +122,23 @@ def test_a_wrong_result_says_where() -> None:
     }
     assert work.wrong((y, u, v)) == "off by 2, allowed is 1"
     assert work.wrong(work.reference) == ""
+
+
+@pytest.mark.parametrize("rung", [OURS, FP8], ids=lambda rung: rung.name)
+def test_every_op_that_is_called_is_in_what_is_compiled(rung: Rung) -> None:
+    """A compiler that does not see through a patch computes the same without our ops, which no comparison shows."""
+    work = WORKLOADS["step"](TINY)
+    called, traced = ops_called(work, rung.switches), set[str]()
+    compiler = noting(traced, lambda graph, inputs: graph.forward)
+    with torch.no_grad(), applied(work.module, replace(rung.switches, compile=False)) as module:
+        for block in switches._blocks(module):
+            block.compile(dynamic=False, backend=compiler)
+        with torch._dynamo.config.patch(recompile_limit=64):
+            module(*work.inputs)
+    assert called >= {"geglu", "group_norm_silu", "shift_group_norm_silu", "temporal_attention", "guided_step"}
+    assert ("geglu_fp8" in called) == rung.switches.fp8
+    assert missing(called, traced) == ""
+    assert missing(called, traced - {"geglu", "temporal_attention"}) == "compiled without geglu, temporal_attention"
 
 
 def test_switches_are_set_and_taken_back() -> None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from framecast.bench.gpu.rows import Emit
 from framecast.bench.gpu.scale import Scale
-from framecast.bench.gpu.switches import Rung, applied
+from framecast.bench.gpu.switches import Rung, Switches, applied, op_name
 from framecast.bench.gpu.timing import Timing, capture, measure, warm_up
 from framecast.kernels.switches import off
 
@@ -111,10 +112,11 @@ def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[
     """Sets the switches, compiles and checks; None where the result is wrong, of which a row is emitted."""
     device = torch.device(scale.device)
     lossy = rung.switches.fp8
+    called = ops_called(workload, rung.switches) if rung.switches.compile and scale.compile else set()
     with (
         torch.no_grad(),
         convolutions(tf32=True, search=True),
-        applied(workload.module, rung.switches, compile_=scale.compile) as module,
+        applied(workload.module, rung.switches, compile_=scale.compile, traced=(traced := set[str]())) as module,
     ):
         row: dict[str, Any] = {"what": workload.name, "rung": rung.name, "dtype": scale.dtype}
         if device.type == "cuda":
@@ -123,7 +125,7 @@ def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[
         def call() -> Tensors:
             return _tuple(module(*workload.inputs))
 
-        if wrong := workload.wrong(call(), lossy=lossy):
+        if wrong := workload.wrong(call(), lossy=lossy) or missing(called, traced):
             emit(**row, refused=wrong)
             yield None
             return
@@ -143,6 +145,36 @@ def ready(workload: Workload, rung: Rung, scale: Scale, emit: Emit) -> Iterator[
         if device.type == "cuda":
             row["peak_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
         yield Ready(replayed, row)
+
+
+def ops_called(workload: Workload, switches: Switches) -> set[str]:
+    """Names of our ops that the module calls with these switches, but for compiling."""
+    seen = _Ops()
+    with torch.no_grad(), applied(workload.module, replace(switches, compile=False)) as module, seen:
+        module(*workload.inputs)
+    return seen.names
+
+
+def missing(called: set[str], traced: set[str]) -> str:
+    """Why what was compiled is not what was asked for; empty where every op in a block is in a graph.
+
+    A compiler that does not see through a patch may leave out the ops and compute the same: only slower.
+    """
+    left_out = called - traced - _OUTSIDE
+    return f"compiled without {', '.join(sorted(left_out))}" if left_out else ""
+
+
+_OUTSIDE = {"guided_step", "upsample_conv", "yuv420"}  # of the blocks that are compiled
+
+
+class _Ops(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names |= {op_name(func)} - {""}
+        return func(*args, **(kwargs or {}))
 
 
 def timed(workload: Workload, made: Ready, scale: Scale, emit: Emit) -> Timing:

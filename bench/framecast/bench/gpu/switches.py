@@ -112,20 +112,23 @@ _REGIONS = ("ResnetBlock2D", "Transformer2DModel", "AnimateDiffTransformer3D", "
 
 
 @contextmanager
-def applied(module: nn.Module, switches: Switches, *, compile_: bool = True) -> Iterator[Any]:
+def applied(
+    module: nn.Module, switches: Switches, *, compile_: bool = True, traced: set[str] | None = None
+) -> Iterator[Any]:
     """`module` with the switches set, as something to call; afterwards it is as diffusers made it.
 
     Args:
         module: its submodules are patched in place.
         switches: see `Switches`; `cuda_graph` is for whoever calls.
         compile_: False makes torch.compile's call and lets it do nothing.
+        traced: takes the names of our ops in what is compiled, as it is compiled.
     """
     off = tuple(op for op in kernel_switches.OPS if op not in switches.ops)
     try:
         _patch(module, switches)
         with kernel_switches.off(*off):
             if switches.compile:
-                with _compiled(module, switches, disable=not compile_) as compiled:
+                with _compiled(module, switches, disable=not compile_, traced=traced) as compiled:
                     yield compiled
             else:
                 yield module
@@ -151,10 +154,12 @@ def _patch(module: nn.Module, switches: Switches) -> None:
 
 
 @contextmanager
-def _compiled(module: nn.Module, switches: Switches, *, disable: bool) -> Iterator[Any]:
+def _compiled(module: nn.Module, switches: Switches, *, disable: bool, traced: set[str] | None) -> Iterator[Any]:
     torch._dynamo.reset()
     blocks = _blocks(module) if switches.regional else []
     arguments: dict[str, Any] = {"dynamic": False, "disable": disable}
+    if traced is not None and not disable:
+        arguments["backend"] = noting(traced)
     try:
         if not blocks:
             yield torch.compile(module, **arguments)
@@ -167,6 +172,27 @@ def _compiled(module: nn.Module, switches: Switches, *, disable: bool) -> Iterat
         for block in blocks:
             block._compiled_call_impl = None
         torch._dynamo.reset()
+
+
+def noting(traced: set[str], compiler: Any = None) -> Any:
+    """A backend of torch.compile that adds the names of our ops in each graph to `traced`; else it is Inductor."""
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        targets = (node.target for node in graph.graph.nodes if node.op == "call_function")
+        traced.update(filter(None, map(op_name, targets)))
+        if compiler is not None:
+            return compiler(graph, inputs)
+        from torch._inductor.compile_fx import compile_fx
+
+        return compile_fx(graph, inputs)
+
+    return backend
+
+
+def op_name(target: Any) -> str:
+    """Of an overload of an op of ours, as ``geglu_fp8``; empty for anything else."""
+    namespace, _, name = target._schema.name.partition("::") if isinstance(target, torch._ops.OpOverload) else ("",) * 3
+    return name if namespace == "framecast" else ""
 
 
 def _blocks(module: nn.Module) -> list[Any]:

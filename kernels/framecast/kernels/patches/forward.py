@@ -6,9 +6,12 @@ from typing import Any
 
 from torch import nn
 
-_WRAPPED = "_wrapped_forward"  # in a module: the forward it had of its own, or None
-_PARTNER = "_partner_in_patch"  # in a module: the other one, where two are computed as one
-_GIVEN: set[Any] = set()  # functions that modules have been given as their forward
+# Kept in a module. A forward is known by being the one that was given, not by its function: in torch.compile of torch
+# 2.11 `__func__` is None, and every patched layer was taken for somebody else's and computed without our ops.
+_GIVEN = "_given_forward"  # the forward it was given here
+_WRAPPED = "_wrapped_forward"  # the forward it had of its own, or None
+_INSIDE = "_given_forward_inside"  # the one it was given here and that is wrapped now, or None
+_PARTNER = "_partner_in_patch"  # the other one, where two are computed as one
 
 
 def replace_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
@@ -18,12 +21,7 @@ def replace_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
 
 
 def _give(module: nn.Module, forward: Callable[..., Any]) -> None:
-    _GIVEN.add(forward)
-    module.__dict__["forward"] = MethodType(forward, module)
-
-
-def _is_given(forward: Any) -> bool:
-    return getattr(forward, "__func__", None) in _GIVEN
+    module.__dict__["forward"] = module.__dict__[_GIVEN] = MethodType(forward, module)
 
 
 def is_replaced(module: nn.Module) -> bool:
@@ -44,7 +42,9 @@ def is_hooked(module: nn.Module) -> bool:
 def is_foreign(module: nn.Module) -> bool:
     """Whether others have a forward or hooks there, so that it has to be called and not computed along."""
     own, inner = module.__dict__.get("forward"), module.__dict__.get(_WRAPPED)
-    if not all(forward is None or _is_given(forward) for forward in (own, inner)):
+    if own is not None and own is not module.__dict__.get(_GIVEN):
+        return True
+    if inner is not None and inner is not module.__dict__.get(_INSIDE):
         return True
     return _has_hooks(module)
 
@@ -67,6 +67,7 @@ def wrap_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
     """Puts `forward(module, ...)` around what the module computes now, once; it calls `wrapped`."""
     if _WRAPPED not in module.__dict__:
         module.__dict__[_WRAPPED] = module.__dict__.get("forward")
+        module.__dict__[_INSIDE] = module.__dict__.get(_GIVEN)
         _give(module, forward)
 
 
@@ -79,15 +80,18 @@ def wrapped(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
 def unwrap_forward(module: nn.Module) -> None:
     """Undoes `wrap_forward`."""
     if _WRAPPED in module.__dict__:
-        inner = module.__dict__.pop(_WRAPPED)
-        del module.__dict__["forward"]
+        inner, given = module.__dict__.pop(_WRAPPED), module.__dict__.pop(_INSIDE)
+        del module.__dict__["forward"], module.__dict__[_GIVEN]
         if inner is not None:
             module.__dict__["forward"] = inner
+        if given is not None:
+            module.__dict__[_GIVEN] = given
 
 
 def restore_forward(module: nn.Module) -> None:
     """Undoes `wrap_forward` and `replace_forward`; a forward that others put there, accelerate's hooks say, stays."""
     unwrap_forward(module)
     module.__dict__.pop(_PARTNER, None)
-    if _is_given(module.__dict__.get("forward")):
+    given = module.__dict__.pop(_GIVEN, None)
+    if given is not None and module.__dict__.get("forward") is given:
         del module.__dict__["forward"]
