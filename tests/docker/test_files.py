@@ -95,7 +95,7 @@ def test_every_command_is_a_step_and_every_image_runs_as_nobody_special(stages, 
 
 def test_every_setting_is_one_that_the_steps_know(stages, compose) -> None:
     script = (DOCKER / "steps.sh").read_text(encoding="utf-8")
-    known = set(re.findall(r"\$\{(\w+):-", script)) | {"OTEL_TRACES_SAMPLER"}
+    known = set(re.findall(r"\$\{(\w+):-", script)) | {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
     serve = (ROOT / "server/framecast/gateway/serve.py").read_text(encoding="utf-8")
     known |= set(re.findall(r'envvar="(\w+)"', serve))
     given = {name for steps in stages.values() for name in settings(steps)}

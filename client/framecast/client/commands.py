@@ -38,7 +38,8 @@ def generate(
     story_file: StoryFile = None,
     scene: Annotated[list[str] | None, typer.Option(help="A scene's prompt instead of a story; repeatable.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File, or folder for jpeg, png and webp.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="File; folder of jpeg, png, webp.", show_default="out.mp4 or out"),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Length of each --scene; 0: one segment.")] = 0.0,
     camera: Annotated[Camera, typer.Option(help="Of each --scene.")] = Camera.STATIC,

@@ -47,9 +47,12 @@ def peers(
     """Ours and another on the same bundle, prompts, seeds, steps and machine, by turns. Starts the servers it needs.
     No speed is reported of videos that are not the same. The last line on stdout is one JSON object.
     """
-    from framecast.bench.peers.contest import Contender, contest  # with it come server and exporter
-    from framecast.bench.peers.served import Asked, BareEnsemble, Gateway
-    from framecast.bench.peers.server import serving
+    try:
+        from framecast.bench.peers.contest import Contender, contest  # with it come server and exporter
+        from framecast.bench.peers.served import Asked, BareEnsemble, Gateway
+        from framecast.bench.peers.server import serving
+    except ModuleNotFoundError as error:
+        fail(f"framecast bench peers needs {error.name}: pip install 'framecast[bench,server,export]'", 1)
 
     try:
         served = read_served_model(repository)
