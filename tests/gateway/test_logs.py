@@ -14,6 +14,7 @@ from framecast.gateway.logs import LogFormat, LogLevel, write_log
 write_log(LogFormat(sys.argv[1]), LogLevel(sys.argv[2]))
 log = logging.getLogger("framecast.test")
 log.debug("too little")
+logging.getLogger("grpc._cython.cygrpc").error("Invalid encoding on %s", b"Bearer \\xff")
 log.info("一只小猫 %s\\nplays", 7)
 try:
     1 / 0

@@ -43,3 +43,19 @@ async def test_what_can_be_read_is_answered(serve: Callable[..., Awaitable[Any]]
         assert (await stub.GetServerInfo(pb.GetServerInfoRequest())).bundle == "scripted"
         scenes = [scene.prompt async for scene in stub.Plan(pb.PlanRequest(text="Once."))]
         assert scenes == ["Once. 0", "Once. 1"]
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+async def test_health_is_asked_in_its_own_words(
+    serve: Callable[..., Awaitable[Any]], caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    served = await serve()
+    async with grpc.aio.insecure_channel(served.address) as channel:
+        call = (channel.unary_stream if method == "Watch" else channel.unary_unary)(f"/grpc.health.v1.Health/{method}")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await (call(GARBAGE).read() if method == "Watch" else call(GARBAGE))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details() == (
+        "message: is not a grpc.health.v1.HealthCheckRequest in protobuf's wire format; every text in it must be UTF-8"
+    )
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]

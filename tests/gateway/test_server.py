@@ -240,3 +240,34 @@ async def test_a_taken_port_is_an_error(serve, model):
     served = await serve()
     with pytest.raises(OSError, match="cannot listen on"):
         await start_gateway(GatewayConfig(address=served.address), served.director, model)
+
+
+async def test_a_method_name_that_is_no_text_does_not_close_the_port(serve, connect, requests, until, health):
+    """One such call ends grpcio's server; another one listens on the same port, and what is being filmed goes on."""
+    served = await serve()
+    held = asyncio.Event()
+    served.director.before_chunk = held.wait
+    running = connect(served).Generate(iter(requests(story="kitten")))
+    await until(lambda: served.director.live == 1)
+
+    async def answers() -> bool:
+        try:
+            return bool(await health(served) == SERVING)
+        except grpc.aio.AioRpcError:
+            return False
+
+    for _ in range(2):
+        with grpc.insecure_channel(served.address) as channel:
+            call = channel.unary_unary(b"/framecast.v1.Video/G\xe9n\xe9rer", bytes, bytes)  # grpc-js sends it so
+            with pytest.raises(grpc.RpcError):
+                await asyncio.to_thread(call, b"", timeout=5)
+        end = time.monotonic() + 5
+        while not await answers():
+            assert time.monotonic() < end, "nobody listens any more"
+    held.set()
+    assert [event.WhichOneof("event") async for event in running][-1] == "done"
+    events = connect(served).Generate(iter(requests(story="kitten")))
+    assert [event.WhichOneof("event") async for event in events][-1] == "done"
+    await served.gateway.drain()
+    with pytest.raises(grpc.aio.AioRpcError):
+        await health(served)

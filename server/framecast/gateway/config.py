@@ -62,7 +62,8 @@ class GatewayConfig:
         grace_seconds: how long a drain lets accepted videos finish.
         keepalive_seconds: a ping goes to a silent peer after this long.
         keepalive_timeout_seconds: a peer that does not answer a ping this fast is gone, and so is its work.
-        max_request_bytes: the largest message accepted. Over-long texts up to this size are told which field it was.
+        max_request_bytes: the largest message accepted. Over-long texts up to this size are told which field it was; a
+            connection may have one that is not yet whole on each of its streams, and they stay in memory.
         max_response_bytes: the largest chunk sent.
     """
 
@@ -83,5 +84,5 @@ class GatewayConfig:
     grace_seconds: float = 30.0
     keepalive_seconds: float = 20.0
     keepalive_timeout_seconds: float = 10.0
-    max_request_bytes: int = 4 * 2**20
+    max_request_bytes: int = 2**18
     max_response_bytes: int = 64 * 2**20

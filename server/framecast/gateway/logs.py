@@ -47,3 +47,9 @@ def write_log(form: LogFormat = LogFormat.TEXT, level: LogLevel = LogLevel.INFO)
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if form is LogFormat.JSON else _Text("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level.value.upper(), handlers=[handler])
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_metadata)
+
+
+def _is_no_metadata(record: logging.LogRecord) -> bool:
+    """gRPC logs metadata that are no UTF-8 as they are, a token perhaps, and their caller is refused anyway."""
+    return not record.getMessage().startswith("Invalid encoding on")

@@ -16,17 +16,18 @@ from framecast.gateway.calls import Call
 from framecast.gateway.metrics import GatewayMetrics
 from framecast.gateway.status import abort
 
-_METHODS = {
-    "/framecast.v1.Video/Plan": ("plan", "PlanRequest"),
-    "/framecast.v1.Video/GetServerInfo": ("server_info", "GetServerInfoRequest"),
+_COUNTED = {"/framecast.v1.Video/Plan": "plan", "/framecast.v1.Video/GetServerInfo": "server_info"}
+_KINDS = {
+    "/framecast.v1.Video/Plan": "framecast.v1.PlanRequest",
+    "/framecast.v1.Video/GetServerInfo": "framecast.v1.GetServerInfoRequest",
+    "/grpc.health.v1.Health/Check": "grpc.health.v1.HealthCheckRequest",
+    "/grpc.health.v1.Health/Watch": "grpc.health.v1.HealthCheckRequest",
 }
 
 
 def unreadable(kind: str) -> InvalidRequest:
-    """What whoever sent bytes that are no message of this kind is told."""
-    return InvalidRequest(
-        "message", f"is not a framecast.v1.{kind} in protobuf's wire format; every text in it must be UTF-8"
-    )
+    """What whoever sent bytes that are no message of this kind, its full name, is told."""
+    return InvalidRequest("message", f"is not a {kind} in protobuf's wire format; every text in it must be UTF-8")
 
 
 class ReadableMessages(grpc.aio.ServerInterceptor):
@@ -42,9 +43,9 @@ class ReadableMessages(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The handler, behind one that looks at what was read."""
         handler: Any = await continuation(handler_call_details)
-        if handler is None or handler_call_details.method not in _METHODS:
+        method = handler_call_details.method
+        if handler is None or method not in _KINDS:
             return cast("grpc.RpcMethodHandler[Any, Any] | None", handler)
-        name, kind = _METHODS[handler_call_details.method]
         make: Any = grpc.unary_unary_rpc_method_handler
         if handler.response_streaming:
             make = grpc.unary_stream_rpc_method_handler
@@ -58,8 +59,9 @@ class ReadableMessages(grpc.aio.ServerInterceptor):
 
         async def checked(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             if request is None:
-                Call(name, "", self._metrics, None).ended(grpc.StatusCode.INVALID_ARGUMENT)
-                await abort(context, unreadable(kind), "")
+                if method in _COUNTED:
+                    Call(_COUNTED[method], "", self._metrics, None).ended(grpc.StatusCode.INVALID_ARGUMENT)
+                await abort(context, unreadable(_KINDS[method]), "")
             return await answer(request, context)
 
         return cast("grpc.RpcMethodHandler[Any, Any]", make(checked, read, handler.response_serializer))

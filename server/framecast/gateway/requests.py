@@ -101,7 +101,7 @@ class RequestStream:
         try:
             return await anext(self._messages, None)
         except DecodeError:
-            raise unreadable("GenerateRequest") from None
+            raise unreadable("framecast.v1.GenerateRequest") from None
 
 
 class PushedScenes:

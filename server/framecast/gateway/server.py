@@ -5,15 +5,17 @@ import logging
 from collections.abc import Coroutine
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from framecast.client.v1 import video_pb2, video_pb2_grpc
 from framecast.director.model import ServedModel
-from framecast.gateway.address import require_free
+from framecast.gateway.address import gateway_address, require_free
 from framecast.gateway.auth import BearerTokens
 from framecast.gateway.calls import Spans, no_spans
 from framecast.gateway.config import GatewayConfig
+from framecast.gateway.health import Health
+from framecast.gateway.listening import Listening
 from framecast.gateway.metrics import GatewayMetrics
 from framecast.gateway.readable import ReadableMessages
 from framecast.gateway.service import Director, VideoService
@@ -35,12 +37,10 @@ class Gateway:
         service: for its counts of live and queued videos, and its metrics.
     """
 
-    def __init__(
-        self, server: grpc.aio.Server, service: VideoService, health: health.aio.HealthServicer, port: int, grace: float
-    ) -> None:
+    def __init__(self, listening: Listening, service: VideoService, health: Health, port: int, grace: float) -> None:
         self.port = port
         self.service = service
-        self._server = server
+        self._listening = listening
         self._health = health
         self._grace = grace
         self._draining = self._stopped = False
@@ -51,9 +51,7 @@ class Gateway:
         if serving != self.service.serving:
             logger.info("gateway serving=%s", serving)
         self.service.serving = serving
-        status = health_pb2.HealthCheckResponse
-        for name in ("", SERVICE):
-            await self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
+        self._health.set(serving and not self._draining)
 
     async def drain(self, grace: float | None = None) -> None:
         """Stops: health flips, new calls are refused, accepted ones may finish, what is left is cancelled.
@@ -69,14 +67,14 @@ class Gateway:
         videos, plans = self.service.videos, self.service.plans
         logger.info("gateway drains live=%d queued=%d grace=%g", videos.live, videos.queued, grace)
         self._draining = True  # whatever becomes of Triton meanwhile
-        await self._health.enter_graceful_shutdown()
+        self._health.set(False)
         videos.drain()
         plans.drain()
         # The port stays open meanwhile: probes must be able to read NOT_SERVING, callers a clear refusal.
         if await _idle(videos.idle(), plans.idle(), timeout=grace):
-            await self._server.stop(SETTLE_SECONDS)
+            await self._listening.stop(SETTLE_SECONDS)
         else:
-            await self._server.stop(None)
+            await self._listening.stop(None)
             await _idle(videos.idle(), plans.idle(), timeout=SETTLE_SECONDS)
         self._stopped = True
         logger.info("gateway stopped")
@@ -106,6 +104,23 @@ async def start_gateway(
         OSError: the address cannot be listened on, or a TLS file cannot be read.
     """
     metrics = metrics or GatewayMetrics()
+    service = VideoService(config, director, model, metrics, spans)
+    said = Health(SERVICE)
+    require_free(config.address)
+    host, _ = gateway_address(config.address)
+    listening = Listening(
+        lambda: _server(config, service, said, metrics), lambda server, port: _listen(config, server, port), host
+    )
+    said.set(True)
+    port = await listening.start()
+    gateway = Gateway(listening, service, said, port, config.grace_seconds)
+    await gateway.set_serving(True)
+    logger.info("gateway listens address=%s port=%d", config.address, port)
+    return gateway
+
+
+def _server(config: GatewayConfig, service: VideoService, said: Health, metrics: GatewayMetrics) -> grpc.aio.Server:
+    """A server with all services, which does not listen yet."""
     server = grpc.aio.server(
         interceptors=[*([BearerTokens(config.tokens, metrics)] if config.tokens else []), ReadableMessages(metrics)],
         options=[
@@ -114,6 +129,7 @@ async def start_gateway(
             ("grpc.max_send_message_length", config.max_response_bytes),
             ("grpc.keepalive_time_ms", int(config.keepalive_seconds * 1000)),
             ("grpc.keepalive_timeout_ms", int(config.keepalive_timeout_seconds * 1000)),
+            ("grpc.keepalive_permit_without_calls", 1),  # a dead peer that asks for nothing has a connection too
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 5000),
             # Calls whose callers do not read cannot even be told that they have ended: each keeps a chunk for as long
@@ -121,32 +137,26 @@ async def start_gateway(
             ("grpc.max_concurrent_streams", config.max_live_videos + config.max_queued_videos + _OTHER_CALLS),
         ],
     )
-    service = VideoService(config, director, model, metrics, spans)
-    health_service = health.aio.HealthServicer()
     video_pb2_grpc.add_VideoServicer_to_server(service, server)
-    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+    health_pb2_grpc.add_HealthServicer_to_server(said, server)
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    port = _listen(server, config)
-    gateway = Gateway(server, service, health_service, port, config.grace_seconds)
-    await gateway.set_serving(True)
-    await server.start()
-    logger.info("gateway listens address=%s port=%d", config.address, port)
-    return gateway
+    return server
 
 
-def _listen(server: grpc.aio.Server, config: GatewayConfig) -> int:
-    require_free(config.address)
+def _listen(config: GatewayConfig, server: grpc.aio.Server, port: int) -> int:
+    """On the address, or on `port` of its host if that is not 0; returns the port. Raises OSError."""
+    address = f"{config.address.rpartition(':')[0]}:{port}" if port else config.address
     try:
         if config.tls_certificate and config.tls_key:
             pair = (config.tls_key.read_bytes(), config.tls_certificate.read_bytes())
-            port = server.add_secure_port(config.address, grpc.ssl_server_credentials([pair]))
+            found = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
         else:
-            port = server.add_insecure_port(config.address)
+            found = server.add_insecure_port(address)
     except RuntimeError:
-        port = 0
-    if not port:
-        raise OSError(f"cannot listen on {config.address}; is it host:port, and the port free?")
-    return int(port)
+        found = 0
+    if not found:
+        raise OSError(f"cannot listen on {address}; is it host:port, and the port free?")
+    return int(found)
 
 
 async def _idle(*waits: Coroutine[None, None, None], timeout: float) -> bool:

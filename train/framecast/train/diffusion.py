@@ -222,7 +222,12 @@ def velocity_loss(
 
     `alphas` is the scheduler's cumulative product, float32 [1000]; everything is on one device. Weights do not move the
     optimum, which is a mean at each place; they only say what is learnt first.
+
+    Raises:
+        ValueError: the batch is in half precision, as it was drawn; `Batch.to` makes it single.
     """
+    if batch.latents.dtype is not torch.float32:
+        raise ValueError(f"batch.latents are {batch.latents.dtype}; call batch.to(device) first")
     clean = batch.latents * config.scale
     size, frames, device = clean.shape[0], clean.shape[2], clean.device
     noise = torch.randn(clean.shape, generator=generator, device=device)

@@ -103,7 +103,8 @@ def held_out_loss(
     unet, encoder = (models[name].cpu() for name in ("unet", "text_encoder"))
     losses = []
     for _ in range(max(1, len(held) // 4)):
-        batch = diffusion.draw_batch(cache, tokenizer, replace(config, dropped=0.0), 4, rng, window=CLIP, told=held)
+        drawn = diffusion.draw_batch(cache, tokenizer, replace(config, dropped=0.0), 4, rng, window=CLIP, told=held)
+        batch = drawn.to(torch.device("cpu"))
         losses.append(diffusion.velocity_loss(unet, encoder, batch, alphas, measure, config, generator).item())
     return sum(losses) / len(losses)
 

@@ -1,7 +1,6 @@
 """AOTInductor packages with our kernels compiled into them: the decoder's, timed, and small ones as they are served."""
 
 import importlib.util
-import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from framecast.bench.gpu import models
 from framecast.bench.gpu.denoise import decoding
 from framecast.bench.gpu.job import Turn
+from framecast.bench.gpu.module import Tensors, convolutions
 from framecast.bench.gpu.rows import Emit
 from framecast.bench.gpu.scale import TINY, Scale
 from framecast.bench.gpu.switches import Switches, applied
@@ -45,23 +45,34 @@ class AotiJob:
             return
         work = decoding(scale)
         switches = replace(Switches(), compile=False, **{op: op in self.ops for op in OPS})
-        os.environ["AOTI_RUNTIME_CHECK_INPUTS"] = "1"  # a tensor laid out otherwise than was traced is an error then
+
+        def wrong(step: str, outputs: Tensors) -> bool:
+            if not (found := work.wrong(outputs)):
+                return False
+            black = float((outputs[0] == 16).float().mean())  # what NaN becomes, too
+            emit(what="aoti", job=self.name, step=step, refused=found, black=black, **work.beyond(outputs))
+            return True
+
         with tempfile.TemporaryDirectory() as folder, torch.no_grad(), applied(work.module, switches) as module:
-            plain = tuple(module(*work.inputs))
-            if wrong := work.wrong(plain):
+            with convolutions(tf32=False, search=False):
+                wrong("eager, convolutions as cuDNN guesses", tuple(module(*work.inputs)))
+            with convolutions(tf32=True, search=True):
+                if wrong("eager", tuple(module(*work.inputs))):
+                    turn()
+                    return
+                if scale.device == "cuda":
+                    torch.cuda.empty_cache()  # others prepare on the same device
+                path = Path(folder) / "vae.pt2"
+                write_package(torch.export.export(module, work.inputs, strict=False), path)
+                size = path.stat().st_size
+                package = torch._inductor.aoti_load_package(str(path))
+                found = tuple(package(*work.inputs))
                 turn()
-                emit(what="aoti", job=self.name, refused=f"before it is compiled: {wrong}", **work.beyond(plain))
-                return
-            path = Path(folder) / "vae.pt2"
-            write_package(torch.export.export(module, work.inputs, strict=False), path)
-            size = path.stat().st_size
-            package = torch._inductor.aoti_load_package(str(path))
-            found = tuple(package(*work.inputs))
-            turn()
-            if wrong := work.wrong(found):
-                emit(what="aoti", job=self.name, refused=wrong, **work.beyond(found))
-                return
-            timing = measure(lambda: package(*work.inputs), torch.device(scale.device), 4 * scale.seconds)
+                if wrong("package", found):
+                    wrong("package, again", tuple(package(*work.inputs)))
+                    wrong("eager, after it", tuple(module(*work.inputs)))
+                    return
+                timing = measure(lambda: package(*work.inputs), torch.device(scale.device), 4 * scale.seconds)
         emit(what="aoti", job=self.name, graph=work.name, file_mb=size / 2**20, **timing.record("call"))
 
 

@@ -59,7 +59,7 @@ def job_named(name: str, among: Sequence[Job] = (*JOBS, *DIAGNOSES)) -> Job:
 
 def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
     """The suite's section: `JOBS`, or those that the scale names."""
-    measure_all([job_named(name) for name in scale.jobs] or JOBS, scale, emit, deadline)
+    measure_all([job_named(name) for name in dict.fromkeys(scale.jobs)] or JOBS, scale, emit, deadline)
 
 
 def measure_all(jobs: Sequence[Job], scale: Scale, emit: Emit, deadline: Deadline) -> None:

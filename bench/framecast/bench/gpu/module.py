@@ -89,8 +89,8 @@ class Workload:
         """Where outputs are wrong: the share of each one's rows along its first axis, and of its values."""
         row: dict[str, float] = {}
         for index, (out, reference) in enumerate(zip(outputs, self.reference, strict=True)):
-            off = ((out.float() - reference.float()).abs() > self.allowed).flatten(1)
-            row |= {f"rows_{index}": float(off.any(1).float().mean()), f"values_{index}": float(off.float().mean())}
+            far = ((out.float() - reference.float()).abs() > self.allowed).flatten(1)
+            row |= {f"rows_{index}": float(far.any(1).float().mean()), f"values_{index}": float(far.float().mean())}
         return row
 
 
@@ -152,6 +152,8 @@ def ops_called(workload: Workload, switches: Switches) -> set[str]:
     seen = _Ops()
     with torch.no_grad(), applied(workload.module, replace(switches, compile=False)) as module, seen:
         module(*workload.inputs)
+    if workload.inputs[0].is_cuda:
+        torch.cuda.empty_cache()  # others prepare on the same device
     return seen.names
 
 
