@@ -1,6 +1,8 @@
 """The command that is run beside a server, and what becomes of its end."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -33,3 +35,16 @@ async def test_a_cancellation_of_who_waits_is_not_lost() -> None:
     may_close.set()
     await asyncio.wait({task})
     assert task.cancelled()
+
+
+@pytest.mark.parametrize(("soft", "hard", "after"), [(300, 900, 900), (300, 300, 300), (900, 900, 900)])
+def test_it_may_have_as_many_connections_as_the_system_lets_it(soft: int, hard: int, after: int) -> None:
+    program = f"""
+import resource
+from framecast.gateway.serve import allow_connections
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+allow_connections()
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(after), str(hard)]

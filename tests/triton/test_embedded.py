@@ -234,7 +234,9 @@ async def test_a_stage_that_is_frozen_is_ended_and_loaded_again(
     stages = TritonStages(triton.address)
     said: list[bool] = []
     config = SupervisorConfig(poll=0.05, frozen=0.2)
-    supervisor = Supervisor(triton.address, said.append, stages.interrupt, stages.broken, triton, config)
+    supervisor = Supervisor(
+        triton.address, said.append, stages.interrupt, stages.broken, embedded=triton, config=config
+    )
     try:
         await supervisor.start()
         watch = asyncio.create_task(supervisor.watch())
@@ -257,6 +259,37 @@ async def test_a_stage_that_is_frozen_is_ended_and_loaded_again(
         await stages.close()
 
 
+async def test_a_stage_that_freezes_under_its_only_caller_is_ended(storybook_repository: Path) -> None:
+    """Nobody asks it afterwards, so that no answer calls it dead."""
+    triton = EmbeddedTriton(EmbeddedConfig(storybook_repository))
+    stages = TritonStages(triton.address)
+    config = SupervisorConfig(poll=0.05, silent=1.5)
+    supervisor = Supervisor(
+        triton.address, lambda serving: None, stages.interrupt, stages.broken, stages.awaited, triton, config
+    )
+    try:
+        await supervisor.start()
+        watch = asyncio.create_task(supervisor.watch())
+        before = triton.stubs()
+        subjects = ("kitten", "dog", "rabbit", "bird", "fish", "ball")
+        scenes = stages.plan(" ".join(f"A red {subject} plays in the courtyard at night." for subject in subjects), 6)
+        await anext(scenes)
+        os.kill(before["scene_planner"], signal.SIGSTOP)
+
+        async def rest() -> list[Any]:
+            return [scene async for scene in scenes]
+
+        with pytest.raises(StageUnavailable, match="scene_planner died"):
+            await asyncio.wait_for(rest(), 60)
+        await _until(lambda: triton.stubs().keys() == before.keys())
+        assert {name for name, pid in triton.stubs().items() if pid != before[name]} == {"scene_planner"}
+    finally:
+        watch.cancel()
+        await asyncio.wait({watch})
+        await supervisor.stop()
+        await stages.close()
+
+
 async def test_a_stage_that_does_something_is_given_longer() -> None:
     """Its neighbours may keep it waiting: what ends a frozen one would end it too."""
     busy = await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
@@ -267,7 +300,7 @@ async def test_a_stage_that_does_something_is_given_longer() -> None:
     ended, began = dict[str, float](), time.monotonic()
     try:
         while len(ended) < 2 and time.monotonic() - began < 60:
-            supervisor._end_frozen(["denoiser", "text_encoder"])
+            supervisor._end_frozen(["denoiser", "text_encoder"], [])
             for name, process in (("denoiser", busy), ("text_encoder", idle)):
                 if process.returncode is not None:
                     ended.setdefault(name, time.monotonic() - began)

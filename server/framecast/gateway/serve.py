@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import shlex
 import signal
 import sys
@@ -62,6 +63,17 @@ class ServeConfig:
     mark: Path | None = None
 
 
+def allow_connections() -> None:
+    """As many open files as the process may have, up to 65,536: many shells begin with 1,024.
+
+    So many idle connections would shut all callers out, and keep a stage from being repaired.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2**16 if hard == resource.RLIM_INFINITY else min(hard, 2**16)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def serve(config: ServeConfig) -> int:
     """Serves until SIGTERM, SIGINT or SIGHUP, or until `config.command` has ended; returns the exit code.
 
@@ -71,6 +83,7 @@ async def serve(config: ServeConfig) -> int:
         FramecastError, OSError: it cannot start.
     """
     require_free(config.gateway.address)  # before Triton takes its seconds
+    allow_connections()
     async with AsyncExitStack() as stack:
         signals = _signals(stack)
         observers = stack.enter_context(Observers.opened(config.gateway.metrics_address))
@@ -98,7 +111,7 @@ async def serve(config: ServeConfig) -> int:
             typer.echo(f"waiting for Triton at {address}", err=True)
         stages = TritonStages(address, observers.headers)
         stack.push_async_callback(stages.close)
-        supervisor = Supervisor(address, on_change, stages.interrupt, stages.broken, embedded)
+        supervisor = Supervisor(address, on_change, stages.interrupt, stages.broken, stages.awaited, embedded)
         stack.push_async_callback(supervisor.stop)
         await _unless(signals, supervisor.start())
         # 2. Director and gateway.

@@ -4,8 +4,9 @@ Triton 2.51 neither restarts a python stub that died nor stops calling itself re
 watched. A dead stub's model is unloaded and loaded again while the others go on; when that fails, or tritonserver
 itself is gone or does not answer, the server is started again. A stub that lives, whose answers say for a while that it
 does not, and that has done nothing meanwhile, is frozen and ended; one that has had processor time may only be kept
-waiting by its neighbours, and is given longer. A Triton that is not ours is only asked whether it is ready; what its
-answers say of dead models counts too.
+waiting by its neighbours, and is given longer. One that a call waits for and that has had no processor time at all is
+frozen too, though no answer says so: there is none while every place is taken by those who wait. A Triton that is not
+ours is only asked whether it is ready; what its answers say of dead models counts too.
 """
 
 import asyncio
@@ -42,6 +43,7 @@ class SupervisorConfig:
         frozen: that a stage with a living process may be called dead by its answers, and do nothing, before that
             process is ended.
         stuck: the same for one that does something.
+        silent: that a call may wait for a stage that has no processor time at all, and that stage have none.
         poll: between looks.
         longest_pause: before another repair, when one after the other fails; each time it is twice as long.
         starts: how often, not seconds, a server of ours is started that a signal ends before it is ready.
@@ -52,6 +54,7 @@ class SupervisorConfig:
     reload_timeout: float = 15.0
     frozen: float = 5.0
     stuck: float = 60.0
+    silent: float = 10.0
     poll: float = 0.25
     longest_pause: float = 30.0
     starts: int = 3
@@ -74,6 +77,7 @@ class Supervisor:
         on_change: takes True when it begins to serve and False when it stops.
         on_death: takes the names of the models whose process has died.
         broken: names of the models whose answers say that they have died.
+        awaited: names of the models that a call has been waiting for at least so many seconds.
         embedded: the process to keep alive; None for a server that is not ours.
     """
 
@@ -83,6 +87,7 @@ class Supervisor:
         on_change: Callable[[bool], None],
         on_death: Callable[[Collection[str]], None] = lambda models: None,
         broken: Callable[[], Collection[str]] = tuple,
+        awaited: Callable[[float], Collection[str]] = lambda seconds: (),
         embedded: EmbeddedTriton | None = None,
         config: SupervisorConfig | None = None,
     ) -> None:
@@ -90,6 +95,7 @@ class Supervisor:
         self._on_change = on_change
         self._on_death = on_death
         self._broken = broken
+        self._awaited = awaited
         self._embedded = embedded
         self._config = config or SupervisorConfig()
         self._serving = False
@@ -166,22 +172,23 @@ class Supervisor:
             return "tritonserver has ended"
         if dead := self._dead():
             return f"the stage {', '.join(dead)} has died"
-        self._end_frozen(self._broken())
+        self._end_frozen(self._broken(), self._awaited(self._config.silent))
         return "" if await answers(self._client, self._config.answer_timeout) else "tritonserver does not answer"
 
-    def _end_frozen(self, broken: Collection[str]) -> None:
-        """Ends the processes of stages that have been called dead for too long: at the next look they are."""
-        now, stubs = time.monotonic(), self._embedded.stubs() if self._embedded and broken else {}
+    def _end_frozen(self, broken: Collection[str], awaited: Collection[str]) -> None:
+        """Ends the processes of stages that are called dead, or waited for, too long; the next look finds them dead."""
+        names = {*broken, *awaited}
+        now, stubs = time.monotonic(), self._embedded.stubs() if self._embedded and names else {}
         before, self._suspected = self._suspected, {}
-        for name in broken:
-            if name not in stubs:
-                continue
+        for name in names & stubs.keys():
             worked, known = work_done(stubs[name]), before.get(name)
             suspect = (
                 known if known and known.worked == worked else _Suspect(worked, known.since if known else now, now)
             )
             self._suspected[name] = suspect
-            if now - suspect.idle_since >= self._config.frozen or now - suspect.since >= self._config.stuck:
+            idle, suspected = now - suspect.idle_since, now - suspect.since
+            called_dead = name in broken and (idle >= self._config.frozen or suspected >= self._config.stuck)
+            if called_dead or idle >= self._config.silent:
                 _log.warning("the stage %s lives and does not answer; ending its process", name)
                 with suppress(ProcessLookupError):
                     os.kill(stubs[name], signal.SIGKILL)
