@@ -61,6 +61,16 @@ def test_a_certificate_needs_its_own_key(tmp_path: Path) -> None:
         assert "\n" not in str(told.value)
 
 
+def test_a_certificate_is_one_that_grpc_takes(tmp_path: Path) -> None:
+    """A byte-order mark is nothing to OpenSSL, and the end of gRPC's."""
+    marked = tmp_path / "marked.pem"
+    marked.write_bytes(b"\xef\xbb\xbf" + (TLS / "a.pem").read_bytes())
+    with pytest.raises(
+        ValueError, match=r"marked\.pem is none that gRPC takes; give one with an RSA, .* byte-order mark"
+    ):
+        require_pair(marked, TLS / "a.key")
+
+
 async def test_an_encrypted_gateway_answers_who_trusts_its_certificate_and_nobody_else(serve: Any) -> None:
     served = await serve(tls_certificate=TLS / "a.pem", tls_key=TLS / "a.key")
     address = served.address.replace("127.0.0.1", "localhost")

@@ -4,7 +4,10 @@ import errno
 import ipaddress
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import grpc
 
 
 def gateway_address(address: str) -> tuple[str, int]:
@@ -47,10 +50,10 @@ def require_free(address: str) -> None:
 
 
 def require_pair(certificate: Path, key: Path) -> None:
-    """A certificate and its key, both PEM.
+    """A certificate and its key, both PEM, that gRPC takes too: its TLS library reads less than OpenSSL.
 
     Raises:
-        ValueError: a file cannot be read, or they do not belong together.
+        ValueError: a file cannot be read, they do not belong together, or gRPC does not take them.
     """
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=str)
@@ -60,6 +63,18 @@ def require_pair(certificate: Path, key: Path) -> None:
             f"--tls-certificate {certificate} and --tls-key {key} are no certificate and its key in PEM, without a "
             f"password: {reason}"
         ) from error
+    with ThreadPoolExecutor(1) as pool:
+        probe = grpc.server(pool)
+        try:
+            pair = (key.read_bytes(), certificate.read_bytes())
+            probe.add_secure_port("localhost:0", grpc.ssl_server_credentials([pair]))
+        except RuntimeError as error:
+            raise ValueError(
+                f"--tls-certificate {certificate} is none that gRPC takes; give one with an RSA, P-256 or P-384 key, "
+                "in PEM without a byte-order mark"
+            ) from error
+        finally:
+            probe.stop(None)
 
 
 def _refused(family: int, where: object) -> OSError | None:
