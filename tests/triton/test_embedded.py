@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -288,6 +289,27 @@ async def test_a_stage_that_freezes_under_its_only_caller_is_ended(storybook_rep
         await asyncio.wait({watch})
         await supervisor.stop()
         await stages.close()
+
+
+async def test_after_a_pause_of_the_machine_nobody_is_blamed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten minutes between two looks count as one second; a stage that stays idle is ended by the looks after it."""
+    idle = await asyncio.create_subprocess_exec("sleep", "600")
+    embedded: Any = SimpleNamespace(stubs=lambda: {"denoiser": idle.pid})
+    supervisor = Supervisor("127.0.0.1:1", lambda serving: None, embedded=embedded, config=SupervisorConfig(silent=3.0))
+    now = 1000.0
+    monkeypatch.setattr("framecast.triton.supervisor.time.monotonic", lambda: now)
+    try:
+        for looks in range(4):
+            assert idle.returncode is None, f"ended after {looks} looks"
+            supervisor._end_frozen([], ["denoiser"])
+            now += 600.0
+        monkeypatch.undo()
+        assert await asyncio.wait_for(idle.wait(), 10) == -signal.SIGKILL
+    finally:
+        with suppress(ProcessLookupError):
+            idle.kill()
+        await idle.wait()
+        await supervisor.stop()
 
 
 async def test_a_stage_that_does_something_is_given_longer() -> None:

@@ -30,6 +30,7 @@ from framecast.triton.readiness import all_ready, answers, wait_ready
 from framecast.within import within
 
 _log = logging.getLogger(__name__)
+_LONGEST_LOOK = 1.0  # seconds that a stage is blamed for between two looks
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,12 @@ class SupervisorConfig:
 
 @dataclass(frozen=True)
 class _Suspect:
-    """A stage that is called dead: its work so far, since when it is called so, and since when it does nothing."""
+    """A stage that is called dead or waited for: its work so far, for how long it is so, and does nothing, seconds."""
 
     worked: tuple[int, ...]
-    since: float
-    idle_since: float
+    lasted: float
+    idle: float
+    looked: float
 
 
 class Supervisor:
@@ -182,13 +184,16 @@ class Supervisor:
         before, self._suspected = self._suspected, {}
         for name in names & stubs.keys():
             worked, known = work_done(stubs[name]), before.get(name)
-            suspect = (
-                known if known and known.worked == worked else _Suspect(worked, known.since if known else now, now)
-            )
+            suspect = _Suspect(worked, 0.0, 0.0, now)
+            if known is not None:
+                # Where looks are far apart we have had no time either: after a pause of the whole machine, say.
+                passed = min(now - known.looked, _LONGEST_LOOK)
+                idle = known.idle + passed if known.worked == worked else 0.0
+                suspect = _Suspect(worked, known.lasted + passed, idle, now)
             self._suspected[name] = suspect
-            idle, suspected = now - suspect.idle_since, now - suspect.since
-            called_dead = name in broken and (idle >= self._config.frozen or suspected >= self._config.stuck)
-            if called_dead or idle >= self._config.silent:
+            config, called_dead = self._config, name in broken
+            dead = called_dead and (suspect.idle >= config.frozen or suspect.lasted >= config.stuck)
+            if dead or suspect.idle >= config.silent:
                 _log.warning("the stage %s lives and does not answer; ending its process", name)
                 with suppress(ProcessLookupError):
                     os.kill(stubs[name], signal.SIGKILL)
