@@ -309,7 +309,7 @@ async def test_after_a_pause_of_the_machine_nobody_is_blamed_for_it(monkeypatch:
         with suppress(ProcessLookupError):
             idle.kill()
         await idle.wait()
-        await supervisor.stop()
+        await supervisor.client.close()
 
 
 async def test_a_stage_that_does_something_is_given_longer() -> None:
