@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from framecast.client import AsyncVideoClient, ChannelOptions, RetryPolicy, Unavailable
@@ -52,7 +53,9 @@ def test_a_host_of_others_is_told() -> None:
 
 
 def test_a_certificate_needs_its_own_key(tmp_path: Path) -> None:
+    before = set(psutil.Process().net_connections())
     require_pair(TLS / "a.pem", TLS / "a.key")
+    assert set(psutil.Process().net_connections()) == before, "what was tried is closed again"
     text = tmp_path / "text"
     text.write_text("no certificate")
     for certificate, key in (("a.pem", "b.key"), (text, "a.key"), ("a.pem", text), ("a.pem", "none")):

@@ -67,14 +67,14 @@ def require_pair(certificate: Path, key: Path) -> None:
         probe = grpc.server(pool)
         try:
             pair = (key.read_bytes(), certificate.read_bytes())
-            probe.add_secure_port("localhost:0", grpc.ssl_server_credentials([pair]))
+            probe.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
         except RuntimeError as error:
             raise ValueError(
                 f"--tls-certificate {certificate} is none that gRPC takes; give one with an RSA, P-256 or P-384 key, "
                 "in PEM without a byte-order mark"
             ) from error
-        finally:
-            probe.stop(None)
+        probe.start()  # or its port would stay open
+        probe.stop(None).wait()
 
 
 def _refused(family: int, where: object) -> OSError | None:

@@ -174,12 +174,18 @@ class Supervisor:
             return "tritonserver has ended"
         if dead := self._dead():
             return f"the stage {', '.join(dead)} has died"
-        self._end_frozen(self._broken(), self._awaited(self._config.silent))
+        self._end_frozen(self._broken(), self._awaited(0.0), self._awaited(self._config.silent))
         return "" if await answers(self._client, self._config.answer_timeout) else "tritonserver does not answer"
 
-    def _end_frozen(self, broken: Collection[str], awaited: Collection[str]) -> None:
-        """Ends the processes of stages that are called dead, or waited for, too long; the next look finds them dead."""
-        names = {*broken, *awaited}
+    def _end_frozen(self, broken: Collection[str], asked: Collection[str], awaited: Collection[str]) -> None:
+        """Ends the processes of stages that are called dead, or waited for, too long; the next look finds them dead.
+
+        Args:
+            broken: called dead.
+            asked: those with a call.
+            awaited: those whose call has waited for `silent` seconds.
+        """
+        names = {*broken, *asked}
         now, stubs = time.monotonic(), self._embedded.stubs() if self._embedded and names else {}
         before, self._suspected = self._suspected, {}
         for name in names & stubs.keys():
@@ -193,7 +199,8 @@ class Supervisor:
             self._suspected[name] = suspect
             config, called_dead = self._config, name in broken
             dead = called_dead and (suspect.idle >= config.frozen or suspect.lasted >= config.stuck)
-            if dead or suspect.idle >= config.silent:
+            told = any(worked[2:])  # some systems do not tell a thread's nanoseconds, and ticks are too coarse
+            if dead or (told and name in awaited and suspect.idle >= config.silent):
                 _log.warning("the stage %s lives and does not answer; ending its process", name)
                 with suppress(ProcessLookupError):
                     os.kill(stubs[name], signal.SIGKILL)
