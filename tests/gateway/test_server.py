@@ -49,12 +49,12 @@ def health():
 async def test_health_follows_set_serving(serve, connect, requests, refuse, health, service):
     served = await serve()
     assert await health(served, service) == SERVING
-    await served.gateway.set_serving(False)
+    served.gateway.set_serving(False)
     assert await health(served, service) == NOT_SERVING
     stub = connect(served)
     assert (await refuse(served, requests("a"))).code() is grpc.StatusCode.UNAVAILABLE
     assert (await failed(consume(stub.Plan(pb.PlanRequest(text="a"))))).code() is grpc.StatusCode.UNAVAILABLE
-    await served.gateway.set_serving(True)
+    served.gateway.set_serving(True)
     assert await health(served, service) == SERVING
     assert await consume(stub.Generate(iter(requests("a"))))
 
@@ -205,7 +205,7 @@ async def test_drain_flips_health_refuses_the_new_and_lets_the_accepted_finish(
     drained = asyncio.create_task(served.gateway.drain(10))
     await asyncio.sleep(0)
     assert await health(served) == NOT_SERVING
-    await served.gateway.set_serving(True)  # Triton is back
+    served.gateway.set_serving(True)  # Triton is back
     assert await health(served) == NOT_SERVING
     assert shown.get_sample_value("framecast_serving") == 0
     error = await refuse(served, requests("b"))

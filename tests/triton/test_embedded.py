@@ -296,12 +296,13 @@ async def test_after_a_pause_of_the_machine_nobody_is_blamed_for_it(monkeypatch:
     idle = await asyncio.create_subprocess_exec("sleep", "600")
     embedded: Any = SimpleNamespace(stubs=lambda: {"denoiser": idle.pid})
     supervisor = Supervisor("127.0.0.1:1", lambda serving: None, embedded=embedded, config=SupervisorConfig(silent=3.0))
+    await _until(lambda: psutil.Process(idle.pid).name() == "sleep" and psutil.Process(idle.pid).status() == "sleeping")
     now = 1000.0
     monkeypatch.setattr("framecast.triton.supervisor.time.monotonic", lambda: now)
     try:
         for looks in range(4):
             assert idle.returncode is None, f"ended after {looks} looks"
-            supervisor._end_frozen([], ["denoiser"], ["denoiser"])
+            supervisor._end_frozen([], ["denoiser"])
             now += 600.0
         monkeypatch.undo()
         assert await asyncio.wait_for(idle.wait(), 10) == -signal.SIGKILL
@@ -322,7 +323,7 @@ async def test_a_stage_that_does_something_is_given_longer() -> None:
     ended, began = dict[str, float](), time.monotonic()
     try:
         while len(ended) < 2 and time.monotonic() - began < 60:
-            supervisor._end_frozen(["denoiser", "text_encoder"], [], [])
+            supervisor._end_frozen(["denoiser", "text_encoder"], [])
             for name, process in (("denoiser", busy), ("text_encoder", idle)):
                 if process.returncode is not None:
                     ended.setdefault(name, time.monotonic() - began)

@@ -66,8 +66,7 @@ def require_pair(certificate: Path, key: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         probe = grpc.server(pool)
         try:
-            pair = (key.read_bytes(), certificate.read_bytes())
-            probe.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+            probe.add_secure_port("127.0.0.1:0", credentials(certificate, key))
         except RuntimeError as error:
             raise ValueError(
                 f"--tls-certificate {certificate} is none that gRPC takes; give one with an RSA, P-256 or P-384 key, "
@@ -75,6 +74,11 @@ def require_pair(certificate: Path, key: Path) -> None:
             ) from error
         probe.start()  # or its port would stay open
         probe.stop(None).wait()
+
+
+def credentials(certificate: Path, key: Path) -> grpc.ServerCredentials:
+    """Of a server with such a pair, `require_pair`. Raises OSError."""
+    return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
 
 
 def _refused(family: int, where: object) -> OSError | None:

@@ -16,12 +16,12 @@ from framecast.gateway.calls import Call
 from framecast.gateway.metrics import GatewayMetrics
 from framecast.gateway.status import abort
 
-_COUNTED = {"/framecast.v1.Video/Plan": "plan", "/framecast.v1.Video/GetServerInfo": "server_info"}
-_KINDS = {
-    "/framecast.v1.Video/Plan": "framecast.v1.PlanRequest",
-    "/framecast.v1.Video/GetServerInfo": "framecast.v1.GetServerInfoRequest",
-    "/grpc.health.v1.Health/Check": "grpc.health.v1.HealthCheckRequest",
-    "/grpc.health.v1.Health/Watch": "grpc.health.v1.HealthCheckRequest",
+# What each method reads, and what its calls are counted as, where they are.
+_METHODS = {
+    "/framecast.v1.Video/Plan": ("framecast.v1.PlanRequest", "plan"),
+    "/framecast.v1.Video/GetServerInfo": ("framecast.v1.GetServerInfoRequest", "server_info"),
+    "/grpc.health.v1.Health/Check": ("grpc.health.v1.HealthCheckRequest", ""),
+    "/grpc.health.v1.Health/Watch": ("grpc.health.v1.HealthCheckRequest", ""),
 }
 
 
@@ -43,9 +43,9 @@ class ReadableMessages(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The handler, behind one that looks at what was read."""
         handler: Any = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or method not in _KINDS:
+        if handler is None or handler_call_details.method not in _METHODS:
             return cast("grpc.RpcMethodHandler[Any, Any] | None", handler)
+        kind, counted = _METHODS[handler_call_details.method]
         make: Any = grpc.unary_unary_rpc_method_handler
         if handler.response_streaming:
             make = grpc.unary_stream_rpc_method_handler
@@ -59,9 +59,9 @@ class ReadableMessages(grpc.aio.ServerInterceptor):
 
         async def checked(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             if request is None:
-                if method in _COUNTED:
-                    Call(_COUNTED[method], "", self._metrics, None).ended(grpc.StatusCode.INVALID_ARGUMENT)
-                await abort(context, unreadable(_KINDS[method]), "")
+                if counted:
+                    Call(counted, "", self._metrics, None).ended(grpc.StatusCode.INVALID_ARGUMENT)
+                await abort(context, unreadable(kind), "")
             return await answer(request, context)
 
         return cast("grpc.RpcMethodHandler[Any, Any]", make(checked, read, handler.response_serializer))

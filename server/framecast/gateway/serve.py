@@ -88,12 +88,10 @@ async def serve(config: ServeConfig) -> int:
         signals = _signals(stack)
         observers = stack.enter_context(Observers.opened(config.gateway.metrics_address))
         gateway: Gateway | None = None
-        changes: set[asyncio.Task[None]] = set()
 
         def on_change(serving: bool) -> None:
             if gateway is not None:
-                changes.add(task := asyncio.create_task(gateway.set_serving(serving)))
-                task.add_done_callback(changes.discard)
+                gateway.set_serving(serving)
 
         # 1. Triton, ours or somebody else's.
         embedded = None

@@ -10,7 +10,7 @@ from grpc_reflection.v1alpha import reflection
 
 from framecast.client.v1 import video_pb2, video_pb2_grpc
 from framecast.director.model import ServedModel
-from framecast.gateway.address import gateway_address, require_free
+from framecast.gateway.address import credentials, gateway_address, require_free
 from framecast.gateway.auth import BearerTokens
 from framecast.gateway.calls import Spans, no_spans
 from framecast.gateway.config import GatewayConfig
@@ -46,7 +46,7 @@ class Gateway:
         self._draining = self._stopped = False
         service.metrics.serving.set_function(lambda: service.serving and not self._draining)
 
-    async def set_serving(self, serving: bool) -> None:
+    def set_serving(self, serving: bool) -> None:
         """Health says so, and new calls are refused with UNAVAILABLE while it is False; running ones go on."""
         if serving != self.service.serving:
             logger.info("gateway serving=%s", serving)
@@ -114,7 +114,6 @@ async def start_gateway(
     said.set(True)
     port = await listening.start()
     gateway = Gateway(listening, service, said, port, config.grace_seconds)
-    await gateway.set_serving(True)
     logger.info("gateway listens address=%s port=%d", config.address, port)
     return gateway
 
@@ -148,8 +147,7 @@ def _listen(config: GatewayConfig, server: grpc.aio.Server, port: int) -> int:
     address = f"{config.address.rpartition(':')[0]}:{port}" if port else config.address
     try:
         if config.tls_certificate and config.tls_key:
-            pair = (config.tls_key.read_bytes(), config.tls_certificate.read_bytes())
-            found = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+            found = server.add_secure_port(address, credentials(config.tls_certificate, config.tls_key))
         else:
             found = server.add_insecure_port(address)
     except RuntimeError:

@@ -57,7 +57,6 @@ class TritonStages:
         self._client = triton_client(address)
         self._headers = headers
         self._deaths: dict[asyncio.Future[Any], frozenset[str]] = {}  # one a call: the models it needs
-        self._asked: dict[asyncio.Future[Any], float] = {}  # one a call: when it was sent
         self._dead_since: dict[str, float] = {}  # models that were said to be dead, and have not answered since
 
     def interrupt(self, models: Collection[str]) -> None:
@@ -79,11 +78,9 @@ class TritonStages:
         now = time.monotonic()
         return frozenset(name for name, since in self._dead_since.items() if now - since < BROKEN_SECONDS)
 
-    def awaited(self, seconds: float) -> frozenset[str]:
-        """The models that a call has been waiting for at least so long."""
-        now = time.monotonic()
-        late = (self._deaths[call] for call, asked in self._asked.items() if now - asked >= seconds)
-        return frozenset[str]().union(*late)
+    def awaited(self) -> frozenset[str]:
+        """The models that a call is waiting for."""
+        return frozenset[str]().union(*self._deaths.values())
 
     async def close(self) -> None:
         """Closes the channel."""
@@ -211,7 +208,7 @@ class TritonStages:
         """Awaits `work`; StageUnavailable when a model it needs dies or does not answer. Cancelling cancels it."""
         call = asyncio.ensure_future(work)
         death: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._deaths[death], self._asked[death] = c.needed_models(model), time.monotonic()
+        self._deaths[death] = c.needed_models(model)
         try:
             either: set[asyncio.Future[Any]] = {call, death}
             await asyncio.wait(either, timeout=TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
@@ -226,7 +223,7 @@ class TritonStages:
             return answer
         finally:
             call.cancel()  # if it still runs: Triton sees it at the next denoise step
-            del self._deaths[death], self._asked[death]
+            del self._deaths[death]
 
     def _failure(self, model: Model | Ensemble, error: InferenceServerException) -> FramecastError:
         """See `_error`; what it says of a dead model is kept."""

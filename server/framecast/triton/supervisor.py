@@ -44,7 +44,7 @@ class SupervisorConfig:
         frozen: that a stage with a living process may be called dead by its answers, and do nothing, before that
             process is ended.
         stuck: the same for one that does something.
-        silent: that a call may wait for a stage that has no processor time at all, and that stage have none.
+        silent: that a stage may be waited for, with a living process that has no processor time at all.
         poll: between looks.
         longest_pause: before another repair, when one after the other fails; each time it is twice as long.
         starts: how often, not seconds, a server of ours is started that a signal ends before it is ready.
@@ -79,7 +79,7 @@ class Supervisor:
         on_change: takes True when it begins to serve and False when it stops.
         on_death: takes the names of the models whose process has died.
         broken: names of the models whose answers say that they have died.
-        awaited: names of the models that a call has been waiting for at least so many seconds.
+        awaited: names of the models that a call is waiting for.
         embedded: the process to keep alive; None for a server that is not ours.
     """
 
@@ -89,7 +89,7 @@ class Supervisor:
         on_change: Callable[[bool], None],
         on_death: Callable[[Collection[str]], None] = lambda models: None,
         broken: Callable[[], Collection[str]] = tuple,
-        awaited: Callable[[float], Collection[str]] = lambda seconds: (),
+        awaited: Callable[[], Collection[str]] = tuple,
         embedded: EmbeddedTriton | None = None,
         config: SupervisorConfig | None = None,
     ) -> None:
@@ -174,18 +174,12 @@ class Supervisor:
             return "tritonserver has ended"
         if dead := self._dead():
             return f"the stage {', '.join(dead)} has died"
-        self._end_frozen(self._broken(), self._awaited(0.0), self._awaited(self._config.silent))
+        self._end_frozen(self._broken(), self._awaited())
         return "" if await answers(self._client, self._config.answer_timeout) else "tritonserver does not answer"
 
-    def _end_frozen(self, broken: Collection[str], asked: Collection[str], awaited: Collection[str]) -> None:
-        """Ends the processes of stages that are called dead, or waited for, too long; the next look finds them dead.
-
-        Args:
-            broken: called dead.
-            asked: those with a call.
-            awaited: those whose call has waited for `silent` seconds.
-        """
-        names = {*broken, *asked}
+    def _end_frozen(self, broken: Collection[str], awaited: Collection[str]) -> None:
+        """Ends the processes of stages that are called dead, or waited for, too long; the next look finds them dead."""
+        names = {*broken, *awaited}
         now, stubs = time.monotonic(), self._embedded.stubs() if self._embedded and names else {}
         before, self._suspected = self._suspected, {}
         for name in names & stubs.keys():
@@ -200,7 +194,7 @@ class Supervisor:
             config, called_dead = self._config, name in broken
             dead = called_dead and (suspect.idle >= config.frozen or suspect.lasted >= config.stuck)
             told = any(worked[2:])  # some systems do not tell a thread's nanoseconds, and ticks are too coarse
-            if dead or (told and name in awaited and suspect.idle >= config.silent):
+            if dead or (told and suspect.idle >= config.silent):
                 _log.warning("the stage %s lives and does not answer; ending its process", name)
                 with suppress(ProcessLookupError):
                     os.kill(stubs[name], signal.SIGKILL)

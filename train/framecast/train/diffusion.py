@@ -27,6 +27,7 @@ from transformers import CLIPTokenizer
 
 from framecast.train import text
 from framecast.train.ahead import ahead
+from framecast.train.average import blend
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.latents import LatentCache
 from framecast.train.measure import Measure
@@ -349,9 +350,3 @@ def rate_at(config: DiffusionConfig, step: int) -> float:
     share = (step - config.image_steps) / max(1, config.clip_steps)
     warm = min(1.0, (step - config.image_steps + 1) / 100)
     return config.clip_rate * warm * (0.05 + 0.95 * (1 + math.cos(math.pi * share)) / 2)
-
-
-@torch.no_grad()
-def blend(average: nn.Module, model: nn.Module, keep: float) -> None:
-    """Exponential moving average of the weights, in place."""
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1.0 - keep)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from framecast.train.average import blend
 from framecast.train.checkpoint import Checkpoint
 from framecast.train.discriminator import AdversarialConfig, PatchDiscriminator, adaptive_weight, hinge_loss
 from framecast.train.drafts import Drafts
@@ -246,12 +247,6 @@ def _share(config: VaeConfig, step: int) -> float:
     """Of every rate: a warm-up of 50 steps, then a cosine to a twentieth."""
     warm = min(1.0, (step + 1) / 50)
     return warm * (0.05 + 0.95 * (1 + math.cos(math.pi * step / config.steps)) / 2)
-
-
-@torch.no_grad()
-def blend(average: torch.nn.Module, module: torch.nn.Module, keep: float) -> None:
-    """Exponential moving average of the weights, in place."""
-    torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1.0 - keep)
 
 
 @torch.no_grad()
