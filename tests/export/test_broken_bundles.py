@@ -95,7 +95,17 @@ CASES: list[tuple[Callable[[Path], object], str]] = [
         lambda b: shutil.copy(
             b / "unet" / "diffusion_pytorch_model.safetensors", b / "pytorch_lora_weights.safetensors"
         ),
-        r"a LoRA, pytorch_lora_weights.safetensors, beside its UNet; fuse it",
+        r"/pytorch_lora_weights.safetensors is a LoRA, which is not read; fuse it into its model first",
+    ),
+    (
+        lambda b: shutil.copy(
+            b / "unet" / "diffusion_pytorch_model.safetensors", b / "unet" / "pytorch_lora_weights.safetensors"
+        ),
+        r"unet/pytorch_lora_weights.safetensors is a LoRA",
+    ),
+    (
+        lambda b: (b / "planner" / "adapter_config.json").write_text("{}", encoding="utf-8"),
+        r"planner/adapter_config.json is a LoRA",
     ),
     (
         lambda b: (b / "vae" / "diffusion_pytorch_model.safetensors").rename(

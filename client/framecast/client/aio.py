@@ -129,12 +129,7 @@ class AsyncVideoClient:
         await self.close()
 
     def _connect(self) -> None:
-        settings = self._settings
-        if settings.tls:
-            credentials = grpc.ssl_channel_credentials(settings.root_certificates)
-            self._channel = grpc.aio.secure_channel(self.address, credentials, options=settings.arguments)
-        else:
-            self._channel = grpc.aio.insecure_channel(self.address, options=settings.arguments)
+        self._channel = self._settings.open(self.address, grpc.aio)
         self._stub = video_pb2_grpc.VideoStub(self._channel)
 
     async def _tries(

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import grpc
 
 from framecast.client.errors import InvalidArgument
 
@@ -44,6 +47,13 @@ class ChannelOptions:
         if roots is not None and b"-----BEGIN CERTIFICATE-----" not in roots:
             raise InvalidArgument(f"ca_file: {ca_file} has no certificate in PEM")
         return cls(tls=tls or roots is not None, root_certificates=roots)
+
+    def open(self, address: str, transport: Any = grpc) -> Any:
+        """A channel to host:port of this module's, ``grpc`` or ``grpc.aio``; it connects with its first call."""
+        if self.tls:
+            credentials = grpc.ssl_channel_credentials(self.root_certificates)
+            return transport.secure_channel(address, credentials, options=self.arguments)
+        return transport.insecure_channel(address, options=self.arguments)
 
     @property
     def arguments(self) -> list[tuple[str, int]]:

@@ -29,14 +29,8 @@ def health_of(address: str, *, service: str = "", channel: ChannelOptions | None
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # the other commands do not need it
 
     require_address(address)
-    settings = channel or ChannelOptions()
-    if settings.tls:
-        credentials = grpc.ssl_channel_credentials(settings.root_certificates)
-        opened = grpc.secure_channel(address, credentials, options=settings.arguments)
-    else:
-        opened = grpc.insecure_channel(address, options=settings.arguments)
     answers = health_pb2.HealthCheckResponse
-    with opened:
+    with (channel or ChannelOptions()).open(address) as opened:
         ask: Any = health_pb2_grpc.HealthStub(opened).Check  # type: ignore[attr-defined]
         try:
             request = health_pb2.HealthCheckRequest(service=service)

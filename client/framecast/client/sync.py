@@ -49,16 +49,11 @@ class VideoClient:
     ) -> None:
         require_address(address)
         self.address = address
-        settings = channel or ChannelOptions()
         self._metadata = call_metadata(token)
         self._retry = retry or RetryPolicy()
         self._tracer = tracer
         self._closed = threading.Event()
-        if settings.tls:
-            credentials = grpc.ssl_channel_credentials(settings.root_certificates)
-            self._channel = grpc.secure_channel(address, credentials, options=settings.arguments)
-        else:
-            self._channel = grpc.insecure_channel(address, options=settings.arguments)
+        self._channel = (channel or ChannelOptions()).open(address)
         self._stub = video_pb2_grpc.VideoStub(self._channel)
 
     def generate(

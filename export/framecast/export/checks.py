@@ -16,6 +16,7 @@ PIPELINES: Mapping[str, tuple[str, ...]] = {
 ADAPTER = "motion_adapter"
 _GROWING_ROPE = ("dynamic", "longrope", "su")
 WEIGHTS = ("unet", "vae", "text_encoder", "planner")
+LORAS = ("*lora*.safetensors", "*lora*.bin", "adapter_config.json")  # diffusers', and peft's
 PARTS = (*WEIGHTS, "tokenizer", "scheduler")
 
 
@@ -44,10 +45,10 @@ def check_parts(path: Path) -> None:
         raise InvalidRepository(
             f"{path / 'text_encoder'} has use_attention_mask, which is not served; prompts are filled up."
         )
-    if lora := sorted(file.name for file in path.glob("*lora*.safetensors")):
-        raise InvalidRepository(
-            f"The bundle {path} has a LoRA, {lora[0]}, beside its UNet; fuse it into the UNet first."
-        )
+    folders = (path, *(path / part for part in WEIGHTS))
+    loras = (file for folder in folders for name in LORAS for file in folder.glob(name))
+    if lora := next(loras, None):
+        raise InvalidRepository(f"{lora} is a LoRA, which is not read; fuse it into its model first.")
     _check_same(path, "unet", "in_channels", unet, "vae", "latent_channels", vae)
     _check_same(path, "unet", "out_channels", unet, "unet", "in_channels", unet)
     _check_same(path, "unet", "cross_attention_dim", unet, "text_encoder", "hidden_size", text)
