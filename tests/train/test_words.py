@@ -136,7 +136,9 @@ def test_stories_are_also_worded_sparsely_in_plurals_and_as_lists() -> None:
 
 
 def test_a_denied_subject_is_in_the_story_and_not_in_its_storyboard() -> None:
-    rng, habits = random.Random(7), replace(USUAL, denied=1.0, cast=0.0, sparse=0.0, many=0.0, another=0.0, beside=0.0)
+    rng = random.Random(7)
+    others = {"cast": 0.0, "sparse": 0.0, "many": 0.0, "another": 0.0, "beside": 0.0, "spoken": 0.0}
+    habits = replace(USUAL, denied=1.0, **others)
     for language, denies in (("en", re.compile(r"\bnot\b|\band no\b", re.IGNORECASE)), ("zh", re.compile("不是"))):
         for _ in range(100):
             story = sample_story(rng, language, habits=habits)  # type: ignore[arg-type]

@@ -24,6 +24,10 @@ class Habits:
         denied: it is said who, or which colour, is not to be seen.
         beside: what is around is told as well: nightfall, a blue sky, a heading, whose the cat is, what it wears.
         terse: sentences of who does what, and little else; half of the casts are.
+        spoken: a story is told as people talk (`framecast.train.spoken`): then `loose` is `LOOSE`, and now and then
+            all of it is `past`.
+        loose: how often a word or a joint is one that no caption has.
+        past: what happens has happened.
     """
 
     camera: float = 0.12
@@ -42,8 +46,12 @@ class Habits:
     denied: float = 0.06
     beside: float = 0.12
     terse: bool = False
+    spoken: float = 0.35
+    loose: float = 0.0
+    past: bool = False
 
 
+LOOSE = 0.4
 USUAL = Habits()
 BUSY = Habits(
     camera=0.4, opening=0.4, light=0.3, weather=0.3, moved=0.5, another=0.2, scenes=(1, 2, 3, 4, 4, 5, 5, 6, 6, 6)
@@ -67,5 +75,5 @@ TERSE = Habits(
 )
 """Of a cast: who does what, one after the other."""
 
-PLAIN = Habits(sparse=0.0, many=0.0, aside=0.0, cast=0.0, denied=0.0, beside=0.0)
+PLAIN = Habits(sparse=0.0, many=0.0, aside=0.0, cast=0.0, denied=0.0, beside=0.0, spoken=0.0)
 """Full sentences about one."""

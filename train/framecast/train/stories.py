@@ -14,7 +14,7 @@ from typing import Any
 
 from framecast.train import surroundings as around
 from framecast.train.captions import canonical
-from framecast.train.habits import PLAIN, TERSE, USUAL, Habits
+from framecast.train.habits import LOOSE, PLAIN, TERSE, USUAL, Habits
 from framecast.train.telling import DEFAULT_SECONDS, Said, Shot, join, number, sentence
 from framecast.train.wordings import RESTING, sparse, usual_place
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
@@ -71,6 +71,8 @@ def _sample(
         if rng.random() < 0.5:
             habits = replace(TERSE, scenes=habits.scenes)
             first = replace(first, weather="clear", camera="static", friend="", friend_colour="")
+    if rng.random() < habits.spoken:
+        habits = replace(habits, loose=LOOSE, past=rng.random() < 0.4)
     light_said, colour_said = rng.random() < (0.05 if habits.terse else 0.4), rng.random() < habits.coloured
     place_said = rng.random() < habits.placed
     scene = replace(

@@ -230,7 +230,11 @@ def slug(scene: Scene, index: int, form: str, rng: random.Random, language: Lang
 
 
 def scripted(sentences: list[str], rng: random.Random, language: Language) -> str:
-    """A script: a line a sentence, each with its number."""
+    """A script: every sentence with its number, most often on a line of its own."""
     mark = rng.choice(SCENES[language])
     numbers = "一二三四五六" if language == "zh" and rng.random() < 0.6 else "123456"
-    return "\n".join(mark.format(numbers[index]) + sentence for index, sentence in enumerate(sentences))
+    lines = [mark.format(numbers[index]) + sentence for index, sentence in enumerate(sentences)]
+    if rng.random() < 0.3:
+        joint = ". " if language == "en" else "。"
+        return joint.join(lines) + joint.strip()
+    return "\n".join(lines)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, replace
 
+from framecast.train import spoken, spoken_words
 from framecast.train import surroundings as around
 from framecast.train.captions import article
 from framecast.train.habits import Habits
@@ -123,15 +125,17 @@ def _english(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
     many = said.first and not friend and rng.random() < habits.many
     if said.pronoun:
         lead = rng.choice(("", "", "then ", "next, ", "after that ", "later "))
-        who = lead + ("they" if friend else "it")
+        who = lead + ("they" if friend else rng.choice(("he", "she")) if rng.random() < habits.loose else "it")
     elif said.first:
         adjective = "" if habits.terse else rng.choice(_ADJECTIVES_EN)
-        adjectives = f"{adjective}{scene.colour + ' ' if said.colour else ''}"
+        adjectives = f"{adjective}{spoken.colour(scene.colour, rng, 'en', habits.loose) + ' ' if said.colour else ''}"
         thing = many_en(adjectives, noun, rng) if many else f"{adjectives}{noun}"
         the, bare = rng.random() < (0.5 if habits.terse else 0.15), rng.random() < 0.08
         who = thing if many or (bare and not friend) else f"the {thing}" if the else f"{article(thing)} {thing}"
         if not (the or many) and rng.random() < habits.beside:
             who = f"{rng.choice(around.OWNERS['en'])} {thing}"
+        if not (the or many) and rng.random() < habits.loose / 4:
+            who = f"{rng.choice(spoken_words.OWNERS['en'])} {thing}"
         if not friend and not many and scene.subject in around.ANIMALS and rng.random() < habits.beside / 2:
             who = thing = f"{who} {around.worn(rng, 'en')}"
         if not friend and not many and said.colour and not said.led and rng.random() < habits.beside / 2:
@@ -146,11 +150,17 @@ def _english(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
         if who != thing and not habits.terse:
             who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
         if said.led:
-            who = rng.choice(LEADS["en"]) + who
+            leads = spoken_words.LEADS["en"] if rng.random() < habits.loose else LEADS["en"]
+            who = rng.choice(leads) + who
+        elif not re.search("which|upon|[.]", who) and rng.random() < habits.loose / 4:
+            pronoun = "they" if friend or many else rng.choice(("it", "it", "he", "she"))
+            who = rng.choice(spoken_words.INTRODUCTIONS["en"]).format(who) + pronoun
     else:
         who = rng.choice(("", "", "then ", "next ")) + (f"the {noun} and the {friend}" if friend else f"the {noun}")
     bare = "which" not in who
-    action = rng.choice(ACTIONS[scene.action].english)
+    action = spoken.verb(scene.action, rng, "en", habits.loose)
+    if habits.past:
+        action = spoken.past(action)
     if many or (friend and " with " not in who and " carrying " not in who):
         action = plural(action)
     if not habits.terse and rng.random() < 0.12:
@@ -158,22 +168,39 @@ def _english(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
     parts = [who, action]
     home = _comes_home(scene, said) and not friend and rng.random() < 3 * habits.beside
     if home:
-        parts = [who, rng.choice(around.HOMECOMING["en"])]
+        coming = rng.choice((spoken_words.INSIDE if rng.random() < habits.loose else around.HOMECOMING)["en"])
+        parts = [who, spoken.past(coming) if habits.past else coming]
     elif said.place:
-        parts.append(around.place(scene.place, rng, "en", habits.beside))
+        where = spoken.place(scene, rng, "en", habits.loose) or around.place(scene.place, rng, "en", habits.beside)
+        under = said.weather and rng.random() < habits.loose and spoken.weathered(where, scene.weather, rng, "en")
+        if under:
+            where, said = under, replace(said, weather=False)
+        if lived := _lived(scene, said, who, rng, habits):
+            parts, bare = [lived], False
+        parts.append(where)
     elif rng.random() < 0.2:
         parts.append("there")
     if said.seconds:
         parts.append(_length_en(shot.seconds, rng))
     text = " ".join(parts)
     if said.light:
-        light = rng.choice(LIGHTS[scene.light].english)
+        lights = spoken_words.LIGHTS["en"][scene.light] if rng.random() < habits.loose else LIGHTS[scene.light].english
+        light = rng.choice(lights)
         text = f"{light}, {text}" if bare and rng.random() < 0.4 else f"{text} {light}"
     elif said.first and bare and not said.seconds and scene.camera == "static" and rng.random() < 0.12:
         gerund = rng.choice(ACTIONS[scene.action].gerunds)
         titled = not friend and rng.random() < 0.4  # "white kitten playing in the garden"
         text = " ".join([thing if titled else who, gerund, *parts[2:]])
     return _aside(text, shot.scene, said, rng, habits, "en")
+
+
+def _lived(scene: Scene, said: Said, who: str, rng: random.Random, habits: Habits) -> str | None:
+    """ "there was a rabbit who lived": how tales begin; None where nobody begins one so."""
+    if not said.first or said.seconds or scene.action != "play" or rng.random() >= habits.loose or "." in who:
+        return None
+    was, lived = ("was", "lived") if habits.past else ("is", "lives")
+    once = rng.choice(("once upon a time there", "once there", "there")) if habits.past else "there"
+    return f"{once} {was} {who.removeprefix('once upon a time ')} {rng.choice(('who', 'that'))} {lived}"
 
 
 def _aside(text: str, scene: Scene, said: Said, rng: random.Random, habits: Habits, language: Language) -> str:
@@ -190,7 +217,13 @@ def _aside(text: str, scene: Scene, said: Said, rng: random.Random, habits: Habi
         return comma.join(filter(None, (f"{rng.choice(DIRECTED[language][scene.camera])}{text}", weather)))
     if camera and rng.random() < 3 * habits.aside:
         return f"{comma.join(filter(None, (text, weather)))}{stop}{camera}"
-    return comma.join(filter(None, (text, weather, camera)))
+    return spoken.around(
+        comma.join(filter(None, (text, weather, camera))),
+        rng,
+        language,
+        habits.loose,
+        first=said.first and not said.led,
+    )
 
 
 def _comes_home(scene: Scene, said: Said) -> bool:
@@ -200,7 +233,8 @@ def _comes_home(scene: Scene, said: Said) -> bool:
 def plural(phrase: str) -> str:
     """The verb phrase for more than one: "plays happily" → "play happily", "is playing" → "are playing"."""
     verb, *rest = phrase.split(" ", 1)
-    irregular = {"is": "are", "has": "have", "flies": "fly", "goes": "go"}
+    irregular = {"is": "are", "was": "were", "has": "have", "flies": "fly", "goes": "go", "passes": "pass"}
+    irregular |= {"rushes": "rush", "crosses": "cross", "stretches": "stretch", "watches": "watch"}
     return " ".join([irregular.get(verb) or verb.removesuffix("s"), *rest])
 
 
@@ -210,13 +244,17 @@ def _chinese(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
     noun = rng.choice(subject.chinese)
     friend = rng.choice(SUBJECTS[scene.friend].chinese) if scene.friend else ""
     if said.pronoun:
-        who = rng.choice(("", "", "然后", "接着", "后来", "最后")) + ("它们" if friend else "它")
+        who = rng.choice(("", "", "然后", "接着", "后来", "最后")) + (
+            "它们" if friend else rng.choice("他她") if rng.random() < habits.loose / 2 else "它"
+        )
     elif said.first:
         colour = ""
         if said.colour:
             long, *short = COLOURS[scene.colour].chinese
             short = [s for s in short if len(s) == 1]
             colour = rng.choice((f"{long}的", f"{long}的", f"{long}", *short))
+            if rng.random() < habits.loose / 2:
+                colour = f"{spoken.colour(scene.colour, rng, 'zh', 2)}{rng.choice(('的', '的', ''))}"
         lead = "" if habits.terse else rng.choice(("", "", "", "从前有", "有"))
         adjective = "" if habits.terse else rng.choice(_ADJECTIVES_ZH)
         who = f"{lead}一{subject.measure}{adjective}{colour}{noun}"
@@ -228,40 +266,67 @@ def _chinese(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
             who = denied_zh(scene, who.removeprefix(lead), noun, rng, coloured=said.colour)
         if not (friend or lead) and rng.random() < habits.beside:
             who = f"{rng.choice(around.OWNERS['zh'])}{colour}{noun}"
+        if not (friend or lead) and rng.random() < habits.loose / 4:
+            who = f"{rng.choice(spoken_words.OWNERS['zh'])}{colour}{noun}"
         if not friend and scene.subject in around.ANIMALS and rng.random() < habits.beside / 2:
             who = f"{lead}一{subject.measure}{around.worn(rng, 'zh')}{colour}{noun}"
         if not friend and said.colour and not said.led and rng.random() < habits.beside / 2:
             who = f"{noun}是{COLOURS[scene.colour].chinese[0]}的，{rng.choice(('它', noun))}"
         if said.led:
-            who = rng.choice(LEADS["zh"]) + who.removeprefix("从前")
+            leads = spoken_words.LEADS["zh"] if rng.random() < habits.loose else LEADS["zh"]
+            who = rng.choice(leads) + who.removeprefix("从前")
         if friend:
             other = f"一{SUBJECTS[scene.friend].measure}{COLOURS[scene.friend_colour].chinese[0]}的{friend}"
             who += rng.choice(("和", "和", "和", "带着", "拿着")) + other
+        if not said.led and not re.search("[，。]", who) and rng.random() < habits.loose / 4:
+            introduced = rng.choice(spoken_words.INTRODUCTIONS["zh"]).format(who.removeprefix(lead))
+            who = introduced + ("它们" if friend else "它")
     else:
         who = rng.choice((noun, f"这{subject.measure}{noun}", f"然后{noun}", f"接着{noun}"))
         if friend:
             who += f"和{friend}"
-    action = rng.choice(ACTIONS[scene.action].chinese)
-    where = f"在{around.place(scene.place, rng, 'zh', habits.beside)}" if said.place else ""
+    action = spoken.verb(scene.action, rng, "zh", habits.loose)
+    place = spoken.place(scene, rng, "zh", habits.loose) or around.place(scene.place, rng, "zh", habits.beside)
+    under = said.weather and rng.random() < habits.loose and spoken.weathered(place, scene.weather, rng, "zh")
+    if said.place and under:
+        place, said = under, replace(said, weather=False)
+    where = f"在{place}" if said.place else ""
+    if where and not under and (going := spoken.going(scene, rng, habits.loose)):
+        where, action = "", going
     if _comes_home(scene, said) and not friend and rng.random() < 3 * habits.beside:
-        where, action = "", rng.choice(around.HOMECOMING["zh"])
-    if not said.place and rng.random() < 0.15:
+        coming = spoken_words.INSIDE if rng.random() < habits.loose else around.HOMECOMING
+        where, action = "", rng.choice(coming["zh"])
+    if not (said.place or said.seconds) and rng.random() < habits.loose / 2:
+        action = rng.choice(("正在", "在", "正")) + action
+    elif not said.place and rng.random() < 0.15:
         where = "在那里"
-    light = rng.choice(LIGHTS[scene.light].chinese) if said.light else ""
+    lights = spoken_words.LIGHTS["zh"][scene.light] if rng.random() < habits.loose else LIGHTS[scene.light].chinese
+    light = rng.choice(lights) if said.light else ""
     length = _length_zh(shot.seconds, rng) if said.seconds else ""
     act = rng.choice((f"{action}了{length}", f"{action}{length}", f"{action}，持续{length}")) if length else action
     forms = [f"{who}{light}{where}{act}", f"{light}，{who}{where}{act}" if light else f"{who}{where}{act}"]
     if where and not said.pronoun:
         forms.append(f"{light}{where}，{who}{act}" if light else f"{where}，{who}{act}")
     text = rng.choice(forms)
+    if (
+        said.first
+        and where
+        and not length
+        and who.startswith("一")
+        and (there := spoken.there(scene, rng, habits.loose))
+    ):
+        text = f"{light}{place}{there}{who}"
+    elif said.first and where and not length and scene.action == "play" and rng.random() < habits.loose / 2:
+        text = f"{light}{who}住{where}"
     return _aside(text, scene, said, rng, habits, "zh")
 
 
 def join(sentences: list[str], rng: random.Random, language: Language, habits: Habits) -> str:
     """The whole text of a story's sentences, at least one: a paragraph, a list or a script, with a greeting or none."""
+    sentences = spoken.linked(sentences, rng, language, habits.loose)
     if len(sentences) > 1 and rng.random() < 0.5 * habits.aside:
         return listed(sentences, language)
-    if rng.random() < 0.4 * habits.beside:
+    if rng.random() < 0.4 * habits.beside + habits.loose / 6:
         return around.scripted(sentences, rng, language)
     greeting = rng.choice(GREETINGS[language]) if rng.random() < 0.5 * habits.aside else ""
     if rng.random() < habits.beside / 2:
@@ -282,6 +347,8 @@ def _joined(sentences: list[str], rng: random.Random, language: Language, habits
         if rng.random() < habits.aside:
             joint = rng.choice(("! ", "! ", "\n", ".\n", ", and " if len(sentences) == 2 else ", "))
             stop = "!" if joint == "! " else stop
+        if len(sentences) == 2 and rng.random() < habits.loose / 2:
+            joint = rng.choice((" while ", ", and ", ", then ", " and then ", ", "))
         capital = rng.random() < 0.8
         texts = [s[0].upper() + s[1:] if capital and (joint == ". " or i == 0) else s for i, s in enumerate(sentences)]
         return joint.join(texts) + stop
