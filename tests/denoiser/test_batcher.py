@@ -1,7 +1,7 @@
 """The step batcher over a small real graph, stepped by hand where order matters."""
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import onnx
@@ -12,7 +12,7 @@ from framecast.denoiser.batcher import BatcherLimits, StepBatcher, StepRecord
 from framecast.denoiser.costs import LearningRules, StepCosts
 from framecast.denoiser.job import Job, Segment
 from framecast.denoiser.samplers import Schedule
-from framecast.engines.engine import Engine
+from framecast.engines.engine import Array, Engine
 from framecast.engines.load import load_engine
 from framecast.errors import Cancelled, CorruptOutput, FramecastError, Overloaded, StageFailed, StageUnavailable
 
@@ -193,7 +193,7 @@ def test_a_cancelled_job_leaves_at_the_next_boundary(engine: Engine) -> None:
 
 def test_shapes_take_turns_and_live_jobs_are_limited(engine: Engine) -> None:
     records: list[StepRecord] = []
-    batcher = StepBatcher(engine, BatcherLimits(max_live=3, max_batch=2, max_waiting=2), records.append, Free())
+    batcher = StepBatcher(engine, BatcherLimits(max_live=3, max_batch=2, max_waiting=1), records.append, Free())
     callers = [Caller(0, 2), Caller(1, 2, frames=5), Caller(2, 2), Caller(3, 2)]
     for caller in callers[:2]:
         batcher.submit(caller.job)
@@ -269,6 +269,49 @@ def test_a_callback_that_fails_takes_nobody_along(engine: Engine) -> None:
     batcher.start()
     assert done.wait(10)
     batcher.close()
+
+
+def test_a_callback_that_fails_takes_nobody_along_who_ends_with_it(engine: Engine) -> None:
+    batcher, bad, good = StepBatcher(engine, costs=Free()), Caller(1, 1), Caller(2, 1)
+    bad.job.finished = lambda job: 1 / 0  # type: ignore[assignment, return-value]
+    for caller in (bad, good):
+        batcher.submit(caller.job)
+    batcher.step()
+    assert good.result is not None
+
+
+def test_those_who_leave_together_are_told_whatever_one_of_them_does(engine: Engine) -> None:
+    batcher, bad, good = StepBatcher(engine), Caller(1, 3), Caller(2, 3)
+    bad.job.failed = lambda error: 1 / 0  # type: ignore[assignment, return-value]
+    for caller in (bad, good):
+        batcher.submit(caller.job)
+        caller.gone = True
+    batcher.step()
+    assert isinstance(good.error, Cancelled)
+
+
+def test_a_turn_that_cannot_be_taken_ends_those_who_are_live(engine: Engine) -> None:
+    class Short:
+        inputs, outputs = engine.inputs, engine.outputs
+
+        def run(self, inputs: Mapping[str, Array], outputs: tuple[str, ...] | None = None) -> dict[str, Array]:
+            return {name: rows[:0] for name, rows in engine.run(inputs, outputs).items()}
+
+    batcher, caller, answered = StepBatcher(Short()), Caller(1, 3), threading.Event()
+    caller.job.failed = lambda error: answered.set()
+    batcher.submit(caller.job)
+    batcher.start()
+    assert answered.wait(10)
+    batcher.close()
+
+
+def test_with_no_places_to_wait_in_the_live_ones_are_served(engine: Engine) -> None:
+    batcher = StepBatcher(engine, BatcherLimits(max_live=1, max_waiting=0))
+    batcher.submit(Caller(1, 1).job)
+    with pytest.raises(Overloaded):
+        batcher.submit(Caller(2, 1).job)
+    batcher.step()
+    batcher.submit(Caller(2, 1).job)
 
 
 def test_nan_is_an_error_of_that_job_alone(engine: Engine) -> None:

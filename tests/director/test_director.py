@@ -13,7 +13,7 @@ from framecast.director.director import Director, DirectorConfig
 from framecast.director.model import ServedModel
 from framecast.director.timeline import scene_seed, segment_seed
 from framecast.director.video import Chunk, Done, Event, SceneStarted, StoryRequest, VideoSpec
-from framecast.errors import CorruptOutput, InvalidRequest, StageUnavailable
+from framecast.errors import CorruptOutput, InvalidRequest, Overloaded, StageUnavailable
 from framecast.planner.storyboard import Scene
 from framecast.stages.types import Encoded, Floats, Latents, Planned, TextStates
 
@@ -144,6 +144,23 @@ async def test_a_planner_that_dies_half_way_writes_each_scene_once() -> None:
     events = await film(stages, StoryRequest("tale", 3))
     prompts = [event.scene.prompt for event in events if isinstance(event, SceneStarted)]
     assert prompts == ["tale 0", "tale 1", "tale 2"]
+
+
+async def test_patience_with_a_planner_begins_anew_with_every_scene() -> None:
+    stages = ScriptedStages()
+    stages.faults["plan"] = [StageUnavailable("down"), None, StageUnavailable("down")]
+    director = Director(stages, MODEL, DirectorConfig(patience=0.2, retry_pause=0.0))
+    prompts = []
+    async for scene in director.plan(StoryRequest("tale", 3)):
+        prompts.append(scene.prompt)
+        await asyncio.sleep(0.25)  # filming takes longer than the patience
+    assert prompts == ["tale 0", "tale 1", "tale 2"]
+
+
+async def test_a_full_queue_costs_an_accepted_video_nothing_but_time() -> None:
+    stages = ScriptedStages()
+    stages.faults["denoise"] = [Overloaded("full"), Overloaded("full")]
+    assert isinstance((await film(stages, scenes(Scene("a", 1.0))))[-1], Done)
 
 
 async def test_patience_counts_from_the_first_failure() -> None:

@@ -1,8 +1,10 @@
-"""Watchers that do not read and watchers that leave are nobody else's matter."""
+"""Health: long names, watchers that do not read and watchers that leave are nobody else's matter."""
 
 import asyncio
 
-from grpc_health.v1 import health_pb2
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from framecast.gateway.health import Health
 
@@ -40,3 +42,18 @@ async def test_who_does_not_read_and_who_leaves_hold_up_nobody(until) -> None:
     await until(lambda: mute.heard == [STATUS.NOT_SERVING, STATUS.SERVING])
     for watcher in (mute, reading, other):
         watcher.task.cancel()
+
+
+async def test_a_long_name_of_a_service_is_cut_and_not_a_broken_stream() -> None:
+    health, server = Health("framecast.v1.Video"), grpc.aio.server()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[no-untyped-call]
+            with pytest.raises(grpc.aio.AioRpcError, match="x…") as caught:
+                await check(health_pb2.HealthCheckRequest(service="x" * 50_000))
+            assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    finally:
+        await server.stop(None)

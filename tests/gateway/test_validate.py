@@ -148,6 +148,10 @@ def test_a_video_has_a_limit_of_scenes_and_of_seconds(validator):
     long.add(Scene("a"))
     with pytest.raises(InvalidRequest, match="with scene 4 the video is longer than the 20 s"):
         long.add(Scene("a"))
+    tenths = validator.film(spec)
+    for seconds in (5.4, 6.2, 6.1, 2.3):
+        tenths.add(Scene("a", seconds))  # 20.0 s, however these add up in binary
+    assert sum((5.4, 6.2, 6.1, 2.3)) > 20
 
 
 def test_every_field_of_the_wire_is_named_in_this_table():

@@ -7,7 +7,7 @@
     ├── Overloaded          no room now; `retry_after` says when                RESOURCE_EXHAUSTED
     ├── DeadlineExceeded    the deadline has passed or cannot be met            DEADLINE_EXCEEDED
     ├── Unavailable         the server cannot be reached or is not serving      UNAVAILABLE
-    ├── Cancelled           the client was closed while the call ran            CANCELLED
+    ├── Cancelled           the client or the server ended the call             CANCELLED
     ├── DataLoss            the video is damaged or incomplete                  DATA_LOSS
     └── ServerError         anything else went wrong in the server              INTERNAL and the rest
 

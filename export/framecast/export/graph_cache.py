@@ -18,10 +18,13 @@ from framecast.export.bundle import Bundle
 from framecast.export.checks import ADAPTER
 from framecast.export.onnx_graph import weights_beside
 from framecast.export.source import versions
-from framecast.kernels.patches import halves
+from framecast.kernels.patches import forward, halves
 
 # What a graph's file depends on, of this package; and the halves of guidance.
-_CODE = ("graphs/*.py", "families.py", "precision.py", "onnx_graph.py", "rewrites.py", "torch_graph.py", "models.py")
+_CODE = (
+    *("graphs/*.py", "families.py", "precision.py", "onnx_graph.py", "rewrites.py", "simplify.py", "undecomposed.py"),
+    *("torch_graph.py", "models.py"),
+)
 PARTS: Mapping[str, tuple[str, ...]] = {
     "planner": ("planner",),
     "text_encoder": ("text_encoder",),
@@ -45,7 +48,8 @@ class GraphCache:
     def entry(self, name: str, **settings: Any) -> Path:
         """Where the graph `name` with these settings, which JSON can hold, is or would be."""
         here, digest = Path(__file__).parent, hashlib.sha256()
-        code = [file for pattern in _CODE for file in sorted(here.glob(pattern))] + [Path(halves.__file__)]
+        code = [file for pattern in _CODE for file in sorted(here.glob(pattern))]
+        code += [Path(str(module.__file__)) for module in (halves, forward)]
         parts = [self._bundle.part(part) for part in PARTS[name]]
         weights = [file for part in parts if part.is_dir() for file in sorted(part.rglob("*")) if file.is_file()]
         for file in (*code, *weights):

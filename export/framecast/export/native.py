@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from framecast.errors import InvalidRepository
+from framecast.export.onnx_graph import weights_beside
 from framecast.export.tensorrt.planes import write_plane_graph
 from framecast.stages.flavours import (
     BACKENDS,
@@ -91,6 +92,8 @@ def _write(
         onnx = folder / f"{native.graph}.onnx"  # beside the version folder: nothing that Triton loads
         write_plane_graph(graphs[native.graph], onnx, frames)
     shutil.copyfile(compile_plan(native.graph, onnx) if compile_plan else onnx, file)
+    if not compile_plan and weights_beside(onnx).is_file():
+        shutil.copyfile(weights_beside(onnx), file.with_name(weights_beside(onnx).name))
     if native.folded:
         onnx.unlink()
     config = folder / "configs" / f"{flavour}.pbtxt"

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -100,11 +100,11 @@ class StepBatcher:
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queues a job. Raises Overloaded when the queue is full, StageUnavailable after `close`."""
+        """Queues a job. Raises Overloaded when no place, live or waiting, is left, StageUnavailable after `close`."""
         with self._work:
             if self._closed:
                 raise StageUnavailable("The denoiser is shutting down.")
-            if len(self._waiting) >= self._limits.max_waiting:
+            if len(self._live) + len(self._waiting) >= self._limits.max_live + self._limits.max_waiting:
                 raise Overloaded(f"The denoiser's queue is full ({self._limits.max_waiting} segments wait).")
             self._waiting.append(job)
             self._work.notify()
@@ -117,7 +117,7 @@ class StepBatcher:
         if self._thread.is_alive():
             self._thread.join()
         for job in [*self._live, *self._waiting]:
-            job.failed(StageUnavailable("The denoiser is shutting down."))
+            _tell(job.failed, StageUnavailable("The denoiser is shutting down."))
 
     def step(self) -> None:
         """One denoise step; the hot loop."""
@@ -158,9 +158,9 @@ class StepBatcher:
         self._report(len(batch), timesteps, seconds)
         for job in done:
             if np.isfinite(job.latents).all():
-                job.finished(job)
+                _tell(job.finished, job)
             else:
-                job.failed(CorruptOutput("The denoiser produced NaN or Inf."))
+                _tell(job.failed, CorruptOutput("The denoiser produced NaN or Inf."))
 
     def _run(self) -> None:
         while True:
@@ -171,8 +171,9 @@ class StepBatcher:
                     return
             try:
                 self.step()
-            except Exception:  # noqa: BLE001 - a callback of one job must not take the thread from the others
-                _log.exception("the batcher went on after a job's callback failed")
+            except Exception:  # noqa: BLE001 - an engine that gives nonsense, say; it would do so at every step
+                _log.exception("a turn of the batcher failed")
+                self._end(self._live or self._waiting, StageFailed("The denoiser could not compute a step."))
 
     def _seconds(self, bucket: Any, batch: int) -> float | None:
         """What a step costs, see `Costs`: too large a batch more than anything."""
@@ -187,20 +188,28 @@ class StepBatcher:
             for job in gone:
                 (self._live if job in self._live else self._waiting).remove(job)
         for job in gone:
-            job.failed(Cancelled("The caller cancelled the segment."))
+            _tell(job.failed, Cancelled("The caller cancelled the segment."))
 
     def _admit(self) -> None:
         with self._work:
             while self._waiting and len(self._live) < self._limits.max_live:
                 self._live.append(self._waiting.popleft())
 
-    def _end(self, jobs: Sequence[Job], error: FramecastError) -> None:
-        for job in jobs:
-            self._live.remove(job)
-            job.failed(error)
+    def _end(self, jobs: Iterable[Job], error: FramecastError) -> None:
+        for job in [*jobs]:
+            (self._live if job in self._live else self._waiting).remove(job)
+            _tell(job.failed, error)
 
     def _report(self, batch: int = 0, timesteps: int = 0, seconds: float = 0.0) -> None:
-        self._observe(StepRecord(batch, timesteps, seconds, len(self._live), len(self._waiting)))
+        _tell(self._observe, StepRecord(batch, timesteps, seconds, len(self._live), len(self._waiting)))
+
+
+def _tell(callback: Callable[[Any], None], what: Any) -> None:
+    """Calls one caller back; what goes wrong there is that caller's own."""
+    try:
+        callback(what)
+    except Exception:  # noqa: BLE001 - the callers behind it get their answers
+        _log.exception("a callback failed")
 
 
 def _stack(batch: Sequence[Job], extended: bool) -> dict[str, Array]:

@@ -12,7 +12,7 @@ from framecast.director.camera import BY_VIEW, CameraPath, prompt_for
 from framecast.director.model import ServedModel
 from framecast.director.timeline import SegmentPlan, chunks, scene_frames, scene_seed, segment_seed, segments
 from framecast.director.video import Chunk, Done, Event, SceneStarted, Stats, StoryRequest, VideoSpec
-from framecast.errors import InvalidRequest, StageUnavailable
+from framecast.errors import InvalidRequest, Overloaded, StageUnavailable
 from framecast.planner.storyboard import Scene
 from framecast.stages.types import Floats, Stages, TextStates
 
@@ -56,7 +56,7 @@ class _Patience:
         self._config = config
         self._until = 0.0
 
-    async def pause(self, error: StageUnavailable) -> None:
+    async def pause(self, error: StageUnavailable | Overloaded) -> None:
         """Waits before the next try. Raises `error` when patience has run out."""
         now = time.monotonic()
         self._until = self._until or now + self._config.patience
@@ -123,6 +123,7 @@ class Director:
                             known = index
                             _bill(stats, "plan", item.engine_seconds)
                             yield item.scene
+                            patience = _Patience(self._config)  # of the next failure
                 return
             except StageUnavailable as error:
                 await patience.pause(error)
@@ -228,7 +229,7 @@ class Director:
         while True:
             try:
                 return await call(*args, **kwargs)
-            except StageUnavailable as error:
+            except (StageUnavailable, Overloaded) as error:
                 await patience.pause(error)
 
 

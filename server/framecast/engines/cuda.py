@@ -96,9 +96,10 @@ class CudaStream:
             queue()
         finally:
             graph = self._call("cudaStreamEndCapture", self._stream)
-        executable = self._call("cudaGraphInstantiate", graph, _NO_FLAGS)
-        self._call("cudaGraphDestroy", graph)
-        return executable
+        try:
+            return self._call("cudaGraphInstantiate", graph, _NO_FLAGS)
+        finally:
+            self._call("cudaGraphDestroy", graph)
 
     def launch(self, graph: Any) -> None:
         """Queues a captured graph."""

@@ -91,7 +91,7 @@ class Manifest:
             return cls(**fields)
         except FileNotFoundError:
             raise InvalidRepository(f"{root} has no {FILE}; make it with `framecast export`.") from None
-        except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidRepository(f"{path} is not a manifest: {error}.") from error
 
     def verified(self, root: Path, file: str) -> Path:

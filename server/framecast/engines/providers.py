@@ -71,7 +71,7 @@ class Machine:
 def choose_providers(machine: Machine) -> Providers:
     """TensorRT-RTX, TensorRT, CUDA or the CPU, in this order, each only where it can run.
 
-    The order is by what each compiles for the GPU it finds; it was not measured, for want of a GPU.
+    The order is by what each compiles for the GPU it finds. It is not measured: no machine with a GPU had them all.
     """
     if not machine.gpus:
         return Providers((CPU,), "ONNX Runtime on the CPU: no GPU is visible")

@@ -10,6 +10,8 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from framecast.gateway.status import cut
+
 _Status = health_pb2.HealthCheckResponse
 
 
@@ -35,7 +37,7 @@ class Health(health_pb2_grpc.HealthServicer):
         """NOT_FOUND for a service that is none of its own, as the protocol has it."""
         status = self._status(request.service)
         if status == _Status.SERVICE_UNKNOWN:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"service: {request.service!r} is not served here")
+            await context.abort(grpc.StatusCode.NOT_FOUND, cut(f"service: {request.service!r} is not served here", 200))
         return _Status(status=status)
 
     async def Watch(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:  # noqa: N802

@@ -8,7 +8,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from framecast.client.v1 import video_pb2, video_pb2_grpc
+from framecast.client.tracing import SERVICE
+from framecast.client.v1 import video_pb2_grpc
 from framecast.director.model import ServedModel
 from framecast.gateway.address import credentials, gateway_address, require_free
 from framecast.gateway.auth import BearerTokens
@@ -21,8 +22,6 @@ from framecast.gateway.readable import ReadableMessages
 from framecast.gateway.service import Director, VideoService
 
 logger = logging.getLogger(__name__)
-
-SERVICE = video_pb2.DESCRIPTOR.services_by_name["Video"].full_name
 
 _OTHER_CALLS = 64  # of one connection at once: plans, health, and videos that are being refused
 # How long calls that have ended, or were just cancelled, may take to leave.

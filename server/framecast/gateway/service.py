@@ -20,7 +20,7 @@ from framecast.director.video import Chunk, Done, Event, SceneStarted, StoryRequ
 from framecast.errors import Cancelled, DeadlineTooShort, InvalidRequest, StageUnavailable
 from framecast.gateway import wire
 from framecast.gateway.admission import Admission
-from framecast.gateway.calls import Call, Spans, no_spans
+from framecast.gateway.calls import Call, Spans
 from framecast.gateway.config import GatewayConfig
 from framecast.gateway.metrics import NOT_SERVING, GatewayMetrics
 from framecast.gateway.requests import RequestStream
@@ -60,13 +60,13 @@ class VideoService(video_pb2_grpc.VideoServicer):
         config: GatewayConfig,
         director: Director,
         model: ServedModel,
-        metrics: GatewayMetrics | None = None,
-        spans: Spans = no_spans,
+        metrics: GatewayMetrics,
+        spans: Spans,
     ) -> None:
         self.serving = True
         self.videos = Admission(config.max_live_videos, config.max_queued_videos, "videos")
         self.plans = Admission(config.max_live_plans, config.max_queued_plans, "plans")
-        self.metrics = metrics or GatewayMetrics()
+        self.metrics = metrics
         self.metrics.watch("generate", self.videos)
         self.metrics.watch("plan", self.plans)
         self._spans = spans

@@ -149,7 +149,7 @@ class FilmLength:
                 f"a scene without a length has {self._segment_seconds:g} s at this options.fps, and "
                 f"{self._limits.scene_seconds:g} s is the longest; say how long it is",
             )
-        if self._seconds > self._limits.video_seconds:
+        if round(self._seconds, 6) > self._limits.video_seconds:
             most = self._limits.video_seconds
             raise InvalidRequest(
                 "scene.seconds", f"with scene {self.scenes} the video is longer than the {most:g} s this server makes"

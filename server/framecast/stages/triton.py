@@ -22,7 +22,7 @@ from framecast.stages.faults import untagged
 from framecast.stages.types import Encoded, Floats, Latents, Planned, TextStates
 
 _log = logging.getLogger(__name__)
-_DOWN = ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED")
+_DOWN = ("UNAVAILABLE", "NOT_FOUND")
 _DEAD_STUB = ("Stub process", "unhealthy", "health mutex")
 _UNLOADED = "Request for unknown model"  # a stream's errors have no status; a model that died is being loaded again
 _STORY, _MAX_SCENES = c.SCENE_PLANNER.inputs
@@ -109,6 +109,7 @@ class TritonStages:
                     yield Planned(scene_from_json(json.loads(scene[0])), seconds)
                 if result.get_response().parameters["triton_final_response"].bool_param:
                     return
+            raise StageUnavailable("The planner's stream ended early.")
         except InferenceServerException as error:
             raise self._failure(c.SCENE_PLANNER, error) from error
         except grpc.RpcError as error:
@@ -194,7 +195,7 @@ class TritonStages:
 
     async def _infer(self, model: Model | Ensemble, values: Values) -> InferResult:
         inputs, outputs = _tensors(model, values)
-        call = self._client.infer(model.name, inputs, outputs=outputs, client_timeout=TIMEOUT, headers=self._headers())
+        call = self._client.infer(model.name, inputs, outputs=outputs, headers=self._headers())
         try:
             return await self._unless_dead(model, call)
         except InferenceServerException as error:
@@ -227,8 +228,8 @@ class TritonStages:
 
     def _failure(self, model: Model | Ensemble, error: InferenceServerException) -> FramecastError:
         """See `_error`; what it says of a dead model is kept."""
-        message, late = str(error.message()), "DEADLINE_EXCEEDED" in str(error.status() or "")
-        if late or (untagged(message) is None and any(words in message for words in _DEAD_STUB)):
+        message = str(error.message())
+        if untagged(message) is None and any(words in message for words in _DEAD_STUB):
             self._call_dead(model)
         return _error(model, error)
 

@@ -37,7 +37,6 @@ class EmbeddedConfig:
         stop_timeout: seconds that a clean shutdown may take before it is killed.
         log: file for Triton's own log; None keeps it with the server's temporary files.
         traces: OTLP/HTTP URL for Triton's spans; only requests that carry trace context have any. None makes none.
-        verbose: Triton's --log-verbose.
         mark: image that every picture shows.
     """
 
@@ -45,7 +44,6 @@ class EmbeddedConfig:
     stop_timeout: float = 10.0
     log: Path | None = None
     traces: str | None = None
-    verbose: int = 0
     mark: Path | None = None
 
 
@@ -88,6 +86,7 @@ class EmbeddedTriton:
             StageUnavailable: this machine has no room for it; the sentence says of what.
         """
         sweep()
+        self.metrics_port = _free_port(self.metrics_port)
         _check_temporary(self.address)
         stages = _models(self._config.repository, 'backend: "python"')
         check_shared_memory(len(stages))
@@ -109,7 +108,7 @@ class EmbeddedTriton:
                 *(f"--metrics-address={HOST}", f"--metrics-port={self.metrics_port}"),
                 *(f"--backend-config=python,shm-region-prefix-name={self._scratch.prefix}",),
                 *(f"--backend-config=python,shm-default-byte-size={REGION}",),
-                *("--exit-timeout-secs=5", f"--log-verbose={self._config.verbose}"),
+                "--exit-timeout-secs=5",
                 *_tracing(self._config.traces),
                 env=_environment(self._files, self._config.mark),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -148,7 +147,7 @@ class EmbeddedTriton:
         """Whether a signal has ended the process, SIGABRT say, and not its own decision."""
         return self._process is not None and (self._process.returncode or 0) < 0
 
-    def log_tail(self, lines: int = 5) -> str:
+    def log_tail(self) -> str:
         """The last errors in Triton's log, or its last lines when there are none."""
         if not self._log.is_file():
             return ""
@@ -156,7 +155,7 @@ class EmbeddedTriton:
         text = text.replace(str(self._folder / "repository"), str(self._config.repository))  # as it is known outside
         log = [line for line in text.splitlines() if line.strip()]
         errors = [line for line in log if line.startswith(("E", "error")) or (".cc:" not in line and "Error" in line)]
-        return "\n".join((errors or log)[-lines:])
+        return "\n".join((errors or log)[-5:])
 
     def stubs(self) -> dict[str, int]:
         """Model name → pid of its python stub."""
@@ -194,9 +193,14 @@ def _check_temporary(address: str) -> None:
         )
 
 
-def _free_port() -> int:
+def _free_port(wanted: int = 0) -> int:
+    """`wanted`, or another port when somebody has taken it."""
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError:
+            return _free_port()
         return int(probe.getsockname()[1])
 
 

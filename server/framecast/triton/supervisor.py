@@ -101,7 +101,7 @@ class Supervisor:
         self._embedded = embedded
         self._config = config or SupervisorConfig()
         self._serving = False
-        self._suspected: dict[str, _Suspect] = {}  # stages with a living process that are called dead
+        self._suspected: dict[str, _Suspect] = {}  # stages with a living process that are called dead, or waited for
 
     @property
     def client(self) -> InferenceServerClient:

@@ -61,8 +61,8 @@ class BatchPolicy:
         self._limits, self._costs = limits, costs
 
     def submit(self, job: SimJob) -> bool:
-        """Queues a job; False when the queue is full."""
-        if len(self.waiting) >= self._limits.max_waiting:
+        """Queues a job; False when all places are taken."""
+        if len(self.live) + len(self.waiting) >= self._limits.max_live + self._limits.max_waiting:
             return False
         self.waiting.append(job)
         return True
