@@ -29,7 +29,7 @@ from framecast.export.tensorrt.compiler import TensorRtCompiler
 from framecast.export.tensorrt.errors import EngineBuildError
 from framecast.export.tensorrt.onnx_file import onnx_inputs
 from framecast.export.tensorrt.options import BuildOptions, Folders
-from framecast.export.tensorrt.plan import as_profile
+from framecast.export.tensorrt.plan import plain
 from framecast.export.tensorrt.profiles import PROFILES, Profile, ServingLimits, ShapeRange
 
 LIMITS = ServingLimits.of(
@@ -110,7 +110,7 @@ def test_the_storybooks_graphs_are_built(
     assert {tensor.name: list(tensor.shape) for tensor in plan.inputs} == fixed
     assert all(tensor.name.encode() in content for tensor in (*plan.inputs, *plan.outputs))
     request = json.loads(plan.request)
-    assert [as_profile(profile) for profile in request["profiles"]] == list(profiles)
+    assert request["profiles"] == [plain(profile) for profile in profiles]
     assert request["onnx"] != request["target"]
 
     # An equal build is found, not made.

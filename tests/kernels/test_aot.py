@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.support.ptx import parameter_count
 
 from framecast.kernels import aot
-from framecast.kernels.compile import SHARED_LIMITS, compile_kernel, parameter_count, plain_parameters
+from framecast.kernels.compile import SHARED_LIMITS, compile_kernel, plain_parameters
 from framecast.kernels.fp8.config import geglu_constants, geglu_warps
 from framecast.kernels.geglu.config import spec
 from framecast.kernels.spec import CAPABILITIES, SINCE_HOPPER

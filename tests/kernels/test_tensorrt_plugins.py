@@ -17,9 +17,9 @@ from tests.kernels.fake_tensorrt import (
     IDimensionExpr,
     installed,
 )
+from tests.support.ptx import parameter_count
 
 from framecast.kernels import tensorrt_plugin
-from framecast.kernels.compile import parameter_count
 from framecast.kernels.onnx_node import plugin_node
 from framecast.kernels.switches import OPS
 from framecast.kernels.tensorrt_plugin import FLOAT32_INPUTS, Plugin, define

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from framecast.client import wire
-from framecast.client.channel import ChannelOptions, call_metadata, require_address
+from framecast.client.channel import DEFAULT_ADDRESS, ChannelOptions, call_metadata, require_address
 from framecast.client.errors import Cancelled, DataLoss, from_rpc
 from framecast.client.request import VideoRequest
 from framecast.client.retry import Deadline, RetryPolicy
@@ -39,7 +39,7 @@ class AsyncVideoClient:
 
     def __init__(
         self,
-        address: str = "127.0.0.1:50051",
+        address: str = DEFAULT_ADDRESS,
         *,
         token: str = "",
         channel: ChannelOptions | None = None,

@@ -8,6 +8,7 @@ import grpc
 
 from framecast.client.errors import InvalidArgument
 
+DEFAULT_ADDRESS = "127.0.0.1:50051"
 _NEVER = 2**31 - 1  # milliseconds, of gRPC
 
 

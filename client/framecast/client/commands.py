@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from framecast.client.channel import ChannelOptions
+from framecast.client.channel import DEFAULT_ADDRESS, ChannelOptions
 from framecast.client.errors import FramecastClientError, InvalidArgument
 from framecast.client.files import VideoWriter, check_output
 from framecast.client.report import VideoProgress, counted, one_sentence_errors, print_event, print_json
@@ -28,8 +28,6 @@ Tls = Annotated[bool, typer.Option("--tls", help="Encrypt the connection.")]
 CaFile = Annotated[Path | None, typer.Option(help="PEM roots to check the server against; implies --tls.")]
 Timeout = Annotated[float | None, typer.Option(min=0.01, help="Seconds for the whole call.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
-
-DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 
 @one_sentence_errors()

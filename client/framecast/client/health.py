@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import grpc
 import typer
 
-from framecast.client.channel import ChannelOptions, require_address
-from framecast.client.commands import DEFAULT_ADDRESS, Address, CaFile, Json, Tls
+from framecast.client.channel import DEFAULT_ADDRESS, ChannelOptions, require_address
+from framecast.client.commands import Address, CaFile, Json, Tls
 from framecast.client.errors import from_rpc
 from framecast.client.report import fail, one_sentence_errors, print_json
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from framecast.client import wire
-from framecast.client.channel import ChannelOptions, call_metadata, require_address
+from framecast.client.channel import DEFAULT_ADDRESS, ChannelOptions, call_metadata, require_address
 from framecast.client.errors import Cancelled, DataLoss, from_rpc
 from framecast.client.reading import Call, Unary, messages
 from framecast.client.request import VideoRequest
@@ -40,7 +40,7 @@ class VideoClient:
 
     def __init__(
         self,
-        address: str = "127.0.0.1:50051",
+        address: str = DEFAULT_ADDRESS,
         *,
         token: str = "",
         channel: ChannelOptions | None = None,

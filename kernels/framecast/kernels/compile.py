@@ -142,12 +142,6 @@ def plain_parameters(ptx: str, count: int) -> str:
     return ptx[: entry.start(3)] + kept + ptx[entry.end(3) :]
 
 
-def parameter_count(ptx: str) -> int:
-    """Parameters of the one entry of `ptx`."""
-    entry = re.search(r"\.visible \.entry \w+\((.*?)\n\)", ptx, re.DOTALL)
-    return 0 if entry is None else entry.group(1).count(".param")
-
-
 def assemble(ptx: str, capability: int) -> tuple[int, int]:
     """(registers, bytes spilled) of a thread, from the assembler in the Triton wheel and with Triton's own flags.
 

@@ -16,6 +16,7 @@ from framecast.bench.telemetry.processes import alive, serving_parent
 from framecast.bench.telemetry.processes import metrics_url as find_metrics
 from framecast.bench.workload import Ask, Workload
 from framecast.client import ChannelOptions, Scene, VideoOptions
+from framecast.client.channel import DEFAULT_ADDRESS as DEFAULT_ADDRESS
 from framecast.client.commands import CaFile as CaFile  # the same options as the client's own commands have
 from framecast.client.commands import Tls as Tls
 from framecast.client.commands import Token as Token
@@ -57,8 +58,6 @@ OutputFile = Annotated[
     typer.Option(callback=_record_file, help="JSON with every sample; a table goes beside it as .md."),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**62, help="Of the first video and of the arrivals.")]
-
-DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 
 def workload(

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from framecast.export.tensorrt.profiles import Profile, ShapeRange
+from framecast.export.tensorrt.profiles import Profile
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,3 @@ class Plan:
 def plain(profile: Profile) -> dict[str, list[list[int]]]:
     """A profile as JSON has it."""
     return {name: [list(shape) for shape in ranges] for name, ranges in sorted(profile.items())}
-
-
-def as_profile(plain_profile: Mapping[str, Any]) -> dict[str, ShapeRange]:
-    """The inverse of `plain`."""
-    return {name: ShapeRange(*(tuple(shape) for shape in shapes)) for name, shapes in plain_profile.items()}
