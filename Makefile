@@ -40,7 +40,7 @@ prerequisites: install
 
 # torch comes first and by exact version: a range would take the build with gigabytes of CUDA libraries.
 .venv/installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Framecast needs Python 3.10 or newer; set PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "Framecast needs Python 3.11 or 3.12; set PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet --editable '.[export,server,otel,kernels,train,bench,tensorrt-rtx,dev]'

@@ -165,13 +165,15 @@ def test_nobody_there_is_one_sentence() -> None:
     assert not result.stdout
 
 
-def test_a_load_that_is_told_to_end_is_recorded(gateway: str, tmp_path: Path) -> None:
-    """As a process of its own, told by the signal: at the time of the second video, long before the third."""
+@pytest.mark.parametrize("command", ["load", "latency"])
+def test_a_load_that_is_told_to_end_is_recorded(gateway: str, tmp_path: Path, command: str) -> None:
+    """As a process of its own, told by the signal when the second video has ended, long before the last."""
     file, trace = tmp_path / "load.json", tmp_path / "trace.jsonl"
     trace.write_text("".join(f'{{"at": {at}, "scenes": [{{"prompt": "a"}}]}}\n' for at in (0, 0.1, 600)))
-    command = ["bench", "load", "--trace", str(trace), "--address", gateway, "--warmup-requests", "0"]
+    asked = {"load": ["--trace", str(trace), "--warmup-requests", "0"], "latency": [*SCENE, "--num-prompts", "100000"]}
+    arguments = ["bench", command, *asked[command], "--address", gateway, "--output-file", str(file)]
     process = subprocess.Popen(
-        [sys.executable, "-c", _TELLS_WHEN_ENDED, *command, "--output-file", str(file)],
+        [sys.executable, "-c", _TELLS_WHEN_ENDED, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -185,7 +187,10 @@ def test_a_load_that_is_told_to_end_is_recorded(gateway: str, tmp_path: Path) ->
         "framecast: interrupted; the record has what had ended by then",
     )
     results = json.loads(file.read_text())["results"]
-    assert (results["state"], results["completed_requests"], results["unsent_requests"]) == ("interrupted", 2, 1)
+    assert results["state"] == "interrupted"
+    assert results["completed_requests"] >= 2
+    assert results["unsent_requests"] > 0
+    assert "Traceback" not in errors
 
 
 _TELLS_WHEN_ENDED = """

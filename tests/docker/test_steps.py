@@ -25,7 +25,7 @@ from framecast.client.errors import Unavailable
 from framecast.client.health import health_of
 from framecast.export.cli import command as export
 from framecast.gateway.serve import command as serve
-from framecast.triton.embedded import _backend_folder, _environment
+from framecast.triton.embedded import backend_folder, environment
 from framecast.triton.prerequisites import find_triton
 
 ROOT = Path(__file__).parents[2]
@@ -179,11 +179,11 @@ def real_triton(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, in
     Yields its process, gRPC address and metrics port.
     """
     files = find_triton()
-    environment = _environment(files)
+    told_by = environment(files, folder)
     wrapper = folder / "tritonserver"
-    told = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    told = {name: value for name, value in told_by.items() if os.environ.get(name) != value}
     assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
-    backends = f"--backend-directory={_backend_folder(files, folder)}"
+    backends = f"--backend-directory={backend_folder(files, folder)}"
     wrapper.write_text(f'#!/bin/bash\nexport {assignments}\nexec {files.server} {backends} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
     (folder / "models").mkdir(exist_ok=True)

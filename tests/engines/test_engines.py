@@ -1,6 +1,9 @@
 """Engines and the manifest that guards their files."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +64,30 @@ def test_what_is_no_engine_is_refused(tmp_path: Path, tiny_repository: Path) -> 
         load_engine("magic", path)
     with pytest.raises(InvalidRepository, match="no graph 'other'"):
         Manifest.load(tiny_repository).engine(tiny_repository, "other")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[]", b"{"])
+def test_what_is_no_manifest_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(InvalidRepository, match=r"manifest\.json is not a manifest"):
+        Manifest.load(tmp_path)
+    with pytest.raises(InvalidRepository, match=r"has no manifest\.json; make it with `framecast export`"):
+        Manifest.load(tmp_path / "manifest.json")
+
+
+def test_onnx_runtime_tells_nobody_how_it_is_used(tiny_repository: Path, tmp_path: Path) -> None:
+    """What it would keep for telling are files at home and a temporary one."""
+    file = tiny_repository / Manifest.load(tiny_repository).graphs["vae_decoder"].file
+    program = f"""
+from pathlib import Path
+from framecast.engines.load import load_engine
+load_engine("onnxruntime", Path({str(file)!r}))
+"""
+    search = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": search}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr, list(tmp_path.rglob("*"))) == (0, "", [])
 
 
 def test_only_listed_and_unchanged_files_are_opened(tmp_path: Path, tiny_repository: Path) -> None:

@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from framecast.client import AsyncVideoClient, ChannelOptions, RetryPolicy, Unavailable
-from framecast.gateway.address import gateway_address, is_loopback, require_free, require_pair
+from framecast.client.proxy import is_loopback
+from framecast.gateway.address import gateway_address, require_free, require_pair
 
 TLS = Path(__file__).parents[1] / "support" / "tls"  # two certificates for localhost and their keys, for tests alone
 

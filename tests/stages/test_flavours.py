@@ -170,13 +170,13 @@ def flavoured(
     folder.mkdir()
     command = [
         *(str(server._files.server), f"--model-repository={root}", "--model-config-name=onnxruntime"),
-        *(f"--backend-directory={embedded._backend_folder(server._files, folder)}", "--disable-auto-complete-config"),
+        *(f"--backend-directory={embedded.backend_folder(server._files, folder)}", "--disable-auto-complete-config"),
         *("--allow-http=false", f"--grpc-address=unix:{folder}/grpc", "--grpc-port=1", "--allow-metrics=false"),
         f"--backend-config=python,shm-region-prefix-name={server._scratch.prefix}",
     ]
     log = tmp_path / "triton.log"
     with log.open("wb") as file:
-        process = subprocess.Popen(command, env=embedded._environment(server._files), stdout=file, stderr=file)
+        process = subprocess.Popen(command, env=embedded.environment(server._files, folder), stdout=file, stderr=file)
     client = triton.InferenceServerClient(f"unix:{folder}/grpc:1")
 
     def ready() -> bool:

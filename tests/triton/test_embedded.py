@@ -4,7 +4,9 @@ import asyncio
 import errno
 import os
 import signal
+import socket
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,12 +18,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
+import framecast.stages
 from framecast.errors import InvalidRepository, StageUnavailable
 from framecast.stages.triton import TritonStages
 from framecast.triton import embedded, leftovers, prerequisites
+from framecast.triton import supervisor as supervisor_module
 from framecast.triton.embedded import EmbeddedConfig, EmbeddedTriton
 from framecast.triton.prerequisites import find_triton
 from framecast.triton.served_model import read_served_model
@@ -92,6 +97,26 @@ async def test_nobody_else_reaches_it(tiny_repository: Path, tmp_path: Path, mon
     finally:
         await supervisor.stop()
     assert not socket.parent.exists()
+
+
+async def test_stubs_find_what_we_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are isolated, and hear neither of PYTHONPATH nor of the user's own packages."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "only_here.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "mine")
+    programs = embedded._interpreter(tmp_path / "scratch")
+    program = "import only_here, numpy, framecast.stages as s; print(numpy.__file__, *s.__path__)"
+    found = subprocess.run(
+        ["python3", "-I", "-c", program], env={"PATH": str(programs)}, check=True, capture_output=True, text=True
+    )
+    assert found.stdout.split() == [np.__file__, *framecast.stages.__path__]
+
+
+def test_a_port_that_somebody_has_taken_is_another() -> None:
+    wanted = embedded._free_port()
+    assert embedded._free_port(wanted) == wanted
+    with socket.create_server((embedded.HOST, wanted)):
+        assert embedded._free_port(wanted) not in (0, wanted)
 
 
 async def test_a_folder_too_long_for_a_socket_is_named(
@@ -186,13 +211,34 @@ async def test_a_server_that_crashes_as_it_starts_is_started_again(
         if crashes < starts:
             await supervisor.start()
             assert triton.pid is not None
-            assert not triton.crashed
+            assert not triton.gave_up
         else:
             with pytest.raises(StageUnavailable, match=r"exit code -6\): error: lock_exception"):
                 await supervisor.start()
     finally:
         await supervisor.stop()
     assert tried.read_text(encoding="utf-8").count("try") == 3
+
+
+async def test_a_start_that_hangs_is_tried_again(tiny_repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton misses now and then that a stage is loaded; the first wait is cut short in its place."""
+    triton, waits = EmbeddedTriton(EmbeddedConfig(tiny_repository)), []
+    real = supervisor_module.wait_ready
+
+    async def wait(*arguments: Any) -> None:
+        waits.append(triton.pid)
+        if len(waits) == 1:
+            raise StageUnavailable("Triton was not ready within 120 s.")
+        await real(*arguments)
+
+    monkeypatch.setattr(supervisor_module, "wait_ready", wait)
+    supervisor = Supervisor(triton.address, lambda serving: None, embedded=triton)
+    try:
+        await supervisor.start()
+        assert len({*waits}) == 2
+        assert not psutil.pid_exists(waits[0])
+    finally:
+        await supervisor.stop()
 
 
 async def test_a_server_of_others_whose_model_has_died_is_not_called_serving(

@@ -1,10 +1,10 @@
 """What is missing is said, by name and with the remedy."""
 
 import importlib.util
+import os
 import platform
 import shutil
 import sysconfig
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +34,6 @@ def test_what_is_missing_is_said(
 ) -> None:
     monkeypatch.setattr(module, name, value)
     if name == "get_config_var":
-        monkeypatch.setattr(Path, "is_file", lambda path: "libpython" not in path.name)
+        monkeypatch.setattr(os, "access", lambda path, mode: "libpython" not in str(path))
     with pytest.raises(InvalidRepository, match=sentence):
         find_triton()

@@ -5,6 +5,9 @@ import re
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from framecast.client.proxy import is_loopback
 
 _LINE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
 _BOUND = re.compile(r'le="([^"]+)"')
@@ -66,7 +69,7 @@ def scrape(url: str, timeout: float = 5.0) -> DenoiserCounters:
     """
     require_page(url)
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as page:  # noqa: S310 - http, checked above
+        with _opener(url).open(url, timeout=timeout) as page:
             text = page.read().decode("utf-8", "replace")
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error or type(error).__name__
@@ -74,6 +77,12 @@ def scrape(url: str, timeout: float = 5.0) -> DenoiserCounters:
     if _PREFIX not in text:
         raise OSError(f"{url} has no counters of the denoiser: it is not the page of Triton, whose log names its port")
     return parse(text)
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Without a proxy for this machine's own pages."""
+    own = is_loopback(urlsplit(url).hostname or "")
+    return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if own else []))
 
 
 def parse(page: str) -> DenoiserCounters:

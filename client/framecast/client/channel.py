@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from framecast.client.errors import InvalidArgument
+from framecast.client.proxy import is_loopback
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _NEVER = 2**31 - 1  # milliseconds, of gRPC
@@ -50,11 +51,16 @@ class ChannelOptions:
         return cls(tls=tls or roots is not None, root_certificates=roots)
 
     def open(self, address: str, transport: Any = grpc) -> Any:
-        """A channel to host:port of this module's, ``grpc`` or ``grpc.aio``; it connects with its first call."""
+        """A channel to host:port of this module's, ``grpc`` or ``grpc.aio``; it connects with its first call.
+
+        No proxy stands before this machine's own addresses, whatever the environment says.
+        """
+        here = is_loopback(address.rpartition(":")[0])
+        arguments = [*self.arguments, *([("grpc.enable_http_proxy", 0)] if here else [])]
         if self.tls:
             credentials = grpc.ssl_channel_credentials(self.root_certificates)
-            return transport.secure_channel(address, credentials, options=self.arguments)
-        return transport.insecure_channel(address, options=self.arguments)
+            return transport.secure_channel(address, credentials, options=arguments)
+        return transport.insecure_channel(address, options=arguments)
 
     @property
     def arguments(self) -> list[tuple[str, int]]:
@@ -78,6 +84,8 @@ def require_address(address: str) -> None:
     """Raises InvalidArgument for what is not host:port, or a name in gRPC's own syntax."""
     if address.startswith(("http://", "https://")):
         raise InvalidArgument(f"address: {address} is a page's; write host:port, as in localhost:50051")
+    if not address.isprintable():
+        raise InvalidArgument(f"address: {address!a} has characters that no address has")
     if ":" not in address:
         raise InvalidArgument(f"address: {address or 'it'} has no port; write host:port, as in localhost:50051")
 

@@ -4,6 +4,7 @@
 by name when they are invoked, never to print help.
 """
 
+import io
 import signal
 import sys
 from collections.abc import Callable
@@ -49,6 +50,10 @@ app = typer.Typer(
 def main() -> None:
     """Entry point. Exit codes: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half written is left
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a story in a terminal of Latin letters
     try:
         app(prog_name="framecast")
     except OSError as error:  # that no command has told: stdout on a full disk, say

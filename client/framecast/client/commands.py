@@ -164,6 +164,8 @@ def _story(argument: str | None, file: Path | None) -> str:
     if file is None:
         return argument or ""
     try:
+        if str(file) == "-" and sys.stdin is None:
+            raise InvalidArgument("--story-file: standard input is closed; name a file")
         raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         return raw.decode("utf-8-sig").strip()
     except OSError as error:

@@ -18,6 +18,8 @@ from typing import Any
 
 import grpc
 
+from framecast.client.proxy import proxy_variable
+
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
 
 
@@ -133,7 +135,9 @@ def from_rpc(error: grpc.RpcError, address: str) -> FramecastClientError:
             "which host it names"
         )
     if code is grpc.StatusCode.UNAVAILABLE and any(mark in details.lower() for mark in _CANNOT_CONNECT):
-        return Unavailable(f"cannot reach a Framecast server at {address}")
+        proxy = proxy_variable(address)
+        through = f" through the proxy of {proxy}; no_proxy takes hosts out" if proxy else ""
+        return Unavailable(f"cannot reach a Framecast server at {address}{through}")
     if code is grpc.StatusCode.UNAVAILABLE and any(mark in details.lower() for mark in _CONNECTION_LOST):
         return Unavailable(f"the connection to the Framecast server at {address} was lost")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and (not details or "Deadline Exceeded" in details):

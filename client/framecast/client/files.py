@@ -175,6 +175,11 @@ def check_output(output: Path, codec: Codec) -> None:
         raise InvalidArgument(f"output: {codec.value} makes one file, and {output} is a folder")
     if not codec.is_image and suffix in _OTHER_SUFFIXES:
         raise InvalidArgument(f"output: {codec.value} is written as MP4, and {output} names something else; use .mp4")
+    there = output if output.is_dir() else next(folder for folder in output.absolute().parents if folder.exists())
+    if not there.is_dir():
+        raise InvalidArgument(f"output: {there} is a file, and no folder that {output.name} could be in")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InvalidArgument(f"output: {there} cannot be written to; name another folder")
 
 
 def save(events: Iterable[Event], output: str | os.PathLike[str], *, keep_partial: bool = False) -> Saved:

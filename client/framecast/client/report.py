@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,13 +42,17 @@ def one_sentence_errors() -> Iterator[None]:
 
 def os_sentence(error: OSError) -> str:
     """What has failed, and where if that is known."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list) and error.args[0]:
+        _, target, reason = error.args[0][0]  # the first file of a folder that could not be copied
+        return f"{target}: {reason.rpartition('] ')[2].partition(':')[0]}"
     reason = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {reason}" if error.filename else reason
+    where = error.filename2 or error.filename  # a copy fails where it is written
+    return f"{where}: {reason}" if where else reason
 
 
 def print_json(kind: str, **fields: Any) -> None:
-    """One JSON line on stdout."""
-    typer.echo(json.dumps({"event": kind, **fields}, ensure_ascii=False))
+    """One JSON line on stdout, in ASCII: any program reads it, in any locale."""
+    typer.echo(json.dumps({"event": kind, **fields}))
 
 
 def print_event(event: Event) -> None:

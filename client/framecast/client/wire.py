@@ -177,6 +177,8 @@ def _message(kind: type[M], name: str, **fields: Any) -> M:
             continue
         try:
             setattr(message, field, value)
-        except (TypeError, ValueError, UnicodeError):
+        except UnicodeError:
+            raise InvalidArgument(f"{name}.{field}: is not UTF-8 text; set LANG=C.UTF-8, or use a file") from None
+        except (TypeError, ValueError):
             raise InvalidArgument(f"{name}.{field}: {value!r:.60} does not fit this field") from None
     return message

@@ -1,6 +1,7 @@
 """`framecast export`."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -106,7 +107,7 @@ def command(
     except (FramecastError, ValueError) as error:
         fail(str(error), 2)
     if as_json:
-        typer.echo(json.dumps(asdict(manifest), ensure_ascii=False))
+        typer.echo(json.dumps(asdict(manifest)))
 
 
 def _export(bundle: Path, output: Path, options: ExportOptions, force: bool, console: Console) -> Manifest:
@@ -114,6 +115,9 @@ def _export(bundle: Path, output: Path, options: ExportOptions, force: bool, con
         raise InvalidRepository(f"--models {options.models} is not a directory; give the path of model_repository/.")
     if not (options.models / "denoiser" / "1" / "model.py").is_file():
         raise InvalidRepository(f"--models {options.models} has no denoiser; give the path of model_repository/.")
+    folder = next(parent for parent in output.absolute().parents if parent.exists())
+    if not output.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise InvalidRepository(f"--output {output}: {folder} cannot be written to; choose another folder.")
     source = Bundle.open(bundle)
     compiler = compiler_for(options, console)
     report = Report(console)

@@ -1,5 +1,6 @@
 """Engines by the name of their runtime, imported only when it is asked for."""
 
+import os
 from pathlib import Path
 
 from framecast.engines.engine import Engine, EngineOptions
@@ -15,6 +16,7 @@ def load_engine(kind: str, path: Path, options: EngineOptions | None = None) -> 
     """
     options = options or EngineOptions()
     if kind == "onnxruntime":
+        tell_nobody()
         from framecast.engines.onnxruntime import OnnxRuntimeEngine
 
         return OnnxRuntimeEngine(path, options)
@@ -29,6 +31,11 @@ def load_engine(kind: str, path: Path, options: EngineOptions | None = None) -> 
     raise InvalidRepository(
         f"{path.name} asks for the engine {kind!r}; this build has onnxruntime, aoti, tensorrt and tensorrt_rtx."
     )
+
+
+def tell_nobody() -> None:
+    """Keeps ONNX Runtime, from 1.32 on, from telling Microsoft how it is used; before it is imported."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def require_machine(kind: str, what: str) -> None:

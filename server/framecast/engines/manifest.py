@@ -89,7 +89,7 @@ class Manifest:
                 raise InvalidRepository(f"{path} has format {fields.get('format')}; this build reads {FORMAT}.")
             fields["graphs"] = {name: Graph(**graph) for name, graph in fields["graphs"].items()}
             return cls(**fields)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise InvalidRepository(f"{root} has no {FILE}; make it with `framecast export`.") from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidRepository(f"{path} is not a manifest: {error}.") from error

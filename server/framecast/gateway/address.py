@@ -1,7 +1,6 @@
 """Where the gateway listens and with which certificate: looked at before anything is started."""
 
 import errno
-import ipaddress
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +20,6 @@ def gateway_address(address: str) -> tuple[str, int]:
     if not host or (":" in host and not bracketed) or not port.isdecimal() or int(port) > 65535:
         raise ValueError(f"--address {address} is not host:port with a port up to 65535; brackets go around IPv6")
     return host.strip("[]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`, a name or an address, with or without brackets."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def require_free(address: str) -> None:

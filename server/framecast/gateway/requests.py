@@ -14,7 +14,8 @@ from framecast.gateway.validate import FilmLength, Validator
 from framecast.planner.storyboard import Scene
 from framecast.within import within
 
-# A caller half-closes right after its story; this is how long we wait to see that nothing else came with it.
+# A caller half-closes right after its story; this is how long we wait to see that nothing else came with it, and
+# whether one who has said too little was going to say more.
 HALF_CLOSE_SECONDS = 0.05
 
 
@@ -35,14 +36,14 @@ class RequestStream:
 
     async def spec(self) -> VideoSpec:
         """The first message: the options. Raises InvalidRequest."""
-        message = await self._next()
+        message = await self._needed()
         if message is None or not message.HasField("options"):
             raise InvalidRequest("options", "must be the first message")
         return self._validator.spec(message.options)
 
     async def source(self, spec: VideoSpec) -> "StoryRequest | PushedScenes":
         """The second message: the story, or the first of the scenes. Raises InvalidRequest."""
-        message = await self._next()
+        message = await self._needed()
         if message is None:
             raise InvalidRequest("story", "is missing; send one story or at least one scene after the options")
         if message.HasField("story"):
@@ -90,6 +91,12 @@ class RequestStream:
             raise ContentRefused(f"{error} (of scene {film.scenes + 1})", error.category) from None
         film.add(scene)
         return scene
+
+    async def _needed(self) -> pb.GenerateRequest | None:
+        """`_next`. The messages of a caller who leaves end like those of one who has said all, and then he is gone."""
+        if (message := await self._next()) is None:
+            await asyncio.sleep(HALF_CLOSE_SECONDS)
+        return message
 
     async def _next(self) -> pb.GenerateRequest | None:
         try:

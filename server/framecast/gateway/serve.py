@@ -1,10 +1,12 @@
 """`framecast serve`: Triton, supervisor, director and gateway in one process tree."""
 
 import asyncio
+import errno
 import logging
 import os
 import resource
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,12 +18,13 @@ from typing import Annotated
 import typer
 
 from framecast.client.channel import sendable
+from framecast.client.proxy import is_loopback
 from framecast.client.report import fail, one_sentence_errors
 from framecast.client.tracing import traces_endpoint
 from framecast.director.director import Director
 from framecast.engines.manifest import Manifest
 from framecast.errors import FramecastError
-from framecast.gateway.address import gateway_address, is_loopback, require_free, require_pair
+from framecast.gateway.address import gateway_address, require_free, require_pair
 from framecast.gateway.config import GatewayConfig
 from framecast.gateway.logs import LogFormat, LogLevel, write_log
 from framecast.gateway.observers import Observers
@@ -83,6 +86,8 @@ async def serve(config: ServeConfig) -> int:
         FramecastError, OSError: it cannot start.
     """
     require_free(config.gateway.address)  # before Triton takes its seconds
+    if config.command and shutil.which(config.command[0]) is None:
+        raise FileNotFoundError(errno.ENOENT, "no such command", config.command[0])
     allow_connections()
     async with AsyncExitStack() as stack:
         signals = _signals(stack)

@@ -22,6 +22,8 @@ def command(
         reviewer = Reviewer(Policy.load(policy))
     except InvalidRepository as error:
         fail(str(error), 2)
+    if text == "-" and sys.stdin is None:
+        fail("text: standard input is closed; give the text itself", 2)
     try:
         finding = reviewer.review(sys.stdin.buffer.read().decode("utf-8-sig") if text == "-" else text)
     except UnicodeDecodeError:

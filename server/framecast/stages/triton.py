@@ -13,6 +13,7 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from framecast.client.proxy import is_loopback
 from framecast.engines.engine import Array
 from framecast.errors import Cancelled, FramecastError, InvalidRequest, StageFailed, StageUnavailable
 from framecast.planner.storyboard import scene_from_json
@@ -42,7 +43,8 @@ _CHANNEL = [
 
 def triton_client(address: str) -> InferenceServerClient:
     """A client of the Triton at an address, host:port or unix:path."""
-    return InferenceServerClient(address, channel_args=_CHANNEL)
+    here = [("grpc.enable_http_proxy", 0)] if is_loopback(address.rpartition(":")[0]) else []
+    return InferenceServerClient(address, channel_args=[*_CHANNEL, *here])
 
 
 class TritonStages:
@@ -58,6 +60,7 @@ class TritonStages:
         self._headers = headers
         self._deaths: dict[asyncio.Future[Any], frozenset[str]] = {}  # one a call: the models it needs
         self._dead_since: dict[str, float] = {}  # models that were said to be dead, and have not answered since
+        self._down: set[str] = set()  # whose answers were that they are not there, and of which the log knows
 
     def interrupt(self, models: Collection[str]) -> None:
         """Ends the calls that need one of `models` with StageUnavailable, and forgets what was said of them.
@@ -109,7 +112,6 @@ class TritonStages:
                     yield Planned(scene_from_json(json.loads(scene[0])), seconds)
                 if result.get_response().parameters["triton_final_response"].bool_param:
                     return
-            raise StageUnavailable("The planner's stream ended early.")
         except InferenceServerException as error:
             raise self._failure(c.SCENE_PLANNER, error) from error
         except grpc.RpcError as error:
@@ -219,6 +221,7 @@ class TritonStages:
                     self._call_dead(model)
                 raise StageUnavailable(f"The stage {model.name} {how}.")
             answer = call.result()
+            self._down.discard(model.name)
             for name in self._deaths[death]:
                 self._dead_since.pop(name, None)
             return answer
@@ -227,11 +230,17 @@ class TritonStages:
             del self._deaths[death]
 
     def _failure(self, model: Model | Ensemble, error: InferenceServerException) -> FramecastError:
-        """See `_error`; what it says of a dead model is kept."""
+        """See `_error`; what it says of a dead model is kept. The log hears Triton's words, and of an outage once."""
         message = str(error.message())
         if untagged(message) is None and any(words in message for words in _DEAD_STUB):
             self._call_dead(model)
-        return _error(model, error)
+        failure = _error(model, error)
+        if untagged(message) is None:
+            known = isinstance(failure, StageUnavailable) and model.name in self._down
+            _log.log(logging.DEBUG if known else logging.WARNING, "%s: %s %s", model.name, error.status(), message)
+            if isinstance(failure, StageUnavailable):
+                self._down.add(model.name)
+        return failure
 
     def _call_dead(self, model: Model | Ensemble) -> None:
         self._dead_since |= dict.fromkeys(c.needed_models(model), time.monotonic())
@@ -259,11 +268,10 @@ def _read(result: InferResult, tensor: Tensor) -> Any:
 
 
 def _error(model: Model | Ensemble, error: InferenceServerException) -> FramecastError:
-    """The error of ours that Triton's stands for; its text goes to the log, never to a caller."""
+    """The error of ours that Triton's stands for; its own text is not for callers."""
     message, status = str(error.message() or ""), str(error.status() or "")
     if (ours := untagged(message)) is not None:
         return ours
-    _log.warning("%s: %s %s", model.name, status, message)
     if "CANCELLED" in status:
         return Cancelled(f"The stage {model.name} was cancelled.")
     if any(word in status for word in _DOWN) or any(words in message for words in (*_DEAD_STUB, _UNLOADED)):

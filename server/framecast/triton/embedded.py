@@ -48,7 +48,12 @@ class EmbeddedConfig:
 
 
 class EmbeddedTriton:
-    """One tritonserver process. `start` may be called again after `stop`."""
+    """One tritonserver process. `start` may be called again after `stop`.
+
+    Raises:
+        InvalidRepository: something that it needs is not installed.
+        StageUnavailable: it cannot run in this TMPDIR.
+    """
 
     def __init__(self, config: EmbeddedConfig) -> None:
         self._config = config
@@ -58,6 +63,7 @@ class EmbeddedTriton:
         self._folder = self._scratch.folder
         self._log_start = 0  # where this run's part of the log begins
         self._socket = f"unix:{self._folder}/grpc"  # Triton adds the port, a number, to it
+        _check_temporary(self.address)
         self.metrics_port = _free_port()
 
     @property
@@ -87,12 +93,11 @@ class EmbeddedTriton:
         """
         sweep()
         self.metrics_port = _free_port(self.metrics_port)
-        _check_temporary(self.address)
         stages = _models(self._config.repository, 'backend: "python"')
         check_shared_memory(len(stages))
         ensembles = _models(self._config.repository, 'platform: "ensemble"')
         self._scratch.make()
-        backends = _backend_folder(self._files, self._folder)
+        backends = backend_folder(self._files, self._folder)
         repository = self._folder / "repository"  # Triton starts stubs by a shell that reads their paths: spaces, $
         repository.symlink_to(self._config.repository.absolute())
         log = self._log.open("ab")
@@ -110,7 +115,7 @@ class EmbeddedTriton:
                 *(f"--backend-config=python,shm-default-byte-size={REGION}",),
                 "--exit-timeout-secs=5",
                 *_tracing(self._config.traces),
-                env=_environment(self._files, self._config.mark),
+                env=environment(self._files, self._folder, self._config.mark),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -143,9 +148,10 @@ class EmbeddedTriton:
             raise StageUnavailable(f"tritonserver ended (exit code {code}): {self.log_tail()}")
 
     @property
-    def crashed(self) -> bool:
-        """Whether a signal has ended the process, SIGABRT say, and not its own decision."""
-        return self._process is not None and (self._process.returncode or 0) < 0
+    def gave_up(self) -> bool:
+        """Whether the process has ended by its own decision, and not by a signal, SIGABRT say."""
+        code = None if self._process is None else self._process.returncode
+        return code is not None and code >= 0
 
     def log_tail(self) -> str:
         """The last errors in Triton's log, or its last lines when there are none."""
@@ -210,7 +216,7 @@ def _models(repository: Path, kind: str) -> list[str]:
     return [path.parent.name for path in configs if kind in path.read_text(encoding="utf-8")]
 
 
-def _backend_folder(files: TritonFiles, folder: Path) -> Path:
+def backend_folder(files: TritonFiles, folder: Path) -> Path:
     """The wheel keeps the stub apart from the backend; Triton wants them in one folder."""
     backend = folder / "backends" / "python"
     shutil.copytree(files.backend, backend)
@@ -218,16 +224,32 @@ def _backend_folder(files: TritonFiles, folder: Path) -> Path:
     return backend.parent
 
 
-def _environment(files: TritonFiles, mark: Path | None = None) -> dict[str, str]:
-    """Triton and its stubs use this interpreter's packages and see nothing else of our environment's Python setup."""
-    search = [entry for entry in sys.path if entry and not entry.endswith(".zip")]
+def _interpreter(folder: Path) -> Path:
+    """A virtual environment without packages but with a path to ours; returns its folder of programs.
+
+    A stub is an isolated Python: it reads neither PYTHONPATH nor the user's own packages, and finds what belongs to the
+    ``python3`` that comes first in PATH.
+    """
+    home, version = folder / "python", f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = home / "lib" / version / "site-packages"
+    packages.mkdir(parents=True)
+    search = [str(Path(entry).absolute()) for entry in sys.path if entry and not entry.endswith(".zip")]
+    (packages / "framecast.pth").write_text("\n".join(search) + "\n", encoding="utf-8")
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+    (home / "pyvenv.cfg").write_text(f"home = {base.parent}\n", encoding="utf-8")
+    (home / "bin").mkdir()
+    (home / "bin" / "python3").symlink_to(base)
+    return home / "bin"
+
+
+def environment(files: TritonFiles, folder: Path, mark: Path | None = None) -> dict[str, str]:
+    """Triton and its stubs use this interpreter's packages, by way of `folder`, and none of our Python variables."""
     return {
         **os.environ,
         **({"FRAMECAST_MARK": str(mark.resolve())} if mark else {}),
         "LD_LIBRARY_PATH": ":".join(str(folder) for folder in files.libraries),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
-        "VIRTUAL_ENV": sys.prefix,
-        "PYTHONPATH": ":".join(search),
+        "PATH": f"{_interpreter(folder)}:{os.environ.get('PATH', '')}",
         "PYTHONHOME": "",
         "OMP_NUM_THREADS": "1",
+        "ORT_DISABLE_TELEMETRY": os.environ.get("ORT_DISABLE_TELEMETRY", "1"),  # its makers are not told of our users
     }

@@ -1,6 +1,7 @@
 """What the embedded tritonserver needs on this machine, said plainly when it is missing."""
 
 import importlib.util
+import os
 import platform
 import shutil
 import sys
@@ -51,7 +52,7 @@ def find_triton() -> TritonFiles:
     package = Path(spec.origin).parent
     stub = package / "tritonserver" / "python_backend_stubs" / version / "triton_python_backend_stub"
     if not stub.is_file():
-        raise InvalidRepository(f"The embedded tritonserver has no stub for Python {version}; use Python 3.10 to 3.13.")
+        raise InvalidRepository(f"The embedded tritonserver has no stub for Python {version}; use Python 3.11 or 3.12.")
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise InvalidRepository("The program setpriv is missing; install util-linux.")
@@ -77,9 +78,10 @@ def check_shared_memory(stages: int) -> None:
 def _libpython_folder(version: str) -> Path:
     name = f"libpython{version}.so.1.0"
     multiarch = sysconfig.get_config_var("MULTIARCH") or ""
-    folders = [Path(str(sysconfig.get_config_var("LIBDIR"))), Path("/usr/lib") / multiarch, Path("/usr/lib64")]
+    libraries = (Path(sys.base_prefix) / "lib", Path(str(sysconfig.get_config_var("LIBDIR"))))
+    folders = [*dict.fromkeys(libraries), Path("/usr/lib") / multiarch, Path("/usr/lib64")]
     for folder in folders:
-        if (folder / name).is_file():
+        if os.access(folder / name, os.R_OK):
             return folder
     raise InvalidRepository(
         f"The shared library {name}, which Triton's python stub links, is not in "

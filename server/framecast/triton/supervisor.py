@@ -47,7 +47,7 @@ class SupervisorConfig:
         silent: that a stage may be waited for, with a living process that has no processor time at all.
         poll: between looks.
         longest_pause: before another repair, when one after the other fails; each time it is twice as long.
-        starts: how often, not seconds, a server of ours is started that a signal ends before it is ready.
+        starts: how often, not seconds, a server of ours is started that is not ready in time or ended by a signal.
     """
 
     start_timeout: float = 120.0
@@ -148,8 +148,9 @@ class Supervisor:
         """Starts the server, if it is ours, and waits until it serves.
 
         Once in hundreds of starts Triton's python backend aborts the server over a lock of its own
-        (`boost::interprocess::lock_exception`, triton-inference-server/server#8882): a start that a signal ends is
-        tried again. One that Triton itself ends, for a model that cannot load, is not.
+        (`boost::interprocess::lock_exception`, triton-inference-server/server#8882), and once in thirty on a busy
+        machine it never hears that a model has been loaded (#5211, by its look): a start that a signal ends, or nobody,
+        is tried again. One that Triton itself ends, for a model that cannot load, is not.
         """
         if self._embedded is None:
             await wait_ready(self._client, self._config.start_timeout)
@@ -160,7 +161,7 @@ class Supervisor:
                 await wait_ready(self._client, self._config.start_timeout, self._embedded.check_alive)
                 return
             except StageUnavailable as error:
-                if not left or not self._embedded.crashed:
+                if not left or self._embedded.gave_up:
                     raise
                 _log.warning("%s; starting it again", error)
                 await self._embedded.stop()

@@ -16,7 +16,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Stop:
-    """Hears Ctrl-C and SIGTERM while its block runs; the loop in the block asks `due` once a step.
+    """Hears Ctrl-C, SIGTERM and SIGHUP while its block runs; the loop in the block asks `due` once a step.
 
     A second Ctrl-C ends the run at once. `torchrun` sends its workers SIGTERM after Ctrl-C, which therefore does not.
 
@@ -31,7 +31,10 @@ class Stop:
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():  # Python hears signals there alone
-            self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+            numbers = [signal.SIGINT, signal.SIGTERM]
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+                numbers.append(signal.SIGHUP)
+            self._before = {number: signal.signal(number, self._hear) for number in numbers}
         return self
 
     def due(self) -> bool:

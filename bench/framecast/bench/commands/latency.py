@@ -2,17 +2,19 @@
 
 import asyncio
 from dataclasses import asdict
+from functools import partial
 
 import typer
 
 from framecast.bench.commands import options as o
 from framecast.bench.commands.publish import publish, tell_failures
 from framecast.bench.commands.run import Measurement, identity, measured, warm_up
+from framecast.bench.interrupt import Interrupt
 from framecast.bench.load import closed_loop
 from framecast.bench.record import Record
 from framecast.bench.workload import Workload
 from framecast.client import VideoOptions
-from framecast.client.report import one_sentence_errors
+from framecast.client.report import fail, one_sentence_errors
 
 
 @one_sentence_errors()
@@ -45,14 +47,20 @@ def latency(
 
     asked_for = settings(workload)
 
-    async def run() -> Measurement:
+    async def run() -> tuple[Measurement, bool]:
         asked_for["served"] = await identity(target)
         await warm_up(target, workload, warmup_requests)
-        return await measured(target, lambda generate: closed_loop(generate, workload, num_prompts, 1), bounds)
+        with Interrupt() as stop:
+            callers = partial(closed_loop, interrupt=stop)
+            return await measured(
+                target, lambda generate: callers(generate, workload, num_prompts, 1), bounds
+            ), stop.asked
 
-    found = asyncio.run(run())
+    found, interrupted = asyncio.run(run())
     publish(Record("latency", found.results, found.raw(), asked_for), output_file)
     tell_failures(found.run.samples)
+    if interrupted:
+        fail("interrupted; the record has what had ended by then", 130)
     if found.results["failed_requests"]:
         raise typer.Exit(1)
 

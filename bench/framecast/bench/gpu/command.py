@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         return _single(options, scale, output, command)
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"framecast bench: {error}\n")
-        return 2
+        return 1 if isinstance(error, ImportError) else 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,7 +87,7 @@ def _scale(options: argparse.Namespace) -> Scale:
         import torch
         import triton  # noqa: F401
     except ImportError as error:
-        raise ValueError(f"{error.name} is missing; run: pip install 'framecast[kernels]'") from error
+        raise ImportError(f"{error.name} is missing; run: pip install 'framecast[kernels]'") from error
     if not 0 < options.seconds < math.inf:
         raise ValueError(f"--seconds is {options.seconds:g}; give a number of more than 0")
     if options.dry_run or not torch.cuda.is_available():

@@ -32,6 +32,9 @@ def run(scale: Scale, emit: Emit, deadline: Deadline) -> None:
 
 def _onnxruntime(scale: Scale, deadline: Deadline) -> dict[str, Any]:
     _need("onnxruntime")
+    from framecast.engines.load import tell_nobody
+
+    tell_nobody()
     import onnxruntime
 
     providers = onnxruntime.get_available_providers()
