@@ -50,8 +50,8 @@ def place(scene: Scene, rng: random.Random, language: Language, loose: float) ->
     """Where it is or goes to, in other words than the world's; None where those will do. In Chinese without 在."""
     if rng.random() >= loose:
         return None
-    towards = words.TOWARDS[language].get(scene.action)
-    if towards and language == "en" and rng.random() < 0.5:
+    towards = words.TOWARDS[language].get(scene.action, words.ABOUT)
+    if language == "en" and rng.random() < 0.5:
         _, the, where = rng.choice(PLACES[scene.place].english).partition(" the ")
         if the:
             return f"{rng.choice(towards)}{the}{where}"

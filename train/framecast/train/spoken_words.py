@@ -120,6 +120,9 @@ TOWARDS: Mapping[Language, Words] = {
 }
 """Before a place that is gone to; the Chinese ones are verbs of their own."""
 
+ABOUT = ("at", "by", "near", "from", "inside", "around", "in")
+"""Before an English place where somebody is, doing nothing that goes anywhere."""
+
 THERE: Words = {
     "play": ("坐着", "躺着", "趴着", "站着", "住着"),
     "right": ("走着", "跑着", "开着"),

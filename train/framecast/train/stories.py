@@ -69,7 +69,7 @@ def _sample(
     if rng.random() < habits.cast:
         habits, count = replace(habits, another=0.95, moved=0.25, placed=0.5, coloured=0.3), max(2, count)
         if rng.random() < 0.5:
-            habits = replace(TERSE, scenes=habits.scenes)
+            habits = replace(TERSE, scenes=habits.scenes, spoken=habits.spoken)
             first = replace(first, weather="clear", camera="static", friend="", friend_colour="")
     if rng.random() < habits.spoken:
         habits = replace(habits, loose=LOOSE, past=rng.random() < 0.4)
@@ -148,7 +148,7 @@ def _next(scene: Scene, rng: random.Random, habits: Habits) -> tuple[Scene, Said
     light = rng.choice(list(LIGHTS)) if light_said else scene.light
     weather = rng.choice(list(WEATHERS)) if weather_said else scene.weather
     action = rng.choice(list(ACTIONS))
-    if rng.random() < habits.beside / 3:
+    if rng.random() < habits.beside / 3 + habits.loose / 8:
         place, action = "room", "play"  # home
     following = replace(scene, action=action, place=place, camera=camera, light=light, weather=weather)
     moved = place != scene.place

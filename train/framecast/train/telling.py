@@ -73,6 +73,9 @@ def sentence(shot: Shot, said: Said, rng: random.Random, language: Language, hab
     if not before and (scene.light, scene.weather) == ("day", "clear") and rng.random() < habits.beside:
         before.append(rng.choice(around.SKIES[language]))
     text = (_english if language == "en" else _chinese)(shot, said, rng, habits)
+    if len(before) == 1 and rng.random() < habits.loose / 2 and not re.search("[.。]", text):
+        behind = before[0][0].lower() + before[0][1:]
+        return f"{text}{rng.choice((' and ', ' as ', ', and ')) if language == 'en' else '，'}{behind}"
     if before and language == "en" and rng.random() < 0.8:
         text = text[0].upper() + text[1:]
     lead = rng.choice(("", "", *LEADS[language])) if before and not said.first else ""
@@ -166,7 +169,7 @@ def _english(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
     if not habits.terse and rng.random() < 0.12:
         action += " together" if friend else rng.choice((" happily", " quickly", " slowly", " around"))
     parts = [who, action]
-    home = _comes_home(scene, said) and not friend and rng.random() < 3 * habits.beside
+    home = _comes_home(scene, said) and not friend and rng.random() < 3 * habits.beside + habits.loose
     if home:
         coming = rng.choice((spoken_words.INSIDE if rng.random() < habits.loose else around.HOMECOMING)["en"])
         parts = [who, spoken.past(coming) if habits.past else coming]
@@ -293,7 +296,7 @@ def _chinese(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
     where = f"在{place}" if said.place else ""
     if where and not under and (going := spoken.going(scene, rng, habits.loose)):
         where, action = "", going
-    if _comes_home(scene, said) and not friend and rng.random() < 3 * habits.beside:
+    if _comes_home(scene, said) and not friend and rng.random() < 3 * habits.beside + habits.loose:
         coming = spoken_words.INSIDE if rng.random() < habits.loose else around.HOMECOMING
         where, action = "", rng.choice(coming["zh"])
     if not (said.place or said.seconds) and rng.random() < habits.loose / 2:
