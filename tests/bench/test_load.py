@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -205,13 +204,6 @@ def test_a_broken_trace_is_named(tmp_path: Path, line: str, wrong: str) -> None:
     path.write_text(line)
     with pytest.raises(ValueError, match=wrong):
         read_trace(path, VideoOptions())
-
-
-def test_progress_is_told(virtually: Callable[[Any], Any], fake: Any, workload: Workload) -> None:
-    seen: list[int] = []
-    virtually(open_loop(fake(1.0).generate, workload, [0.0, 0.1], progress=lambda: seen.append(1)))
-    virtually(closed_loop(fake(1.0).generate, workload, 3, 2, progress=lambda: seen.append(1)))
-    assert len(seen) == 5
 
 
 def test_the_virtual_clock_notices_a_deadlock(virtually: Any) -> None:

@@ -253,7 +253,6 @@ def test_an_option_that_is_not_there_is_refused_by_name(
         (BuildOptions(hardware="ampere_plus"), EngineBuildError, "has no option hardware; use compute_capabilities"),
         (BuildOptions(version_compatible=True), EngineBuildError, "has no option version_compatible"),
         (BuildOptions(compute_capabilities=(90,)), EngineBuildError, r"cannot build for compute capability 9\.0"),
-        (BuildOptions(strip_plan=True), InvalidRepository, "needs an NVIDIA GPU and this process sees none"),
         (BuildOptions(refittable=True), InvalidRepository, "needs an NVIDIA GPU and this process sees none"),
     ):
         with pytest.raises(error, match=sentence):

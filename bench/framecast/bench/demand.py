@@ -125,6 +125,8 @@ def _ask(fields: Mapping[str, Any], defaults: VideoOptions) -> Ask:
     scenes: Sequence[Mapping[str, Any]] = fields.get("scenes", ())
     if ("story" in fields) == bool(scenes):
         raise ValueError("either story or scenes")
+    if "story" in fields and not isinstance(fields["story"], str):
+        raise ValueError(f"story is {fields['story']!r:.40}, and no text")
     return Ask(
         replace(defaults, **sizes),
         fields.get("story"),

@@ -4,7 +4,7 @@ Times are the event loop's clock, so a test may run a day of load on a virtual o
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from framecast.bench.divergence import DivergenceRules, DivergenceWatch, State, Verdict
@@ -59,7 +59,6 @@ async def open_loop(
     workload: Workload,
     times: Sequence[float],
     limits: LoadLimits | None = None,
-    progress: Callable[[], None] = lambda: None,
     interrupt: Interrupt | None = None,
 ) -> LoadRun:
     """Asks for videos at `times` (seconds from now), whatever became of the earlier ones.
@@ -82,7 +81,6 @@ async def open_loop(
                 places.release()
         watch.ended(refused=sample.error == REFUSED, failed=sample.error not in ("", REFUSED))
         in_flight.append((clock() - origin, watch.in_flight))
-        progress()
         return sample
 
     # 1. Ask, each at its own time.
@@ -112,7 +110,6 @@ async def closed_loop(
     workload: Workload,
     videos: int,
     concurrency: int,
-    progress: Callable[[], None] = lambda: None,
     interrupt: Interrupt | None = None,
 ) -> LoadRun:
     """`concurrency` callers, each of whom asks for the next video when the last has ended, `videos` in all.
@@ -138,7 +135,6 @@ async def closed_loop(
             samples.append(sample)
             live -= 1
             in_flight.append((clock() - origin, live))
-            progress()
 
     await stop.first(asyncio.gather(*(caller() for _ in range(min(concurrency, videos)))))
     samples.sort(key=lambda sample: sample.index)

@@ -234,11 +234,21 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Of the working tree this runs from, ``-dirty`` when it is changed; empty outside one."""
+    """Of the working tree this runs from, ``-dirty`` when it is changed; empty outside one, as in an environment that
+    lies in somebody's own.
+    """
+    here = Path(__file__)
     try:
+        subprocess.run(
+            ["git", "ls-files", "--error-unmatch", here.name],
+            cwd=here.parent,
+            capture_output=True,
+            check=True,
+            timeout=10,
+        )
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent,
+            cwd=here.parent,
             capture_output=True,
             text=True,
             check=True,

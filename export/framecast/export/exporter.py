@@ -278,7 +278,7 @@ class _Exporter:
         )
         for name, psnr in (("unet", quality.unet), ("vae_decoder", quality.vae_decoder)):
             graph = self._graphs[name]
-            self._graphs[name] = replace(graph, precision=options.precision, parity={**graph.parity, "psnr_db": psnr})
+            self._graphs[name] = replace(graph, precision=options.precision, parity={"psnr_db": psnr})
         return {"psnr_db": quality.both}
 
     def _graph(

@@ -25,6 +25,7 @@ _CODE = (
     *("graphs/*.py", "families.py", "precision.py", "onnx_graph.py", "rewrites.py", "simplify.py", "undecomposed.py"),
     *("torch_graph.py", "models.py"),
 )
+_KEPT = "kept.json"  # file → SHA-256
 PARTS: Mapping[str, tuple[str, ...]] = {
     "planner": ("planner",),
     "text_encoder": ("text_encoder",),
@@ -58,11 +59,17 @@ class GraphCache:
         return self._folder / digest.hexdigest()
 
     def fetch(self, entry: Path, path: Path) -> bool:
-        """Copies the graph to `path`; False when there is none."""
-        if not entry.is_dir():
+        """Copies the graph to `path`; False when there is none, or a damaged one, which goes."""
+        try:
+            kept = json.loads((entry / _KEPT).read_text(encoding="utf-8"))
+            whole = all(sha256(entry / name) == digest for name, digest in kept.items())
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            shutil.rmtree(entry, ignore_errors=True)
             return False
-        for file in entry.iterdir():
-            shutil.copyfile(file, path.with_name(file.name))
+        for name in kept:
+            shutil.copyfile(entry / name, path.with_name(name))
         return True
 
     def keep(self, entry: Path, path: Path) -> None:
@@ -74,6 +81,8 @@ class GraphCache:
             for file in (path, weights_beside(path)):
                 if file.is_file():
                     shutil.copyfile(file, new / file.name)
+            kept = {file.name: sha256(file) for file in new.iterdir()}
+            (new / _KEPT).write_text(json.dumps(kept), encoding="utf-8")
             try:
                 os.replace(new, entry)
             except OSError:

@@ -70,8 +70,8 @@ def batch_independence(engine: Engine, case: Mapping[str, Array], output: str) -
     worst, largest = 0.0, max(1.0, float(np.abs(whole).max(initial=0.0)))
     for i in range(len(whole)):
         alone = engine.run({name: value[i : i + 1] for name, value in case.items()})[output]
-        worst = max(worst, float(np.abs(whole[i] - alone[0]).max()))
-    if worst > _NEIGHBOURS * largest:
+        worst = float(np.maximum(worst, np.abs(whole[i] - alone[0]).max()))  # keeps NaN, which max() may not
+    if not worst <= _NEIGHBOURS * largest:
         raise ParityError(f"A sample changes by {worst:.2e} with its neighbours in the batch.")
     return {"max_abs_difference": worst}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import framecast.denoiser
 import framecast.director
 import framecast.engines
+import framecast.kernels
 import framecast.planner
 import framecast.review
 import framecast.stages
@@ -19,9 +20,10 @@ from framecast.export.bundle import Bundle
 from framecast.export.options import ExportOptions
 
 PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
-# Code that reads what the exporter writes: a repository that it could no longer read must be exported again.
-READERS = (
+# Code that reads what the exporter writes, and that shapes it: what it could no longer read must be exported again.
+CODE = (
     *(framecast.denoiser, framecast.director, framecast.engines, framecast.planner, framecast.review, framecast.stages),
+    framecast.kernels,
 )
 
 
@@ -40,7 +42,7 @@ def source_digest(bundle: Bundle, options: ExportOptions, compiler: Mapping[str,
     """
     digest = hashlib.sha256()
     folders = [("bundle", bundle.path), ("models", options.models), ("exporter", Path(__file__).parent)]
-    folders += [(reader.__name__, Path(str(reader.__file__)).parent) for reader in READERS]
+    folders += [(reader.__name__, Path(str(reader.__file__)).parent) for reader in CODE]
     for name, folder in folders:
         for file in _files(folder):
             digest.update(f"{name}/{file.relative_to(folder)} {sha256(file)}\n".encode())

@@ -19,6 +19,8 @@ from framecast.export.samplers import given_noise
 
 SEED = 0
 
+_FARTHEST = 0.1  # of the largest value: more is not rounding, however many steps there are
+
 
 @dataclass(frozen=True)
 class _Asked:
@@ -55,7 +57,7 @@ def check_trajectory(
         ``max_abs_error`` of the final latents relative to their largest value beyond 1, and that ``max_abs_value``.
 
     Raises:
-        ParityError: beyond 1e-3, in lower precisions beyond a graph's tolerance a step.
+        ParityError: beyond 1e-3, in lower precisions beyond a graph's tolerance a step and `_FARTHEST`.
     """
     steps, shape = denoising.steps, denoising.shape
     made = denoising.latents(unet, prompt, SEED, negative_prompt)
@@ -68,7 +70,7 @@ def check_trajectory(
     largest = float(np.abs(expected).max())
     error = float(np.abs(actual - expected).max()) / max(1.0, largest)
     # Rounding adds up over the steps; in single precision it stays far below the limit of one graph.
-    allowed = precision.tolerance if precision is FP32 else precision.tolerance * steps
+    allowed = precision.tolerance if precision is FP32 else min(precision.tolerance * steps, _FARTHEST)
     if not error <= allowed:
         raise ParityError(f"The trajectory of {steps} steps ends {error:.2e} away from diffusers' (at most {allowed}).")
     return {"max_abs_error": error, "max_abs_value": largest, "steps": steps}

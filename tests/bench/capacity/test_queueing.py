@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from tests.support.queues import allen_cunneen, erlang_c
 
-from framecast.bench.capacity.queueing import allen_cunneen, erlang_c, mixture, occupancy
+from framecast.bench.capacity.queueing import mixture, occupancy
 
 
 def test_erlang_c_against_its_definition() -> None:

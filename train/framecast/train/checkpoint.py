@@ -47,7 +47,8 @@ class Checkpoint:
             _save(tensors, fresh / f"{name}.optimizer.safetensors")
             state["optimizers"][name] = rest
         _save({"torch": torch.get_rng_state()}, fresh / "random.safetensors")
-        (fresh / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        (fresh / "state.part").write_text(json.dumps(state), encoding="utf-8")
+        os.replace(fresh / "state.part", fresh / "state.json")  # what is there is whole
         if last.exists():
             os.replace(last, old)
         os.replace(fresh, last)

@@ -23,6 +23,7 @@ from framecast.train.options import (
     own_data,
     practised,
     require_bundle,
+    require_one_process,
     require_untrained,
     use_threads,
 )
@@ -182,6 +183,7 @@ def planner(
     from framecast.train import planner as recipe
     from framecast.train.tokenizers import planner_tokenizer
 
+    require_one_process()
     use_threads(threads)
     config = recipe.PlannerConfig()
     config = replace(

@@ -155,7 +155,7 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew, 
     taken in the place of drawn ones; where their subjects are is not known, so that every place counts alike.
 
     Raises:
-        ValueError: what is there was drawn otherwise: with another seed, or other words practised.
+        ValueError: what is there was drawn otherwise: with another seed, other words practised, or as many workers.
     """
     directory.mkdir(parents=True, exist_ok=True)
     excluded = held_out()
@@ -163,9 +163,10 @@ def build(config: CacheConfig, code: Principal, directory: Path, *, crew: Crew, 
     lines = directory / f"samples-{crew.rank}.jsonl"
     done = len(finished(lines, mend=True))
     if done:
-        _require_the_same(config, directory)
+        _require_the_same(config, directory, crew)
     elif crew.leads:
-        _description(directory).write_text(json.dumps(_told(config), indent=2) + "\n", encoding="utf-8")
+        told = {**_told(config), "workers": crew.size}
+        _description(directory).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     shape = (max(done, len(mine)), config.latents, len(code.deviations), 16, 16)
     latents = rows(directory / f"latents-{crew.rank}.npy", np.float16, shape, done)
     covers = rows(directory / f"cover-{crew.rank}.npy", np.uint8, (*shape[:2], 16, 16), done)
@@ -199,11 +200,11 @@ def _told(config: CacheConfig) -> dict[str, Any]:
     return told
 
 
-def _require_the_same(config: CacheConfig, directory: Path) -> None:
-    path = _description(directory)
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else _told(config)
-    before = {**_told(CacheConfig()), **before}  # a cache from before there was some field has its default
-    other = [f"{name} {before.get(name)}" for name, value in _told(config).items() if before.get(name) != value]
+def _require_the_same(config: CacheConfig, directory: Path, crew: Crew) -> None:
+    path, told = _description(directory), {**_told(config), "workers": crew.size}
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else told
+    before = {**told, **_told(CacheConfig()), **before}  # a cache from before there was some field has its default
+    other = [f"{name} {before.get(name)}" for name, value in told.items() if before.get(name) != value]
     if other:
         raise ValueError(f"{directory} was drawn with {', '.join(other)}: give the same, or move it away")
 

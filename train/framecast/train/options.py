@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,6 +69,12 @@ def require_bundle(bundle: Path) -> None:
     """Raises FileNotFoundError for what is no bundle's folder."""
     if not (bundle / "framecast.json").is_file():
         raise FileNotFoundError(f"{bundle} is no bundle: it has no framecast.json")
+
+
+def require_one_process() -> None:
+    """Raises ValueError under torchrun: workers of a recipe that shares nothing would write over each other."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("this is trained in one process: start it without torchrun")
 
 
 def require_untrained(runs: Path) -> None:

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from framecast.train.options import Runs, StopAt, Threads, own_data, require_bundle, use_threads
+from framecast.train.options import Runs, StopAt, Threads, own_data, require_bundle, require_one_process, use_threads
 
 
 def sheet(
     kind: Annotated[str, typer.Argument(help="world, vae or clips.")],
     out: Annotated[Path | None, typer.Option(help="The PNG; sheet.png in --runs when not given.")] = None,
     runs: Runs = Path("runs"),
-    steps: int = 8,
-    guidance: float = 2.5,
+    steps: Annotated[int, typer.Option(help="Denoising steps; 0: as many as are served.")] = 0,
+    guidance: Annotated[float | None, typer.Option(help="As it is served when not given.")] = None,
     latents: int = 12,
     threads: Threads = 1,
 ) -> None:
@@ -38,8 +38,9 @@ def sheet(
         sheets.vae_sheet(recipe.load_vae(runs, recipe.BundleConfig().vae), shown, out)
     elif kind == "clips":
         prompts = tuple(dict.fromkeys(clip.caption for clip in own.clips))[:8] if own else sheets.PROMPTS
-        pipe = recipe.pipeline(runs, recipe.BundleConfig())
-        sheets.clip_sheet(pipe, out, prompts=prompts, steps=steps, guidance=guidance, latents=latents)
+        config = recipe.BundleConfig()
+        pipe, guided = recipe.pipeline(runs, config), config.guidance_scale if guidance is None else guidance
+        sheets.clip_sheet(pipe, out, prompts=prompts, steps=steps or config.steps, guidance=guided, latents=latents)
     else:
         raise typer.BadParameter(f"expected world, vae or clips, got {kind!r}")
     typer.echo(str(out))
@@ -56,6 +57,7 @@ def judge(
     """Trains the judge on renders and says how often it is right on combinations no model has seen."""
     from framecast.train import judge as recipe
 
+    require_one_process()
     use_threads(threads)
     config = recipe.JudgeConfig()
     model = recipe.train(config, runs / "judge", stop_at=stop_at)

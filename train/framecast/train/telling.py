@@ -237,7 +237,7 @@ def plural(phrase: str) -> str:
     """The verb phrase for more than one: "plays happily" → "play happily", "is playing" → "are playing"."""
     verb, *rest = phrase.split(" ", 1)
     irregular = {"is": "are", "was": "were", "has": "have", "flies": "fly", "goes": "go", "passes": "pass"}
-    irregular |= {"rushes": "rush", "crosses": "cross", "stretches": "stretch", "watches": "watch"}
+    irregular |= {verb: verb.removesuffix("es") for verb in ("rushes", "crosses", "stretches", "launches", "watches")}
     return " ".join([irregular.get(verb) or verb.removesuffix("s"), *rest])
 
 

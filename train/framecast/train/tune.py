@@ -146,8 +146,11 @@ def train(
     kept = directory / f"captions-{crew.rank}.json"
     if not kept.exists():
         captions = planned_captions(model, story_tokenizer, cache, config, directory / f"captions-{crew.rank}", crew)
-        kept.write_text(json.dumps(captions), encoding="utf-8")
-    told = {int(index): caption for index, caption in json.loads(kept.read_text(encoding="utf-8")).items()}
+        lines = {index: [cache.samples[index].to_line(), caption] for index, caption in captions.items()}
+        kept.write_text(json.dumps(lines), encoding="utf-8")
+    known = json.loads(kept.read_text(encoding="utf-8")).items()
+    # A cache that has grown since may number its clips otherwise: a caption is of the clip that it was written for.
+    told = {int(index): caption for index, (line, caption) in known if cache.samples[int(index)].to_line() == line}
     held = {index: told.pop(index) for index in list(told)[: config.held]} if crew.leads else {}
     if not told:
         kept.unlink()  # the next try may ask for more

@@ -205,7 +205,7 @@ def train(
             kl = posterior.kl().mean() / posterior.mean[0].numel()
             loss = reconstruction + config.beta * kl
             numbers = {"loss": reconstruction.item(), "kl": kl.item()}
-            speaking = step >= config.steps * config.adversarial.start
+            speaking = config.adversarial.weight > 0 and step >= config.steps * config.adversarial.start
             if speaking:
                 forged = -critic(fold(decoded, _CRITIC_FOLD)).mean()
                 weight = adaptive_weight(reconstruction, forged, last, config.adversarial)

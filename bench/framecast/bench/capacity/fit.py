@@ -84,6 +84,8 @@ def fit(runs: Sequence[Measured], served: ServedModel) -> Fitted:
     # 1. Denoising: seconds by step count, then by batch size.
     steps, seconds = [run.steps for run in singles], [_stage(run, "denoise") for run in singles]
     _, slope, residuals["denoise"] = line(steps, seconds)
+    if not slope > 0:
+        raise ValueError("a calibration in which more steps took no longer tells nothing: repeat it on a quiet machine")
     curve, crowds = {1.0: slope}, []
     for run in runs:
         if run.concurrency > 1 and run.scene_seconds and _film(run, served).segments == 1:

@@ -26,7 +26,7 @@ class Judged:
 
     Attributes:
         latency_p95, ttff_p95: seconds; None: nobody was served.
-        refused_rate: share of the callers.
+        refused_rate: share of the callers who are turned away or whose video fails.
         busy: share of the time in which a replica's device denoises or decodes; both at once count twice, up to 1.
     """
 
@@ -62,6 +62,6 @@ def judge(
     return Judged(
         figures["latency_p95"],
         figures["ttff_p95"],
-        figures["refused_rate"] or 0.0,
+        (figures["refused_rate"] or 0.0) + (figures["failed_rate"] or 0.0),
         min(1.0, worked / (part * duration)) if duration else 0.0,
     )

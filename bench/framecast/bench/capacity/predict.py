@@ -158,11 +158,13 @@ def predict(
     # Where batches do not pay, fewer are denoised at once than have a place, and the others wait their turn.
     together, most = _few_together(service, replica), capacity(service, replica, films)
     if one_by_one := together > 0 and all(film.segments == 1 for film in films):
-        served, room, seconds = together, k - together + replica.max_queued_videos, together / most
+        served, seconds = together, together / most
+        room = replica.max_live_videos - together + replica.max_queued_videos
         queue = occupancy(rate / replicas, lambda _: seconds, served, room, ca2=ca2, cs2=spread)
     else:
         served = k
-        queue = occupancy(rate / replicas, means.__getitem__, k, replica.max_queued_videos, ca2=ca2, cs2=spread)
+        room = replica.max_live_videos - k + replica.max_queued_videos
+        queue = occupancy(rate / replicas, means.__getitem__, k, room, ca2=ca2, cs2=spread)
     longer = queue.wait / queue.waiting if queue.waiting else 0.0
     shares = [(float(queue.probability[n]), n + 1, 0.0) for n in range(served)]
     shares.append((float(queue.probability[served:-1].sum()), served, longer))

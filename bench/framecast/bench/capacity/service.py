@@ -22,17 +22,20 @@ class StepCurve:
 
     def __post_init__(self) -> None:
         batches = [batch for batch, _ in self.points]
-        if not batches or batches != sorted(set(batches)) or batches[0] <= 0 or min(s for _, s in self.points) < 0:
-            raise ValueError("a step curve needs ascending batches with seconds that are not negative")
+        if not batches or batches != sorted(set(batches)) or batches[0] <= 0 or min(s for _, s in self.points) <= 0:
+            raise ValueError("a step curve needs ascending batches with seconds above 0")
 
     def seconds(self, batch: float) -> float:
-        """Linear between the points, and beyond them by the nearest slope; one point alone is taken in proportion."""
+        """Linear between the points, and beyond them by the nearest slope, where it rises; one point alone is taken in
+        proportion.
+        """
         points = self.points
         if len(points) == 1:
             return points[0][1] * batch / points[0][0]
         right = next((i for i in range(1, len(points)) if batch <= points[i][0]), len(points) - 1)
         (low, below), (high, above) = points[right - 1], points[right]
-        return max(0.0, below + (batch - low) * (above - below) / (high - low))
+        found = below + (batch - low) * (above - below) / (high - low)
+        return max(found, above if batch > high else below * min(1.0, batch / low))
 
     def worthwhile(self, most: int, share: float) -> int:
         """The batch that the step batcher makes of `most` alike: the smallest with that share of the best pace."""

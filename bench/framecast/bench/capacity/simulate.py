@@ -20,6 +20,7 @@ from framecast.bench.capacity.processor import Events, Processor, Task
 from framecast.bench.capacity.service import Replica
 from framecast.bench.capacity.videos import Status, Video, script
 from framecast.denoiser.turns import Costs
+from framecast.director.director import DirectorConfig
 
 
 def simulate(
@@ -282,11 +283,21 @@ class _Simulation:
         self._submitted += 1
         first = video.made == 1  # the item before it is the start of the first scene
         if not server.policy.submit(SimJob(video, film.steps, film.bucket, film.scale, self._submitted, first)):
-            self._end(video, Status.FAILED)
-        elif server.batch:
+            self._wait_for_a_turn(video)
+            return
+        video.full_since = math.inf
+        if server.batch:
             self._interrupt(server)
         else:
             self._start(server)
+
+    def _wait_for_a_turn(self, video: Video) -> None:
+        """All places of the batcher are taken: it is asked again and again, as long as patience lasts."""
+        video.full_since = min(video.full_since, self._events.now)
+        if self._events.now - video.full_since >= self._limits.patience:
+            self._give_up(video)
+        else:
+            self._at(self._events.now + DirectorConfig.retry_pause, self._make, video)
 
     def _start(self, server: _Server) -> None:
         server.batch, steps = server.policy.next_batch()
@@ -302,7 +313,7 @@ class _Simulation:
         run = server.processor.run
         if not run or server.steps == 1 or not server.step:
             return
-        steps = server.steps + 1 - math.ceil(server.processor.left(run) / server.step)
+        steps = server.steps + 1 - _left(server, run)
         if steps < server.steps:
             server.processor.shorten(run, (server.steps - steps) * server.step)
             server.steps = steps
@@ -328,7 +339,7 @@ class _Simulation:
         server.down_until = max(server.down_until, self._events.now + failure.repair)
         run = server.processor.run
         if run and server.step:
-            gone = server.steps - math.ceil(server.processor.left(run) / server.step)
+            gone = server.steps - _left(server, run)
             self._count(server, min(gone, server.steps - 1))  # the step that runs is lost
         server.batch = []
         server.processor.drop()
@@ -339,3 +350,8 @@ class _Simulation:
     def _give_up(self, video: Video) -> None:
         if not video.over:
             self._end(video, Status.FAILED)
+
+
+def _left(server: _Server, run: Task) -> int:
+    """Steps of a run that are not over; three tenths of a second are three steps of one, whatever binary says."""
+    return math.ceil(server.processor.left(run) / server.step - 1e-9)

@@ -5,6 +5,7 @@ denoised), the other takes them and makes chunks. Between them wait at most `seg
 blocks when the second is slow.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -65,11 +66,12 @@ class Video:
         scenes: of which the first worker has begun.
         ready: when the planner has written each scene.
         over: it has ended, well or not.
+        full_since: since when the batcher has no place for its segment; infinity: it has.
     """
 
     __slots__ = (
         *("index", "script", "replica", "made", "taken", "ahead", "blocked", "idle", "chunk", "scenes", "ready"),
-        *("over", "first"),
+        *("over", "first", "full_since"),
     )
 
     def __init__(self, index: int, script: Script, replica: Any) -> None:
@@ -79,6 +81,7 @@ class Video:
         self.made = self.taken = self.ahead = self.chunk = self.scenes = 0
         self.blocked = self.over = self.first = False
         self.idle = True
+        self.full_since = math.inf
         self.ready: Sequence[float] = ()
 
 

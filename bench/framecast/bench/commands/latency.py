@@ -53,7 +53,7 @@ def latency(
         with Interrupt() as stop:
             callers = partial(closed_loop, interrupt=stop)
             return await measured(
-                target, lambda generate: callers(generate, workload, num_prompts, 1), bounds
+                target, lambda generate: callers(generate, workload, num_prompts, 1), num_prompts, bounds
             ), stop.asked
 
     found, interrupted = asyncio.run(run())

@@ -118,7 +118,7 @@ def load(
     async def at(times: Times, stop: Interrupt) -> Measurement:
         asked = times.tolist()
         return await measured(
-            target, lambda generate: open_loop(generate, workload, asked, limits, interrupt=stop), bounds
+            target, lambda generate: open_loop(generate, workload, asked, limits, interrupt=stop), len(asked), bounds
         )
 
     async def run() -> tuple[Record, Sequence[Sample], bool]:
@@ -134,7 +134,10 @@ def load(
             else:
                 callers = partial(closed_loop, interrupt=stop)
                 found = await measured(
-                    target, lambda generate: callers(generate, workload, num_prompts, max_concurrency), bounds
+                    target,
+                    lambda generate: callers(generate, workload, num_prompts, max_concurrency),
+                    num_prompts,
+                    bounds,
                 )
             return Record("load", found.results, found.raw()), found.run.samples, stop.asked
 

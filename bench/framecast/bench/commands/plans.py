@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from framecast.bench import arrivals
@@ -234,4 +235,5 @@ def _deaths(rate: float, seconds: float, replicas: int, repair: float, seed: int
     if not rate:
         return ()
     times = arrivals.poisson(rate / 3600, int(rate / 3600 * seconds * 2) + 10, seed + 1)
-    return tuple(Failure(float(at), (seed + i * 7919) % replicas, repair) for i, at in enumerate(times) if at < seconds)
+    which = np.random.default_rng(seed + 1).integers(replicas, size=len(times))
+    return tuple(Failure(float(at), int(r), repair) for at, r in zip(times, which, strict=True) if at < seconds)

@@ -1,10 +1,12 @@
 """Where a record goes: a file, a table on stderr, one line on stdout."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from framecast.bench.record import Record, default_place, table_beside
@@ -12,6 +14,17 @@ from framecast.bench.sample import Sample
 
 console = Console(stderr=True)
 MOST_COLUMNS = 8  # of a table in a terminal
+
+
+@contextmanager
+def counting(videos: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr that moves with every call; silent where that is no terminal."""
+    columns = (TextColumn("videos"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, refresh_per_second=2, disable=not console.is_terminal
+    ) as bars:
+        task = bars.add_task("", total=videos)
+        yield lambda: bars.advance(task)
 
 
 def side_by_side(rows: list[tuple[str, ...]], width: int) -> list[list[tuple[str, ...]]]:

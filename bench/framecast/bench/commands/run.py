@@ -1,20 +1,21 @@
 """Running a load against a server, with telemetry beside it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from framecast.bench.commands.publish import console
+from framecast.bench.commands.publish import console, counting
 from framecast.bench.load import LoadRun, closed_loop
 from framecast.bench.metrics import DenoiserCounters, scrape
 from framecast.bench.slo import Slo
 from framecast.bench.summary import summary
 from framecast.bench.telemetry.nvml import open_gpus
 from framecast.bench.telemetry.sampler import Telemetry
-from framecast.bench.workload import Generate, Workload, generator
-from framecast.client import AsyncVideoClient, ChannelOptions, RetryPolicy
+from framecast.bench.workload import Ask, Generate, Workload, generator
+from framecast.client import AsyncVideoClient, ChannelOptions, Event, RetryPolicy
 
 IDLE_SECONDS = 2.0  # over which a GPU's power at rest is measured, where there is one
 
@@ -62,9 +63,11 @@ class Measurement:
 
 
 async def measured(
-    target: Target, load: Callable[[Generate], Awaitable[LoadRun]], slo: Slo | None = None
+    target: Target, load: Callable[[Generate], Awaitable[LoadRun]], videos: int, slo: Slo | None = None
 ) -> Measurement:
-    """Runs `load` with a client that does not retry, and reads machine and metrics before, beside and after."""
+    """Runs `load`, of so many videos, with a client that does not retry, and reads machine and metrics before, beside
+    and after.
+    """
     gpus = open_gpus()
     idle = None
     if gpus is not None:
@@ -75,8 +78,8 @@ async def measured(
     async with target.client(RetryPolicy(attempts=1)) as client:
         counters = reader(target.metrics)
         old = await counters() if counters else None
-        with Telemetry(target.pid, gpus=gpus) as telemetry:
-            run = await load(generator(client, target.timeout))
+        with counting(videos) as ended, Telemetry(target.pid, gpus=gpus) as telemetry:
+            run = await load(_told(generator(client, target.timeout), ended))
         new = await _again(counters) if counters else None
     results = summary(run, slo)
     results.update(telemetry.summary(results["completed_requests"], idle_watts=idle))
@@ -86,6 +89,20 @@ async def measured(
         results["batch_size_mean"], results["step_seconds_mean"] = added.mean_batch, added.mean_step
         results["mixed_steps"], results["steps"] = added.mixed, added.steps
     return Measurement(results, run, telemetry.raw())
+
+
+def _told(generate: Generate, ended: Callable[[], None]) -> Generate:
+    """The same videos; `ended` is called after each, however it ends."""
+
+    async def told(ask: Ask) -> AsyncGenerator[Event, None]:
+        try:
+            async with aclosing(generate(ask)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            ended()
+
+    return told
 
 
 async def identity(target: Target) -> dict[str, str]:

@@ -20,7 +20,9 @@ def spent(call: Callable[[], Any], scale: Scale, us: float) -> dict[str, Any]:
     if gpus is None:
         return {"skipped": "no NVML: nvidia-ml-py or the driver is missing"}
     try:
-        index = _index(gpus.names)
+        index = _index(gpus.uuids)
+        if index is None:
+            return {"skipped": "NVML does not know the GPU that torch uses"}
         count = max(3, int(_LEAST_SECONDS * 1e6 / us))
         torch.cuda.synchronize()
         before, began = gpus.read()[index], time.perf_counter()
@@ -42,7 +44,7 @@ def _figures(before: GpuReading, after: GpuReading, count: int, seconds: float) 
     return {**found, "joules_a_call": joules / count, "watts": joules / seconds}
 
 
-def _index(names: list[str]) -> int:
-    """NVML's GPU that torch calls the current one: by name, the first where several share it."""
-    wanted = torch.cuda.get_device_name()
-    return names.index(wanted) if wanted in names else 0
+def _index(uuids: list[str]) -> int | None:
+    """NVML's GPU that torch calls the current one."""
+    wanted = str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid).lower()
+    return next((index for index, uuid in enumerate(uuids) if uuid.lower().removeprefix("gpu-") == wanted), None)

@@ -51,6 +51,7 @@ class Gpus:
         self._nvml = library
         self._handles = [library.nvmlDeviceGetHandleByIndex(i) for i in range(library.nvmlDeviceGetCount())]
         self.names = [_text(library.nvmlDeviceGetName(handle)) for handle in self._handles]
+        self.uuids = [_text(library.nvmlDeviceGetUUID(handle)) for handle in self._handles]
         self.driver = _text(library.nvmlSystemGetDriverVersion())
 
     def __len__(self) -> int:

@@ -1,5 +1,6 @@
 """What eight bits cost: PSNR of the pictures against those of the single-precision modules."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,8 +39,10 @@ class ModuleEngine:
 
 
 def psnr(pictures: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Peak signal-to-noise ratio in dB of values in 0 … 1; at most `MOST`."""
+    """Peak signal-to-noise ratio in dB of values in 0 … 1; at most `MOST`. Raises ParityError where one is NaN."""
     error = float(np.mean((pictures.astype(np.float64) - expected) ** 2))
+    if not math.isfinite(error):
+        raise ParityError("The graphs decode a film to NaN or infinity.")
     return MOST if error == 0 else min(MOST, -10 * float(np.log10(error)))
 
 

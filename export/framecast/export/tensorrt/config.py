@@ -21,7 +21,7 @@ def configure(flavour: Flavour, builder: Builder, options: BuildOptions) -> IBui
     """
     if options.version_compatible:
         _only(flavour, TENSORRT, "version_compatible", "the same TensorRT-RTX to build and to serve")
-    if options.refittable or options.strip_plan:
+    if options.refittable:
         require_gpu(f"Building a plan whose weights can be replaced with {flavour.title}")
     bindings: BuilderBindings = flavour.bindings
     config = builder.create_builder_config()
@@ -32,7 +32,6 @@ def configure(flavour: Flavour, builder: Builder, options: BuildOptions) -> IBui
         config.builder_optimization_level = options.optimization_level
     wanted = {
         "version_compatible": flags.VERSION_COMPATIBLE,
-        "strip_plan": flags.STRIP_PLAN,
         "refittable": flags.REFIT,
         "tf32": flags.TF32,
     }

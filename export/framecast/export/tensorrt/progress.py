@@ -1,7 +1,6 @@
 """A build's progress on the terminal."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -15,12 +14,10 @@ class Bars:
 
     Args:
         progress: where the bars are shown.
-        cancelled: asked after every step; True ends the build.
     """
 
-    def __init__(self, progress: Progress, cancelled: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._cancelled = cancelled
         self._lock = threading.Lock()
         self._tasks: dict[str, tuple[TaskID, int]] = {}
 
@@ -35,7 +32,7 @@ class Bars:
         with self._lock:
             if phase in self._tasks:
                 self._progress.update(self._tasks[phase][0], completed=step + 1)
-        return not self._cancelled()
+        return True  # go on
 
     def finish(self, phase: str) -> None:
         """A phase ends; the bar of an inner one disappears."""

@@ -7,7 +7,6 @@ the caption says, and a scene of any length can go on from there.
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
 
 VIEW = 256.0
@@ -48,20 +47,13 @@ class Pose:
 
 @dataclass(frozen=True)
 class Start:
-    """Where the scene begins. Speed and direction are the action's own."""
-
-    x: float
-    ground: float
-
-
-def start_of(rng: random.Random) -> Start:
-    """The beginning of a scene; `ground` is the y of the feet at rest.
+    """Where a scene begins; speed and direction are the action's own. `ground` is the y of the feet at rest.
 
     It is the same for every seed, which draws the place alone: what a subject does is then all in the caption, and a
     small network can draw it sharply instead of guessing where it stands.
     """
-    del rng
-    return Start(x=0.0, ground=210.0)
+
+    ground: float = 210.0
 
 
 def pose_at(action: str, start: Start, seconds: float) -> Pose:
@@ -90,7 +82,7 @@ def _play(start: Start, t: float) -> Pose:
     height = _hop(beat)
     across = math.sin(t * math.tau / 2.6)
     return Pose(
-        x=128 + start.x + across * 34,
+        x=128 + across * 34,
         y=start.ground - height * 14,
         turn=math.sin(beat * math.pi) * 7,
         facing=1 if math.cos(t * math.tau / 2.6) >= 0 else -1,
@@ -105,7 +97,7 @@ def _play(start: Start, t: float) -> Pose:
 def _cross(start: Start, t: float, direction: int) -> Pose:
     # A wrap-around walk: what leaves on one side comes back on the other.
     speed = 62
-    travelled = (128 - direction * 55 + start.x + direction * speed * t + MARGIN) % (VIEW + 2 * MARGIN)
+    travelled = (128 - direction * 55 + direction * speed * t + MARGIN) % (VIEW + 2 * MARGIN)
     return Pose(
         x=travelled - MARGIN,
         y=start.ground - abs(math.sin(t * math.tau * 1.5)) * 3,
@@ -119,7 +111,7 @@ def _cross(start: Start, t: float, direction: int) -> Pose:
 def _jump(start: Start, t: float) -> Pose:
     height = _hop(t)
     return Pose(
-        x=128 + start.x,
+        x=128,
         y=start.ground - height * 72,
         squash=_squash(height),
         phase=t,
@@ -130,7 +122,7 @@ def _jump(start: Start, t: float) -> Pose:
 
 
 def _spin(start: Start, t: float) -> Pose:
-    return Pose(x=128 + start.x, y=start.ground - 22, turn=t * 180, phase=t, stride=0.4, lift=22)
+    return Pose(x=128, y=start.ground - 22, turn=t * 180, phase=t, stride=0.4, lift=22)
 
 
 def _rise(start: Start, t: float, direction: int) -> Pose:
@@ -138,7 +130,7 @@ def _rise(start: Start, t: float, direction: int) -> Pose:
     travelled = ((116 if direction > 0 else 228) + direction * 56 * t) % (VIEW + 2 * MARGIN)
     y = VIEW + MARGIN - travelled
     return Pose(
-        x=128 + start.x + math.sin(t * math.tau / 2) * 8,
+        x=128 + math.sin(t * math.tau / 2) * 8,
         y=y + start.ground - 210,
         turn=-9.0 if direction > 0 else math.sin(t * math.tau) * 9,
         phase=t * 1.5,
@@ -149,13 +141,13 @@ def _rise(start: Start, t: float, direction: int) -> Pose:
 
 
 def _grow(start: Start, t: float) -> Pose:
-    return Pose(x=128 + start.x, y=start.ground, size=1.3 - 0.85 * 2 ** (-t), phase=t * 0.5, stride=0.2)
+    return Pose(x=128, y=start.ground, size=1.3 - 0.85 * 2 ** (-t), phase=t * 0.5, stride=0.2)
 
 
 def _float(start: Start, t: float) -> Pose:
     swell = math.sin(t * math.tau / 2)
     return Pose(
-        x=128 + start.x + math.sin(t * math.tau / 4) * 22,
+        x=128 + math.sin(t * math.tau / 4) * 22,
         y=start.ground - 40 - swell * 12,
         turn=math.cos(t * math.tau / 2) * 8,
         phase=t,

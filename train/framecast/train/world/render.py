@@ -12,7 +12,7 @@ import numpy.typing as npt
 import skia  # type: ignore[import-not-found]
 
 from framecast.train.world import animals, plants, things
-from framecast.train.world.motion import VIEW, Pose, Start, pose_at, start_of
+from framecast.train.world.motion import VIEW, Pose, Start, pose_at
 from framecast.train.world.paint import RGB, Brush, mix
 from framecast.train.world.places import INDOORS, LEFT, PLACES_DRAWN, SHADOW, WIDTH, WINDOW, Palette, palette_of
 from framecast.train.world.scene import Scene
@@ -81,7 +81,7 @@ def _draw(
     scene: Scene, seed: int, frames: int, start: float, film: Film, empty: bool
 ) -> Iterator[npt.NDArray[np.uint8]]:
     rng = random.Random(seed)
-    begin = start_of(rng)
+    begin = Start()
     palette = palette_of(scene.light, scene.weather)
     picture = _record(lambda brush: PLACES_DRAWN[scene.place](brush, rng, palette))
 

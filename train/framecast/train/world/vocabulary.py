@@ -21,7 +21,6 @@ class Subject:
         chinese: Chinese nouns a story may use.
         measure: Chinese measure word.
         colour: canonical colour when none is stated.
-        alive: living things are referred to as 它/it and may "play" with limbs; things roll, sail or drive.
     """
 
     name: str
@@ -29,7 +28,6 @@ class Subject:
     chinese: tuple[str, ...]
     measure: str
     colour: str
-    alive: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,6 @@ SUBJECTS: dict[str, Subject] = {
             ("皮球", "球", "小球", "足球"),
             "个",
             "red",
-            alive=False,
         ),
         Subject(
             "car",
@@ -89,7 +86,6 @@ SUBJECTS: dict[str, Subject] = {
             ("小汽车", "汽车", "车", "小车", "轿车"),
             "辆",
             "red",
-            alive=False,
         ),
         Subject(
             "boat",
@@ -97,20 +93,16 @@ SUBJECTS: dict[str, Subject] = {
             ("小船", "船", "帆船", "轮船"),
             "艘",
             "white",
-            alive=False,
         ),
-        Subject(
-            "train", ("train", "little train", "steam train"), ("小火车", "火车", "列车"), "列", "green", alive=False
-        ),
+        Subject("train", ("train", "little train", "steam train"), ("小火车", "火车", "列车"), "列", "green"),
         Subject(
             "rocket",
             ("rocket", "little rocket", "space rocket", "spaceship"),
             ("火箭", "小火箭", "宇宙飞船"),
             "枚",
             "red",
-            alive=False,
         ),
-        Subject("balloon", ("balloon", "hot-air balloon", "air balloon"), ("气球", "热气球"), "个", "red", alive=False),
+        Subject("balloon", ("balloon", "hot-air balloon", "air balloon"), ("气球", "热气球"), "个", "red"),
         Subject(
             "flower",
             ("flower", "little flower", "blossom", "rose"),
