@@ -56,6 +56,7 @@ class FakeNvml:
                 "nvmlDeviceGetCount": self.count,
                 "nvmlDeviceGetHandleByIndex": handle,
                 "nvmlDeviceGetName": b"Fake GPU",
+                "nvmlDeviceGetUUID": b"GPU-fake",
                 "nvmlSystemGetDriverVersion": "570.1",
             }
             if name in answers:

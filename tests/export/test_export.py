@@ -301,6 +301,13 @@ def test_parity_and_independence_can_fail(tiny_repository: Path) -> None:
     with pytest.raises(ParityError):
         batch_independence(Mixing(), {"x": gaussian(0, 3, 2)}, "y")
 
+    class Broken(Mixing):
+        def run(self, inputs, outputs=None):  # type: ignore[no-untyped-def]
+            return {"y": inputs["x"] if len(inputs["x"]) > 1 else inputs["x"] * np.nan}
+
+    with pytest.raises(ParityError):
+        batch_independence(Broken(), {"x": gaussian(0, 3, 2)}, "y")
+
 
 def test_a_manifest_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 99}), encoding="utf-8")

@@ -46,6 +46,18 @@ def test_a_kept_graph_is_found_by_what_it_was_made_from(tiny_bundle: Path, tmp_p
     assert text == cache.entry("text_encoder", opset=18), "another UNet does not touch the text encoder's"
 
 
+def test_a_damaged_graph_is_none_and_goes(tiny_bundle: Path, tmp_path: Path) -> None:
+    cache = GraphCache(tmp_path / "cache", Bundle.open(tiny_bundle))
+    entry, path = cache.entry("unet"), tmp_path / "unet.onnx"
+    path.write_bytes(b"graph")
+    cache.keep(entry, path)
+    (entry / "unet.onnx").write_bytes(b"gra")
+    assert not cache.fetch(entry, tmp_path / "found.onnx")
+    assert not entry.exists()
+    cache.keep(entry, path)
+    assert cache.fetch(entry, path)
+
+
 def test_code_that_shapes_a_graph_is_among_what_it_was_made_from(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from framecast.errors import InvalidRepository
 from framecast.export.bundle import Fold
 from framecast.export.exported import Exported
 from framecast.export.graphs.decode_yuv import export_decode_yuv
-from framecast.export.parity import gaussian
+from framecast.export.parity import ParityError, gaussian
 from framecast.export.precision import FP16, FP32, precision_for
 from framecast.export.quantise import cpu, qdq
 from framecast.export.quantise.calibration import prompts_of
@@ -175,6 +175,12 @@ def test_psnr_is_what_its_definition_says() -> None:
     black = np.zeros((2, 3, 4, 4), np.float32)
     assert psnr(black, black) == MOST
     assert psnr(black + 0.1, black) == pytest.approx(20.0, abs=1e-4)
+
+
+def test_a_film_of_nan_is_not_perfect() -> None:
+    picture = np.full((1, 3, 2, 2), np.nan, np.float32)
+    with pytest.raises(ParityError, match="NaN"):
+        psnr(picture, np.zeros_like(picture))
 
 
 def test_a_precision_is_for_some_engines() -> None:

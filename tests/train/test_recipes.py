@@ -15,8 +15,10 @@ import torch
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from framecast.train import bundle, diffusion, drafts, latents, planner, vae
+from framecast.train.checkpoint import Checkpoint
 from framecast.train.latents import CacheConfig, LatentCache
 from framecast.train.models import make_pipeline
+from framecast.train.options import require_one_process
 from framecast.train.parallel import Crew
 from framecast.train.principal import Principal
 from framecast.train.progress import Journal, read_curve
@@ -89,6 +91,33 @@ def test_cache_goes_on_and_holds_no_held_out_scene(code: Principal, tmp_path: Pa
         for a, b in zip(whole.clip(i), parts.clip(i), strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert not {s.scene.combination for s in whole.samples} & held_out()
+
+
+def test_a_cache_goes_on_with_as_many_workers_as_it_began_with(
+    code: Principal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker's rows are every so-manieth sample: with others some would be drawn twice."""
+    latents.build(CacheConfig(samples=2), code, tmp_path, crew=Crew())
+    two = Crew()
+    two.size = 2
+    with pytest.raises(ValueError, match="was drawn with workers 1: give the same"):
+        latents.build(CacheConfig(samples=4), code, tmp_path, crew=two)
+
+
+def test_a_checkpoint_that_was_torn_is_none(tmp_path: Path) -> None:
+    keeper = Checkpoint(tmp_path, {"m": torch.nn.Linear(1, 1)})
+    (tmp_path / "fresh").mkdir()
+    (tmp_path / "fresh" / "state.part").write_text('{"step": 1')  # as a kill in the middle of the last file leaves it
+    assert keeper.load() == (0, {})
+    keeper.save(3)
+    assert keeper.load()[0] == 3
+
+
+def test_recipes_of_one_process_refuse_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_one_process()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="start it without torchrun"):
+        require_one_process()
 
 
 def test_the_cover_is_where_the_subject_is(cache: LatentCache) -> None:

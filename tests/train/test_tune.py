@@ -59,7 +59,8 @@ def test_tuning_uses_the_planners_words(tokenizers: Path, tmp_path: Path, monkey
     run = (CONFIG, DIFFUSION, start, cache, (clip, story), planner.build(PLANNER, story), even(4))
     tuned = tune.train(*run, tmp_path / "tune")
     captions = json.loads((tmp_path / "tune" / "captions-0.json").read_text())
-    assert captions == {str(i): canonical(cache.samples[i].scene) for i in range(3)}
+    written = {str(i): [cache.samples[i].to_line(), canonical(cache.samples[i].scene)] for i in range(3)}
+    assert captions == written
     figures = json.loads((tmp_path / "tune" / "tune.json").read_text())
     assert figures["stories"] == 3
 
@@ -68,6 +69,10 @@ def test_tuning_uses_the_planners_words(tokenizers: Path, tmp_path: Path, monkey
         tune.train(tune.TuneConfig(stories=4, steps=1, batch=2), *run[1:], tmp_path / "few")
     assert not (tmp_path / "few" / "captions-0.json").exists(), "the next try asks the planner again"
     assert figures["before"] != figures["after"]
+    other = dict(zip(written, [written["1"], written["0"], written["2"]], strict=True))  # a cache that has grown since
+    (tmp_path / "tune" / "captions-0.json").write_text(json.dumps(other))
+    with pytest.raises(ValueError, match="stories were planned in words"):
+        tune.train(tune.TuneConfig(stories=4, steps=1, batch=2, held=1), *run[1:], tmp_path / "tune")
     for name, model in start.items():
         moved = [not torch.equal(p, q) for p, q in zip(model.parameters(), tuned[name].parameters(), strict=True)]
         assert any(moved)

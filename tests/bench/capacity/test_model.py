@@ -220,6 +220,23 @@ def test_beyond_its_capacity_a_replica_refuses() -> None:
     assert found["refused_rate"] == pytest.approx(formula.refused_rate, abs=0.04)
 
 
+def test_a_curve_never_falls_to_nothing() -> None:
+    falling = StepCurve(((1, 0.4), (2, 0.3)))
+    assert falling.seconds(1.5) == pytest.approx(0.35)
+    assert falling.seconds(8) == 0.3
+    rising = StepCurve(((2, 0.3), (4, 0.5)))
+    assert (rising.seconds(1), rising.seconds(6)) == (pytest.approx(0.2), pytest.approx(0.7))
+    with pytest.raises(ValueError, match="seconds above 0"):
+        StepCurve(((1, 0.0),))
+
+
+def test_videos_that_wait_at_the_batcher_are_not_refused() -> None:
+    replica, film = Replica(max_live_videos=64, max_queued_videos=0), cut([0.0], MODEL)
+    rate = 0.9 * capacity(TRUTH, replica, [film])
+    assert predict(TRUTH, replica, [film], rate, 1).refused_rate < 0.01
+    assert judge(TRUTH, replica, [film], rate, 1).refused_rate < 0.01
+
+
 def test_the_plan_is_the_smallest_fleet() -> None:
     film, demand = cut([3.0], MODEL), Demand(20_000, latency_p95=0.9)
     found = plan(TRUTH, Replica(), [film], demand, Price(3.5, 100, 700))

@@ -12,6 +12,7 @@ from tests.bench.conftest import MODEL
 from framecast.bench.arrivals import bursty, constant, poisson
 from framecast.bench.capacity.film import Film, cut
 from framecast.bench.capacity.fleet import Failure, Fleet, Routing
+from framecast.bench.capacity.judge import judge
 from framecast.bench.capacity.service import Replica, ServiceModel, StepCurve
 from framecast.bench.capacity.simulate import simulate
 from framecast.bench.capacity.validate import summarised
@@ -182,6 +183,25 @@ def test_a_dead_denoiser_delays_and_a_long_death_fails() -> None:
     assert long.status.tolist() == [Status.FAILED, Status.REFUSED]
     others = simulate(Fleet(SERVICE, replicas=2, failures=(Failure(at, 0, 60.0),)), [0.5, 1.0], [film])
     assert others.status.tolist() == [Status.DONE, Status.DONE]
+
+
+def test_a_full_batcher_is_waited_for_as_the_server_does() -> None:
+    film = cut([0.0], MODEL, steps=10)
+    narrow = Replica(max_live_videos=4, max_live=1, max_batch=1, max_waiting=0)
+    found = simulate(Fleet(SERVICE, narrow), [0.0] * 4, [film])
+    assert found.status.tolist() == [Status.DONE] * 4
+    impatient = simulate(Fleet(SERVICE, replace(narrow, patience=0.3)), [0.0] * 4, [film])
+    assert set(impatient.status.tolist()) == {Status.DONE, Status.FAILED}
+    # Who fails is not served: a fleet is not called enough for that.
+    judged = judge(SERVICE, replace(narrow, patience=0.3), [film], rate=3.0, replicas=1, videos=1000)
+    assert judged.refused_rate > 0.3
+
+
+def test_ties_of_steps_and_arrivals_change_nothing() -> None:
+    service = ServiceModel(StepCurve(((1, 0.1), (2, 0.1))))
+    quick = Fleet(service, Replica(max_batch=2))
+    films, times = [cut([2.0], MODEL, steps=3)], [0.0, 0.0]
+    assert simulate(quick, times, films).batches == simulate(replace(quick, single_steps=True), times, films).batches
 
 
 def test_two_choices_beat_chance() -> None:

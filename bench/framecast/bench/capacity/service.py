@@ -35,7 +35,9 @@ class StepCurve:
         right = next((i for i in range(1, len(points)) if batch <= points[i][0]), len(points) - 1)
         (low, below), (high, above) = points[right - 1], points[right]
         found = below + (batch - low) * (above - below) / (high - low)
-        return max(found, above if batch > high else below * min(1.0, batch / low))
+        if batch > high:
+            return max(found, above)
+        return max(found, below * batch / low) if batch < low else found
 
     def worthwhile(self, most: int, share: float) -> int:
         """The batch that the step batcher makes of `most` alike: the smallest with that share of the best pace."""
