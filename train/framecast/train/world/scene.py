@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import random
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from framecast.train.world.circumstances import CAMERAS, LIGHTS, WEATHERS
@@ -62,11 +63,13 @@ def write_held_out(path: Path = HELD_OUT_FILE) -> int:
     """Writes the list, one `subject colour place action` a line; returns how many."""
     chosen = choose_held_out()
     path.write_text("".join(" ".join(c) + "\n" for c in chosen), encoding="utf-8")
+    held_out.cache_clear()
     return len(chosen)
 
 
+@cache
 def held_out(path: Path = HELD_OUT_FILE) -> frozenset[Combination]:
-    """Reads the list that training leaves out.
+    """Reads the list that training leaves out, once a process.
 
     Raises:
         ValueError: a line does not have four words.
