@@ -10,7 +10,10 @@ ROOT = Path(__file__).parents[1]
 GRAPH_CACHE = ROOT / "build" / "tests" / "cache"  # of traced graphs: another engine or precision need not trace again
 
 
-LONGEST = ("test_aoti", "test_families", "test_tensorrt_rtx", "test_embedded", "test_aot", "test_interpreted")
+LONGEST = (
+    *("test_aoti", "test_families", "test_tensorrt_rtx", "test_embedded", "test_supervisor", "test_aot"),
+    "test_interpreted",
+)
 """Files that take half of the time: they begin, so that none is left to one process at the end."""
 
 

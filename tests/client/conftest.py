@@ -1,5 +1,7 @@
 """A server that plays a script, one behaviour a call: the client's tests need the base install only."""
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,8 +10,9 @@ from dataclasses import dataclass, field
 
 import grpc
 import pytest
+from typer.testing import CliRunner
 
-from framecast.client import RetryPolicy
+from framecast.client import RetryPolicy, cli
 from framecast.client.v1 import video_pb2 as pb
 from framecast.client.v1 import video_pb2_grpc
 
@@ -124,3 +127,17 @@ def fake() -> Iterator[FakeVideo]:
 def quick() -> RetryPolicy:
     """Retries without long waits."""
     return RetryPolicy(first_delay=0.01)
+
+
+@pytest.fixture
+def run(fake, tmp_path, monkeypatch):
+    """Runs the command against the scripted server, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FRAMECAST_ADDRESS", fake.address)
+    runner = CliRunner()
+    return lambda *args, **settings: runner.invoke(cli.app, list(args), **settings)
+
+
+def environment():
+    """Of a command in a process of its own: it finds what we find."""
+    return {**os.environ, "COLUMNS": "120", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

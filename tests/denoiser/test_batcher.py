@@ -1,113 +1,15 @@
 """The step batcher over a small real graph, stepped by hand where order matters."""
 
-import threading
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from tests.denoiser.conftest import Caller, Free
 
 from framecast.denoiser.batcher import BatcherLimits, StepBatcher, StepRecord
 from framecast.denoiser.costs import LearningRules, StepCosts
-from framecast.denoiser.job import Job, Segment
-from framecast.denoiser.samplers import Schedule
-from framecast.engines.engine import Array, Engine
-from framecast.engines.load import load_engine
-from framecast.errors import Cancelled, CorruptOutput, FramecastError, Overloaded, StageFailed, StageUnavailable
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """next = a · latents + timestep, and the context where it is given; fails on a guidance below 0."""
-    names = ["B", "F", "C", "H", "W"]
-    inputs = {
-        "latents": names,
-        "timestep": ["B"],
-        "embedding": ["B", "T", "D"],
-        "negative_embedding": ["B", "T", "D"],
-        "guidance": ["B"],
-        "coefficients": ["B", 3],
-        "context": names,
-        "given": ["B", "F"],
-    }
-    nodes = [
-        helper.make_node("Gather", ["coefficients", "one"], ["a"], axis=1),
-        helper.make_node("Reshape", ["a", "column"], ["a5"]),
-        helper.make_node("Reshape", ["timestep", "column"], ["t5"]),
-        helper.make_node("Sqrt", ["guidance"], ["root"]),  # NaN below 0
-        helper.make_node("Reshape", ["root", "column"], ["root5"]),
-        helper.make_node("Mul", ["latents", "a5"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "t5"], ["moved"]),
-        helper.make_node("Mul", ["moved", "root5"], ["free"]),
-        helper.make_node("Unsqueeze", ["given", "last"], ["given5"]),
-        helper.make_node("Cast", ["given5"], ["mask"], to=TensorProto.BOOL),
-        helper.make_node("Where", ["mask", "context", "free"], ["next_latents"]),
-    ]
-    constants = [
-        helper.make_tensor("one", TensorProto.INT64, [1], [1]),
-        helper.make_tensor("column", TensorProto.INT64, [5], [-1, 1, 1, 1, 1]),
-        helper.make_tensor("last", TensorProto.INT64, [3], [2, 3, 4]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "step",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
-        [helper.make_tensor_value_info("next_latents", TensorProto.FLOAT, names)],
-        constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    path = tmp_path_factory.mktemp("graph") / "step.onnx"
-    onnx.save(model, path)
-    return load_engine("onnxruntime", path)
-
-
-class Free(StepCosts):
-    """Rows cost nothing: everybody comes along."""
-
-    def seconds(self, bucket: Hashable, batch: int) -> float | None:
-        return 1.0
-
-
-class Caller:
-    """A job and what became of it."""
-
-    def __init__(
-        self, seed: int, steps: int, *, guidance: float = 1.0, frames: int = 3, known: int = 0, own: bool = False
-    ) -> None:
-        self.result: np.ndarray | None = None
-        self.error: FramecastError | None = None
-        self.gone = False
-        rows = tuple((1.0, 0.5 + 0.1 * i, 0.0) for i in range(steps))
-        if own:  # of a network that predicts the clean latents: the last step is its answer
-            rows = (*rows[:-1], (1.0, 0.0, 1.0))
-        shape = (frames, 2, 4, 4)
-        states = np.zeros((5, 6), np.float32)
-        segment = Segment(
-            shape,
-            states,
-            states,
-            seed,
-            Schedule(1.0, tuple(float(i) for i in range(steps)), rows),
-            guidance,
-            np.full((known, *shape[1:]), 9, np.float32),
-        )
-        self.job = Job(segment, self.finish, self.fail, lambda: self.gone)
-
-    def finish(self, job: Job) -> None:
-        self.result = job.latents
-
-    def fail(self, error: FramecastError) -> None:
-        self.error = error
-
-    def expected(self) -> np.ndarray:
-        """The same steps in plain NumPy."""
-        x = Job(self.job.segment, self.finish, self.fail, lambda: False).latents
-        for timestep, (_, a, _) in zip(
-            self.job.segment.schedule.timesteps, self.job.segment.schedule.coefficients, strict=True
-        ):
-            x = np.float32(a) * x + np.float32(timestep)
-        return x
+from framecast.engines.engine import Engine
+from framecast.errors import Cancelled, Overloaded
 
 
 def test_jobs_join_and_leave_at_any_step_and_keep_their_results(engine: Engine) -> None:
@@ -260,95 +162,6 @@ def test_batches_that_do_not_pay_are_given_up(engine: Engine) -> None:
         np.testing.assert_allclose(caller.result, caller.expected(), rtol=1e-4, atol=1e-4)
 
 
-def test_a_callback_that_fails_takes_nobody_along(engine: Engine) -> None:
-    batcher, bad, good, done = StepBatcher(engine), Caller(1, 1), Caller(2, 3), threading.Event()
-    bad.job.finished = lambda job: 1 / 0  # type: ignore[assignment, return-value]
-    good.job.finished = lambda job: done.set()
-    batcher.submit(bad.job)
-    batcher.submit(good.job)
-    batcher.start()
-    assert done.wait(10)
-    batcher.close()
-
-
-def test_a_callback_that_fails_takes_nobody_along_who_ends_with_it(engine: Engine) -> None:
-    batcher, bad, good = StepBatcher(engine, costs=Free()), Caller(1, 1), Caller(2, 1)
-    bad.job.finished = lambda job: 1 / 0  # type: ignore[assignment, return-value]
-    for caller in (bad, good):
-        batcher.submit(caller.job)
-    batcher.step()
-    assert good.result is not None
-
-
-def test_those_who_leave_together_are_told_whatever_one_of_them_does(engine: Engine) -> None:
-    batcher, bad, good = StepBatcher(engine), Caller(1, 3), Caller(2, 3)
-    bad.job.failed = lambda error: 1 / 0  # type: ignore[assignment, return-value]
-    for caller in (bad, good):
-        batcher.submit(caller.job)
-        caller.gone = True
-    batcher.step()
-    assert isinstance(good.error, Cancelled)
-
-
-def test_a_turn_that_cannot_be_taken_ends_those_who_are_live(engine: Engine) -> None:
-    class Short:
-        inputs, outputs = engine.inputs, engine.outputs
-
-        def run(self, inputs: Mapping[str, Array], outputs: tuple[str, ...] | None = None) -> dict[str, Array]:
-            return {name: rows[:0] for name, rows in engine.run(inputs, outputs).items()}
-
-    batcher, caller, answered = StepBatcher(Short()), Caller(1, 3), threading.Event()
-    caller.job.failed = lambda error: answered.set()
-    batcher.submit(caller.job)
-    batcher.start()
-    assert answered.wait(10)
-    batcher.close()
-
-
-def test_with_no_places_to_wait_in_the_live_ones_are_served(engine: Engine) -> None:
-    batcher = StepBatcher(engine, BatcherLimits(max_live=1, max_waiting=0))
-    batcher.submit(Caller(1, 1).job)
-    with pytest.raises(Overloaded):
-        batcher.submit(Caller(2, 1).job)
-    batcher.step()
-    batcher.submit(Caller(2, 1).job)
-
-
-def test_nan_is_an_error_of_that_job_alone(engine: Engine) -> None:
-    broken, sound = Caller(1, 2, guidance=-1.0), Caller(2, 2)
-    batcher = StepBatcher(engine)
-    for caller in (broken, sound):
-        batcher.submit(caller.job)
-    while sound.result is None:
-        batcher.step()
-    assert isinstance(broken.error, CorruptOutput)
-
-
-def test_an_engine_that_fails_answers_every_caller_and_the_batcher_goes_on(engine: Engine) -> None:
-    class Failing:
-        inputs = engine.inputs
-        outputs = engine.outputs
-        fail = True
-
-        def run(self, inputs, outputs=None):  # type: ignore[no-untyped-def]
-            if self.fail:
-                raise RuntimeError("device lost")
-            return engine.run(inputs, outputs)
-
-    failing = Failing()
-    batcher = StepBatcher(failing)
-    first, second = Caller(1, 2), Caller(2, 2)
-    batcher.submit(first.job)
-    batcher.step()
-    assert isinstance(first.error, StageFailed)
-    assert "device lost" not in str(first.error)
-    failing.fail = False
-    batcher.submit(second.job)
-    batcher.step()
-    batcher.step()
-    assert second.result is not None
-
-
 def test_a_batch_that_is_too_large_is_split_and_remembered(engine: Engine) -> None:
     """Everybody is answered, alike; that size is tried again only after a long time."""
 
@@ -392,21 +205,3 @@ def test_large_segments_come_with_fewer_neighbours(engine: Engine) -> None:
         for _ in expected:
             batcher.step()
         assert [record.batch for record in records] == expected
-
-
-def test_the_thread_works_and_closing_fails_what_is_left(engine: Engine) -> None:
-    batcher = StepBatcher(engine)
-    batcher.start()
-    done = threading.Event()
-    quick = Caller(1, 5)
-    quick.job.finished = lambda job: (quick.finish(job), done.set())  # type: ignore[assignment]
-    batcher.submit(quick.job)
-    assert done.wait(10)
-    batcher.close()
-    with pytest.raises(StageUnavailable):
-        batcher.submit(Caller(2, 1).job)
-    idle = StepBatcher(engine)
-    left = Caller(3, 5)
-    idle.submit(left.job)
-    idle.close()
-    assert isinstance(left.error, StageUnavailable)

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from framecast.client.errors import InvalidArgument
-from framecast.client.proxy import is_loopback
+from framecast.client.proxy import direct
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _NEVER = 2**31 - 1  # milliseconds, of gRPC
@@ -55,8 +55,7 @@ class ChannelOptions:
 
         No proxy stands before this machine's own addresses, whatever the environment says.
         """
-        here = is_loopback(address.rpartition(":")[0])
-        arguments = [*self.arguments, *([("grpc.enable_http_proxy", 0)] if here else [])]
+        arguments = [*self.arguments, *direct(address)]
         if self.tls:
             credentials = grpc.ssl_channel_credentials(self.root_certificates)
             return transport.secure_channel(address, credentials, options=arguments)

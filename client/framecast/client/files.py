@@ -175,11 +175,17 @@ def check_output(output: Path, codec: Codec) -> None:
         raise InvalidArgument(f"output: {codec.value} makes one file, and {output} is a folder")
     if not codec.is_image and suffix in _OTHER_SUFFIXES:
         raise InvalidArgument(f"output: {codec.value} is written as MP4, and {output} names something else; use .mp4")
-    there = output if output.is_dir() else next(folder for folder in output.absolute().parents if folder.exists())
-    if not there.is_dir():
+    there = in_the_way(output)
+    if there is not None and not there.is_dir():
         raise InvalidArgument(f"output: {there} is a file, and no folder that {output.name} could be in")
-    if not os.access(there, os.W_OK | os.X_OK):
+    if there is not None:
         raise InvalidArgument(f"output: {there} cannot be written to; name another folder")
+
+
+def in_the_way(path: Path) -> Path | None:
+    """What keeps `path` from being made: a file in the place of a folder, or one that may not be written to."""
+    there = path if path.is_dir() else next(folder for folder in path.absolute().parents if folder.exists())
+    return None if there.is_dir() and os.access(there, os.W_OK | os.X_OK) else there
 
 
 def save(events: Iterable[Event], output: str | os.PathLike[str], *, keep_partial: bool = False) -> Saved:

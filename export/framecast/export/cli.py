@@ -1,7 +1,6 @@
 """`framecast export`."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from framecast.client.files import in_the_way
 from framecast.client.report import fail
 from framecast.engines.manifest import Manifest
 from framecast.errors import FramecastError, InvalidRepository
@@ -115,9 +115,8 @@ def _export(bundle: Path, output: Path, options: ExportOptions, force: bool, con
         raise InvalidRepository(f"--models {options.models} is not a directory; give the path of model_repository/.")
     if not (options.models / "denoiser" / "1" / "model.py").is_file():
         raise InvalidRepository(f"--models {options.models} has no denoiser; give the path of model_repository/.")
-    folder = next(parent for parent in output.absolute().parents if parent.exists())
-    if not output.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise InvalidRepository(f"--output {output}: {folder} cannot be written to; choose another folder.")
+    if not output.exists() and (there := in_the_way(output)):
+        raise InvalidRepository(f"--output {output}: {there} cannot be written to; choose another folder.")
     source = Bundle.open(bundle)
     compiler = compiler_for(options, console)
     report = Report(console)

@@ -42,7 +42,7 @@ def source_digest(bundle: Bundle, options: ExportOptions, compiler: Mapping[str,
     """
     digest = hashlib.sha256()
     folders = [("bundle", bundle.path), ("models", options.models), ("exporter", Path(__file__).parent)]
-    folders += [(reader.__name__, Path(str(reader.__file__)).parent) for reader in CODE]
+    folders += [(package.__name__, Path(str(package.__file__)).parent) for package in CODE]
     for name, folder in folders:
         for file in _files(folder):
             digest.update(f"{name}/{file.relative_to(folder)} {sha256(file)}\n".encode())

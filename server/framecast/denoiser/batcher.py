@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -116,8 +116,7 @@ class StepBatcher:
             self._work.notify()
         if self._thread.is_alive():
             self._thread.join()
-        for job in [*self._live, *self._waiting]:
-            _tell(job.failed, StageUnavailable("The denoiser is shutting down."))
+        self._end([*self._live, *self._waiting], StageUnavailable("The denoiser is shutting down."))
 
     def step(self) -> None:
         """One denoise step; the hot loop."""
@@ -173,7 +172,7 @@ class StepBatcher:
                 self.step()
             except Exception:  # noqa: BLE001 - an engine that gives nonsense, say; it would do so at every step
                 _log.exception("a turn of the batcher failed")
-                self._end(self._live or self._waiting, StageFailed("The denoiser could not compute a step."))
+                self._end([*self._live] or [*self._waiting], StageFailed("The denoiser could not compute a step."))
 
     def _seconds(self, bucket: Any, batch: int) -> float | None:
         """What a step costs, see `Costs`: too large a batch more than anything."""
@@ -185,19 +184,18 @@ class StepBatcher:
     def _drop_cancelled(self) -> None:
         with self._work:
             gone = [job for job in [*self._live, *self._waiting] if job.cancelled()]
-            for job in gone:
-                (self._live if job in self._live else self._waiting).remove(job)
-        for job in gone:
-            _tell(job.failed, Cancelled("The caller cancelled the segment."))
+        self._end(gone, Cancelled("The caller cancelled the segment."))
 
     def _admit(self) -> None:
         with self._work:
             while self._waiting and len(self._live) < self._limits.max_live:
                 self._live.append(self._waiting.popleft())
 
-    def _end(self, jobs: Iterable[Job], error: FramecastError) -> None:
-        for job in [*jobs]:
-            (self._live if job in self._live else self._waiting).remove(job)
+    def _end(self, jobs: Sequence[Job], error: FramecastError) -> None:
+        with self._work:  # callers may be joining the queue meanwhile
+            for job in jobs:
+                (self._live if job in self._live else self._waiting).remove(job)
+        for job in jobs:
             _tell(job.failed, error)
 
     def _report(self, batch: int = 0, timesteps: int = 0, seconds: float = 0.0) -> None:

@@ -13,7 +13,7 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from framecast.client.proxy import is_loopback
+from framecast.client.proxy import direct
 from framecast.engines.engine import Array
 from framecast.errors import Cancelled, FramecastError, InvalidRequest, StageFailed, StageUnavailable
 from framecast.planner.storyboard import scene_from_json
@@ -43,8 +43,7 @@ _CHANNEL = [
 
 def triton_client(address: str) -> InferenceServerClient:
     """A client of the Triton at an address, host:port or unix:path."""
-    here = [("grpc.enable_http_proxy", 0)] if is_loopback(address.rpartition(":")[0]) else []
-    return InferenceServerClient(address, channel_args=[*_CHANNEL, *here])
+    return InferenceServerClient(address, channel_args=[*_CHANNEL, *direct(address)])
 
 
 class TritonStages:

@@ -24,6 +24,11 @@ _PRONOUN = re.compile(r"(?:then |next, |after that |later )?(?:it|he|she|they) (
 _PRONOUN_ZH = re.compile(r"(?:然后|接着|后来|最后)?(?:它们|它|他|她)(.*)", re.DOTALL)
 
 
+def either(usual: Sequence[str], other: Sequence[str], rng: random.Random, loose: float) -> str:
+    """One of the usual words or, as often as `loose` says, of the others."""
+    return rng.choice(other if rng.random() < loose else usual)
+
+
 def colour(name: str, rng: random.Random, language: Language, loose: float) -> str:
     """A word for a colour, in Chinese without 的."""
     if rng.random() < loose / 2:
@@ -34,7 +39,7 @@ def colour(name: str, rng: random.Random, language: Language, loose: float) -> s
 def verb(action: str, rng: random.Random, language: Language, loose: float) -> str:
     """What somebody does; in English as one says it of one, now."""
     usual = ACTIONS[action].english if language == "en" else ACTIONS[action].chinese
-    return rng.choice(words.VERBS[language][action] if rng.random() < loose else usual)
+    return either(usual, words.VERBS[language][action], rng, loose)
 
 
 def past(phrase: str) -> str:

@@ -153,8 +153,7 @@ def _english(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
         if who != thing and not habits.terse:
             who = rng.choice((who, who, who, f"there is {who}, which", f"once upon a time {who}"))
         if said.led:
-            leads = spoken_words.LEADS["en"] if rng.random() < habits.loose else LEADS["en"]
-            who = rng.choice(leads) + who
+            who = spoken.either(LEADS["en"], spoken_words.LEADS["en"], rng, habits.loose) + who
         elif not re.search("which|upon|[.]", who) and rng.random() < habits.loose / 4:
             pronoun = "they" if friend or many else rng.choice(("it", "it", "he", "she"))
             who = rng.choice(spoken_words.INTRODUCTIONS["en"]).format(who) + pronoun
@@ -171,7 +170,7 @@ def _english(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
     parts = [who, action]
     home = _comes_home(scene, said) and not friend and rng.random() < 3 * habits.beside + habits.loose
     if home:
-        coming = rng.choice((spoken_words.INSIDE if rng.random() < habits.loose else around.HOMECOMING)["en"])
+        coming = spoken.either(around.HOMECOMING["en"], spoken_words.INSIDE["en"], rng, habits.loose)
         parts = [who, spoken.past(coming) if habits.past else coming]
     elif said.place:
         where = spoken.place(scene, rng, "en", habits.loose) or around.place(scene.place, rng, "en", habits.beside)
@@ -187,8 +186,7 @@ def _english(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
         parts.append(_length_en(shot.seconds, rng))
     text = " ".join(parts)
     if said.light:
-        lights = spoken_words.LIGHTS["en"][scene.light] if rng.random() < habits.loose else LIGHTS[scene.light].english
-        light = rng.choice(lights)
+        light = spoken.either(LIGHTS[scene.light].english, spoken_words.LIGHTS["en"][scene.light], rng, habits.loose)
         text = f"{light}, {text}" if bare and rng.random() < 0.4 else f"{text} {light}"
     elif said.first and bare and not said.seconds and scene.camera == "static" and rng.random() < 0.12:
         gerund = rng.choice(ACTIONS[scene.action].gerunds)
@@ -276,8 +274,7 @@ def _chinese(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
         if not friend and said.colour and not said.led and rng.random() < habits.beside / 2:
             who = f"{noun}是{COLOURS[scene.colour].chinese[0]}的，{rng.choice(('它', noun))}"
         if said.led:
-            leads = spoken_words.LEADS["zh"] if rng.random() < habits.loose else LEADS["zh"]
-            who = rng.choice(leads) + who.removeprefix("从前")
+            who = spoken.either(LEADS["zh"], spoken_words.LEADS["zh"], rng, habits.loose) + who.removeprefix("从前")
         if friend:
             other = f"一{SUBJECTS[scene.friend].measure}{COLOURS[scene.friend_colour].chinese[0]}的{friend}"
             who += rng.choice(("和", "和", "和", "带着", "拿着")) + other
@@ -297,8 +294,7 @@ def _chinese(shot: Shot, said: Said, rng: random.Random, habits: Habits) -> str:
     if where and not under and (going := spoken.going(scene, rng, habits.loose)):
         where, action = "", going
     if _comes_home(scene, said) and not friend and rng.random() < 3 * habits.beside + habits.loose:
-        coming = spoken_words.INSIDE if rng.random() < habits.loose else around.HOMECOMING
-        where, action = "", rng.choice(coming["zh"])
+        where, action = "", spoken.either(around.HOMECOMING["zh"], spoken_words.INSIDE["zh"], rng, habits.loose)
     if not (said.place or said.seconds) and rng.random() < habits.loose / 2:
         action = rng.choice(("正在", "在", "正")) + action
     elif not said.place and rng.random() < 0.15:

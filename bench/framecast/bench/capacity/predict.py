@@ -157,14 +157,11 @@ def predict(
     spread = _weighted([(total - means[k]) ** 2 for _, total in by_live[k]], weights) / means[k] ** 2
     # Where batches do not pay, fewer are denoised at once than have a place, and the others wait their turn.
     together, most = _few_together(service, replica), capacity(service, replica, films)
-    if one_by_one := together > 0 and all(film.segments == 1 for film in films):
-        served, seconds = together, together / most
-        room = replica.max_live_videos - together + replica.max_queued_videos
-        queue = occupancy(rate / replicas, lambda _: seconds, served, room, ca2=ca2, cs2=spread)
-    else:
-        served = k
-        room = replica.max_live_videos - k + replica.max_queued_videos
-        queue = occupancy(rate / replicas, means.__getitem__, k, room, ca2=ca2, cs2=spread)
+    one_by_one = together > 0 and all(film.segments == 1 for film in films)
+    served = together if one_by_one else k
+    slowness = (lambda _: together / most) if one_by_one else means.__getitem__
+    room = replica.max_live_videos - served + replica.max_queued_videos
+    queue = occupancy(rate / replicas, slowness, served, room, ca2=ca2, cs2=spread)
     longer = queue.wait / queue.waiting if queue.waiting else 0.0
     shares = [(float(queue.probability[n]), n + 1, 0.0) for n in range(served)]
     shares.append((float(queue.probability[served:-1].sum()), served, longer))

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import asdict
-from functools import partial
 
 import typer
 
@@ -51,10 +50,13 @@ def latency(
         asked_for["served"] = await identity(target)
         await warm_up(target, workload, warmup_requests)
         with Interrupt() as stop:
-            callers = partial(closed_loop, interrupt=stop)
-            return await measured(
-                target, lambda generate: callers(generate, workload, num_prompts, 1), num_prompts, bounds
-            ), stop.asked
+            found = await measured(
+                target,
+                lambda generate: closed_loop(generate, workload, num_prompts, 1, interrupt=stop),
+                num_prompts,
+                bounds,
+            )
+            return found, stop.asked
 
     found, interrupted = asyncio.run(run())
     publish(Record("latency", found.results, found.raw(), asked_for), output_file)
